@@ -1,0 +1,54 @@
+"""Entry points of the MLflow Project: parse → one call → exit code.
+
+The project's own `src` goes first on the path: an environment cached for one clone must not run
+the code of another.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+
+# Their chatter would drown the progress; a user's own setting wins.
+os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+
+from finscale.config import FinscaleError, check_tracking_uri
+
+USER_ERROR, INTERRUPTED = 2, 130
+
+
+def run_id() -> str | None:
+    """Return the run that `mlflow run` has made for this command."""
+    return os.environ.get("MLFLOW_RUN_ID")
+
+
+def exit_code(verb: Callable[[], None]) -> int:
+    """Run a verb; a user's mistake becomes one line, a failed run and exit code 2."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as Ctrl-C does
+    try:
+        check_tracking_uri(os.environ.get("MLFLOW_TRACKING_URI"))
+        verb()
+    except FinscaleError as error:
+        print(f"finscale: {error.line}", file=sys.stderr, flush=True)
+        _mark_failed(error)
+        return USER_ERROR
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        print("finscale: stopped. The same line goes on from here.", file=sys.stderr, flush=True)
+        return INTERRUPTED
+    return 0
+
+
+def _mark_failed(error: FinscaleError) -> None:
+    run = run_id()
+    if run:
+        from finscale.tracking import mark_failed  # seconds: after the line is printed
+
+        mark_failed(run, error)

@@ -1,0 +1,18 @@
+"""`mlflow run . -e hpo`, or `python -m entrypoints.hpo`."""
+
+import sys
+
+from entrypoints import exit_code, run_id
+from finscale.config import HpoConfig, parse
+
+
+def verb() -> None:
+    """Parse, then call; the pipeline takes seconds to import, a typo must not wait for it."""
+    config = parse(HpoConfig, sys.argv[1:], "python -m entrypoints.hpo")
+    from finscale.pipeline import hpo
+
+    hpo(config, run_id())
+
+
+if __name__ == "__main__":
+    raise SystemExit(exit_code(verb))

@@ -1,0 +1,18 @@
+"""`mlflow run . -e study`, or `python -m entrypoints.study`."""
+
+import sys
+
+from entrypoints import exit_code, run_id
+from finscale.config import StudyConfig, parse
+
+
+def verb() -> None:
+    """Parse, then call; the pipeline takes seconds to import, a typo must not wait for it."""
+    config = parse(StudyConfig, sys.argv[1:], "python -m entrypoints.study")
+    from finscale.pipeline import study
+
+    study(config, run_id())
+
+
+if __name__ == "__main__":
+    raise SystemExit(exit_code(verb))

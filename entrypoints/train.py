@@ -1,0 +1,18 @@
+"""`mlflow run . -e train`, or `python -m entrypoints.train`."""
+
+import sys
+
+from entrypoints import exit_code, run_id
+from finscale.config import TrainConfig, parse
+
+
+def verb() -> None:
+    """Parse, then call; the pipeline takes seconds to import, a typo must not wait for it."""
+    config = parse(TrainConfig, sys.argv[1:], "python -m entrypoints.train")
+    from finscale.pipeline import train
+
+    train(config, run_id())
+
+
+if __name__ == "__main__":
+    raise SystemExit(exit_code(verb))

@@ -1,0 +1,61 @@
+"""User-facing errors, budgets and frozen configs: the border where text becomes types."""
+
+from finscale.config.budget import format_budget, format_size, parse_budget
+from finscale.config.command_line import option_names, options, parse, spell
+from finscale.config.errors import (
+    ConfigError,
+    DataError,
+    FinscaleError,
+    RefusedError,
+    StoreError,
+)
+from finscale.config.files import unknown
+from finscale.config.floors import Floors
+from finscale.config.problem import DataConfig, Problem, Task, load_task
+from finscale.config.space import Space, load_space
+from finscale.config.store import check_tracking_uri
+from finscale.config.study import Study, StudyConfig, load_study
+from finscale.config.universe import Universe, load_universe
+from finscale.config.verbs import (
+    ARCHITECTURE_AXES,
+    TRAINING_AXES,
+    AnalyzeConfig,
+    HpoConfig,
+    SearchConfig,
+    TrainConfig,
+)
+
+__all__ = [
+    "ARCHITECTURE_AXES",
+    "TRAINING_AXES",
+    "AnalyzeConfig",
+    "ConfigError",
+    "DataConfig",
+    "DataError",
+    "FinscaleError",
+    "Floors",
+    "HpoConfig",
+    "Problem",
+    "RefusedError",
+    "SearchConfig",
+    "Space",
+    "StoreError",
+    "Study",
+    "StudyConfig",
+    "Task",
+    "TrainConfig",
+    "Universe",
+    "check_tracking_uri",
+    "format_budget",
+    "format_size",
+    "load_space",
+    "load_study",
+    "load_task",
+    "load_universe",
+    "option_names",
+    "options",
+    "parse",
+    "parse_budget",
+    "spell",
+    "unknown",
+]

@@ -1,0 +1,64 @@
+"""Parameter budgets: "20M" becomes 20_000_000 here, once."""
+
+from __future__ import annotations
+
+import re
+
+from finscale.config.errors import ConfigError
+
+_UNITS = {"": 1, "K": 1_000, "M": 1_000_000, "B": 1_000_000_000}
+_PATTERN = re.compile(r"(\d+(?:\.\d+)?)([KMB]?)", re.ASCII)
+
+
+def parse_budget(text: str | int) -> int:
+    """Turn a parameter budget into a number of parameters.
+
+    Parameters
+    ----------
+    text : str or int
+        "500K", "2.5M", "20M", "2B", or a plain whole number.
+
+    Raises
+    ------
+    ConfigError
+        If it is no such size, not whole, or not positive.
+    """
+    match = _PATTERN.fullmatch(str(text).strip().upper())
+    if match:
+        number, unit = match.groups()
+        whole, _, decimals = number.partition(".")
+        # In integers throughout: 2.3 * 1_000_000 is not a whole number in floats.
+        tenths: int = 10 ** len(decimals)
+        value, remainder = divmod(int(whole + decimals) * _UNITS[unit], tenths)
+        if value > 0 and remainder == 0:
+            return value
+    raise ConfigError(
+        "budget",
+        expected="a number of parameters such as 500K, 2.5M, 20M or 2B",
+        got=repr(text),
+        todo="Pass for example -P budget=20M.",
+    )
+
+
+def format_budget(n_params: int) -> str:
+    """Name a budget without a dot, as tags and registry aliases need it.
+
+    >>> format_budget(20_000_000), format_budget(2_500_000)
+    ('20M', '2500K')
+    """
+    for unit in ("B", "M", "K"):
+        if n_params % _UNITS[unit] == 0:
+            return f"{n_params // _UNITS[unit]}{unit}"
+    return str(n_params)
+
+
+def format_size(n_params: int) -> str:
+    """Give a size in three digits for people, as run names and figures show it.
+
+    >>> format_size(19_640_001), format_size(32_100)
+    ('19.6M', '32.1K')
+    """
+    for unit in ("B", "M", "K"):
+        if n_params >= _UNITS[unit]:
+            return f"{n_params / _UNITS[unit]:.3g}{unit}"
+    return str(n_params)

@@ -1,0 +1,91 @@
+"""Command line → frozen config in one hop, with one line for every mistake."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+from collections.abc import Sequence
+from typing import Any, NoReturn, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from finscale.config.budget import format_budget
+from finscale.config.errors import ConfigError
+from finscale.config.files import from_validation
+
+Config = TypeVar("Config", bound=BaseModel)
+
+SEARCHED = "search"
+"""Value of an option that is not pinned: it is left to the search."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(
+            "command line",
+            expected="--parameter value pairs",
+            got=message,
+            todo=f"See {self.prog} --help.",
+        )
+
+
+def option_names(config: type[BaseModel]) -> list[str]:
+    """Return the fields a user may set: those with a description."""
+    return [name for name, field in config.model_fields.items() if field.description]
+
+
+def parse(config: type[Config], argv: Sequence[str], prog: str) -> Config:
+    """Read ``--parameter value`` or ``--parameter=value`` into `config`.
+
+    Raises
+    ------
+    ConfigError
+        On an unknown parameter or a value that the config refuses.
+    """
+    parser = _Parser(prog=prog, description=config.__doc__, allow_abbrev=False)
+    for name in option_names(config):
+        field = config.model_fields[name]
+        help_text = f"{field.description} (default: {field.default})".replace("%", "%%")
+        parser.add_argument(f"--{name}", metavar="VALUE", default=argparse.SUPPRESS, help=help_text)
+    values, rest = parser.parse_known_args(list(argv))
+    if rest:
+        raise _undeclared(rest[0], option_names(config))
+    try:
+        return config.model_validate(vars(values))
+    except ValidationError as error:
+        raise from_validation(error, "parameters") from None
+
+
+def options(config: BaseModel) -> dict[str, str]:
+    """Return the options of a config as text, as a user would write them."""
+    return {name: _written(name, getattr(config, name)) for name in option_names(type(config))}
+
+
+def spell(verb: str, config: BaseModel) -> str:
+    """Write the line that gives this config again: options at their default are left out."""
+    fields = type(config).model_fields
+    pairs = [
+        f"-P {name}={text}"
+        for name, text in options(config).items()
+        if text != str(fields[name].default)
+    ]
+    return " ".join([f"mlflow run . -e {verb}", *pairs])
+
+
+def _written(name: str, value: Any) -> str:
+    if name == "budget":
+        return format_budget(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if value is None:
+        return SEARCHED
+    return str(getattr(value, "name", value))
+
+
+def _undeclared(argument: str, names: list[str]) -> ConfigError:
+    name = argument.lstrip("-").partition("=")[0]
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    todo = f"Did you mean {near[0]}?" if near else "Remove it."
+    return ConfigError(
+        "parameter", expected=f"one of {', '.join(names)}", got=repr(name), todo=todo
+    )

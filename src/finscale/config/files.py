@@ -1,0 +1,86 @@
+"""YAML under ``configs/``: read, checked against a frozen type, or refused in one line."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from finscale.config.errors import ConfigError
+
+_FOLDERS = {"universe": "universes", "task": "tasks", "space": "search", "study": "studies"}
+CONFIGS = Path(__file__).resolve().parents[3] / "configs"
+
+
+class Frozen(BaseModel):
+    """Base of every config: immutable, and a misspelled field is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+def option(default: object, description: str) -> Any:
+    """Declare a field that a user may set: with ``-P name=value``, and seen in ``--help``.
+
+    The default is written as a user would write it; the field's type makes of it what it is.
+    """
+    return Field(default=default, description=description)
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def load_named(kind: str, name: object, model: type[Model], folder: Path = CONFIGS) -> Model:
+    """Read ``configs/<folder of kind>/<name>.yaml`` into `model`.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such file (the near names are given) or it is malformed.
+    """
+    where = _FOLDERS[kind]
+    names = sorted(path.stem for path in (folder / where).glob("*.yaml"))
+    if name not in names:
+        raise unknown(kind, str(name), names, todo=f"Or add a file to configs/{where}/.")
+    path = folder / where / f"{name}.yaml"
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return model.model_validate({"name": name, **values})
+    except ValidationError as error:
+        raise from_validation(error, f"configs/{where}/{name}.yaml") from None
+    except (yaml.YAMLError, TypeError) as error:
+        raise ConfigError(
+            f"configs/{where}/{name}.yaml",
+            expected="a YAML mapping of field: value",
+            got=str(error),
+            todo="Correct the file.",
+        ) from None
+
+
+def unknown(kind: str, name: str, known: Iterable[str], todo: str = "") -> ConfigError:
+    """Say which names there are, the nearest first."""
+    known = list(known)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"Did you mean {near[0]}? " if near else "Take one of these. "
+    expected = f"one of {', '.join(known)}"
+    return ConfigError(kind, expected=expected, got=repr(name), todo=hint + todo)
+
+
+def from_validation(error: ValidationError, where: str) -> ConfigError:
+    """Turn pydantic's first complaint into one line of ours."""
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"]) or where
+    what = field if field == where else f"{where}, {field}"
+    if first["type"] == "extra_forbidden":
+        return ConfigError(
+            what,
+            expected="a known field",
+            got=repr(field),
+            todo="Remove it or correct its name.",
+        )
+    expected = first["msg"].removeprefix("Input should be ")
+    got = "nothing" if first["type"] == "missing" else repr(first["input"])
+    return ConfigError(what, expected=expected, got=got, todo="Correct the value.")

@@ -1,0 +1,47 @@
+"""The search space: architecture axes and training parameters, values only."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+from finscale.config.errors import ConfigError
+from finscale.config.files import Frozen, load_named
+
+
+def _ordered(bounds: tuple[float, float]) -> tuple[float, float]:
+    if not bounds[0] < bounds[1]:
+        raise ConfigError(
+            "search space", expected="low < high", got=str(list(bounds)), todo="Swap the bounds."
+        )
+    return bounds
+
+
+Bounds = Annotated[tuple[float, float], AfterValidator(_ordered)]
+Axis = Annotated[tuple[Annotated[int, Field(gt=0)], ...], Field(min_length=1)]
+
+
+class Space(Frozen):
+    """What a search may choose from (design: *Defaults*)."""
+
+    name: str
+    d_model: Axis
+    n_layers: Axis
+    n_heads: Axis
+    ff_ratio: Axis
+    learning_rate: Bounds
+    weight_decay: Bounds
+    warmup_steps: Axis
+    dropout: Bounds
+    batch_size: Axis
+    revin: Annotated[tuple[bool, ...], Field(min_length=1)]
+
+    def values(self) -> dict[str, Any]:
+        """Return everything but the name: equal values make an equal search."""
+        return self.model_dump(exclude={"name"}, mode="json")
+
+
+def load_space(name: object) -> Space:
+    """Read a search space by name; an already loaded one passes through."""
+    return name if isinstance(name, Space) else load_named("space", name, Space)

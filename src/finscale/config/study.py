@@ -1,0 +1,83 @@
+"""A study: the matrix of cells that one question needs, and how much each may cost."""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from finscale.config.budget import parse_budget
+from finscale.config.files import Frozen, load_named, option
+from finscale.config.problem import Task, load_task
+from finscale.config.space import Space, load_space
+from finscale.config.universe import Universe, load_universe
+from finscale.config.verbs import TrainConfig
+
+Budget = Annotated[int, BeforeValidator(parse_budget)]
+
+
+class Study(Frozen):
+    """Every combination of task, horizon, tier and budget is one cell.
+
+    Attributes
+    ----------
+    delta : float
+        Share of the reference loss that counts as a difference; fixed before looking.
+    """
+
+    name: str
+    question: str
+    universe: Annotated[Universe, BeforeValidator(load_universe)]
+    tasks: Annotated[tuple[Annotated[Task, BeforeValidator(load_task)], ...], Field(min_length=1)]
+    horizons: Annotated[tuple[int, ...], Field(min_length=1)]
+    feature_tiers: Annotated[tuple[str, ...], Field(min_length=1)]
+    budgets: Annotated[tuple[Budget, ...], Field(min_length=1)]
+    space: Annotated[Space, BeforeValidator(load_space)]
+    n_trials: Annotated[int, Field(ge=1)] = 20
+    epochs: Annotated[int, Field(ge=1)] = 30
+    top_k: Annotated[int, Field(ge=1)] = 3
+    n_seeds: Annotated[int, Field(ge=1)] = 3
+    seed: int = 42
+    delta: Annotated[float, Field(gt=0, lt=1)] = 0.01
+
+    def cells(self, data_root: Path, device: str) -> tuple[TrainConfig, ...]:
+        """Spell out the matrix, problem by problem, small budgets first."""
+        shared = {
+            name: getattr(self, name)
+            for name in ("universe", "space", "n_trials", "epochs", "top_k", "n_seeds", "seed")
+        }
+        matrix = product(self.tasks, self.horizons, self.feature_tiers, sorted(self.budgets))
+        return tuple(
+            TrainConfig.model_validate(
+                {
+                    **shared,
+                    "task": task,
+                    "horizon": horizon,
+                    "feature_tier": tier,
+                    "budget": budget,
+                    "data_root": data_root,
+                    "device": device,
+                }
+            )
+            for task, horizon, tier, budget in matrix
+        )
+
+
+def load_study(name: object) -> Study:
+    """Read a study by name; an already loaded one passes through."""
+    return name if isinstance(name, Study) else load_named("study", name, Study)
+
+
+class StudyConfig(Frozen):
+    """Options of `study`: run a whole matrix, go on where it stopped, and conclude."""
+
+    study: Annotated[Study, BeforeValidator(load_study)] = option(
+        "demo", "a file in configs/studies"
+    )
+    workers: Annotated[int, Field(ge=0)] = option(
+        0, "cells side by side; 0: one a core, two at most on the CPU"
+    )
+    device: Literal["auto", "cpu", "cuda", "mps"] = option("auto", "where to train")
+    data_root: Path = option(Path("data"), "folder of raw and processed data")

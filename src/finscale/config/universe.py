@@ -1,0 +1,87 @@
+"""Universes: which tickers from which source, and where training ends."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import Literal
+
+from pydantic import model_validator
+
+from finscale.config.errors import ConfigError
+from finscale.config.files import Frozen, load_named
+
+_NAME = re.compile(r"[a-z][a-z0-9_-]*", re.ASCII)
+_TICKER = re.compile(r"[A-Za-z0-9^][A-Za-z0-9^=._-]{0,31}", re.ASCII)
+
+
+class Universe(Frozen):
+    """A fixed set of assets and the dates that cut it into parts.
+
+    Attributes
+    ----------
+    source : {"bundled", "yahoo", "csv"}
+        Where bars come from; `csv` reads ``<path>/<ticker>.csv``.
+    target : str
+        The ticker that validation and test are about.
+    start, end : date
+        First and last session that enter; `end` is fixed so that digests are comparable.
+    train_end, validation_end : date
+        Last sessions of the training and the validation part; the test is the rest.
+    """
+
+    name: str
+    source: Literal["bundled", "yahoo", "csv"]
+    target: str
+    tickers: tuple[str, ...]
+    start: date
+    train_end: date
+    validation_end: date
+    end: date
+    path: str | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Universe:
+        where = f"universe {self.name}"
+        if not _NAME.fullmatch(self.name):
+            raise ConfigError(
+                where,
+                expected="a name of lower-case letters, digits, - and _",
+                got=repr(self.name),
+                todo="Rename the file: names become part of run tags and model names.",
+            )
+        for ticker in self.tickers:
+            if not _TICKER.fullmatch(ticker):
+                raise ConfigError(
+                    where,
+                    expected="tickers of letters, digits and ^ = . _ -",
+                    got=repr(ticker),
+                    todo="Correct the ticker: it becomes a file name.",
+                )
+        if self.target not in self.tickers:
+            raise ConfigError(
+                where,
+                expected=f"a target among its tickers {', '.join(self.tickers)}",
+                got=repr(self.target),
+                todo="Add it to the tickers.",
+            )
+        if not self.start < self.train_end < self.validation_end < self.end:
+            raise ConfigError(
+                where,
+                expected="start < train_end < validation_end < end",
+                got=f"{self.start}, {self.train_end}, {self.validation_end}, {self.end}",
+                todo="Put the dates in order.",
+            )
+        if (self.source == "csv") != (self.path is not None):
+            raise ConfigError(
+                where,
+                expected="a path with source csv, and only there",
+                got=f"source {self.source}, path {self.path}",
+                todo="Give the folder that holds <ticker>.csv.",
+            )
+        return self
+
+
+def load_universe(name: object) -> Universe:
+    """Read a universe by name; an already loaded one passes through."""
+    return name if isinstance(name, Universe) else load_named("universe", name, Universe)

@@ -1,0 +1,96 @@
+"""The options of each verb: what ``-P name=value`` may set, with its default and its meaning."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from finscale.config.budget import format_budget, parse_budget
+from finscale.config.command_line import SEARCHED
+from finscale.config.files import option
+from finscale.config.floors import Floors
+from finscale.config.problem import Problem
+from finscale.config.space import Space, load_space
+
+
+def _free_if_searched(value: object) -> object:
+    return None if value == SEARCHED else value
+
+
+_Free = BeforeValidator(_free_if_searched)
+PinnedCount = Annotated[Annotated[int, Field(gt=0)] | None, _Free]
+PinnedPositive = Annotated[Annotated[float, Field(gt=0)] | None, _Free]
+PinnedShare = Annotated[Annotated[float, Field(ge=0, lt=1)] | None, _Free]
+PinnedFlag = Annotated[bool | None, _Free]
+
+ARCHITECTURE_AXES = ("d_model", "n_layers", "n_heads", "d_ff")
+TRAINING_AXES = (
+    "learning_rate",
+    "weight_decay",
+    "warmup_steps",
+    "dropout",
+    "batch_size",
+    "revin",
+)
+
+
+def _pin(what: str) -> Any:
+    return option(SEARCHED, f"{what}; 'search' leaves it to the search")
+
+
+class SearchConfig(Problem):
+    """A search: a problem, a budget of parameters, and what may be tried."""
+
+    budget: Annotated[int, BeforeValidator(parse_budget)] = option(
+        "2M", "parameters of the model, within 25 %: 500K, 2M, 20M, 200M, 2B"
+    )
+    space: Annotated[Space, BeforeValidator(load_space)] = option(
+        "default", "a file in configs/search"
+    )
+    n_trials: Annotated[int, Field(ge=1)] = option(
+        20, "finished trials the search shall have in all"
+    )
+    epochs: Annotated[int, Field(ge=1)] = option(30, "most epochs of a run")
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = option(42, "of all draws")
+    d_model: PinnedCount = _pin("model width")
+    n_layers: PinnedCount = _pin("encoder layers")
+    n_heads: PinnedCount = _pin("attention heads")
+    d_ff: PinnedCount = _pin("width of the feed-forward layer")
+    learning_rate: PinnedPositive = _pin("peak of the schedule")
+    weight_decay: PinnedShare = _pin("of AdamW")
+    warmup_steps: PinnedCount = _pin("steps of linear warm-up")
+    dropout: PinnedShare = _pin("rate in the encoder")
+    batch_size: PinnedCount = _pin("windows in a step")
+    revin: PinnedFlag = _pin("normalise each window (true or false)")
+    device: Literal["auto", "cpu", "cuda", "mps"] = option("auto", "where to train")
+    floors: Floors = Floors()
+
+    @property
+    def cell_name(self) -> str:
+        """The identity of the cell: the tag ``finscale.cell``."""
+        return f"{self.problem_name}.{format_budget(self.budget)}"
+
+    @property
+    def pins(self) -> dict[str, Any]:
+        """The dimensions a user has fixed, by name."""
+        values = {name: getattr(self, name) for name in (*ARCHITECTURE_AXES, *TRAINING_AXES)}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+class HpoConfig(SearchConfig):
+    """Options of `hpo`: search the best model of one parameter budget."""
+
+
+class TrainConfig(SearchConfig):
+    """Options of `train`: train the best trials of a search anew, with several seeds."""
+
+    top_k: Annotated[int, Field(ge=1)] = option(3, "best trials to train anew")
+    n_seeds: Annotated[int, Field(ge=1)] = option(3, "seeds for each of them")
+
+
+class AnalyzeConfig(Problem):
+    """Options of `analyze`: a verdict from the finals in the tracking store."""
+
+    study: str = option("none", "a file in configs/studies; 'none': this problem, all budgets")
+    floors: Floors = Floors()

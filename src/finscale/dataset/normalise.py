@@ -1,0 +1,87 @@
+"""From features to model inputs: stationary values, then a scale fitted on training rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from finscale.dataset.features import tier_features
+from finscale.dataset.indicators import TRAILING, FloatArray, trailing_sum
+
+# Interquartile range of the standard normal distribution.
+NORMAL_IQR = 1.349
+
+
+def to_stationary(features: pd.DataFrame, tier: str = "a20") -> pd.DataFrame:
+    """Take price levels and market size out of a tier's features.
+
+    Parameters
+    ----------
+    features : DataFrame, shape (T, C)
+        All rows that `build_features` returned.
+
+    Returns
+    -------
+    DataFrame, shape (T, C)
+        The same columns without units; NaN only in the warm-up. Causal.
+    """
+    close = features["close"].to_numpy()
+    mean_volume = trailing_sum(features["volume"].to_numpy()) / TRAILING
+    columns = {
+        feature.name: feature.rule(features[feature.name].to_numpy(), close, mean_volume)
+        for feature in tier_features(tier)
+    }
+    return pd.DataFrame(columns, index=features.index)
+
+
+@dataclass(frozen=True, eq=False)
+class Scaler:
+    """A column's robust centre and scale: z = clip((x - center) / scale, -clip, clip).
+
+    Attributes
+    ----------
+    center_C, scale_C : ndarray of float64, shape (C,)
+    columns : tuple of str
+        Names of the C inputs, in order.
+    clip : float
+        Largest scaled value: one mad day must not saturate a model.
+    """
+
+    center_C: FloatArray
+    scale_C: FloatArray
+    columns: tuple[str, ...]
+    clip: float = 10.0
+
+    def transform(self, values_TC: FloatArray) -> NDArray[np.float32]:
+        """Scale values of shape (..., C); NaN stays NaN."""
+        assert values_TC.shape[-1] == len(self.columns), "the last axis must be the columns"
+        scaled = (values_TC - self.center_C) / self.scale_C
+        return np.clip(scaled, -self.clip, self.clip).astype(np.float32)
+
+
+def fit_scaler(inputs: pd.DataFrame, rows: NDArray[np.int64]) -> Scaler:
+    """Fit a scaler on the given rows of `inputs`: those of training, after the warm-up.
+
+    The centre is the median, the scale the interquartile range / 1.349, which is the standard
+    deviation for a normal distribution (F. Mosteller and J. W. Tukey, *Data Analysis and
+    Regression*, 1977) and does not move with outliers. A column without spread has scale 1.
+
+    Parameters
+    ----------
+    inputs : DataFrame, shape (T, C)
+        As `to_stationary` returns it.
+    rows : ndarray of int64
+        Positions to fit on.
+    """
+    values = inputs.to_numpy(dtype=np.float64)[rows]
+    assert len(values) > 0, "a scaler needs rows"
+    assert np.isfinite(values).all(), "a scaler must not be fitted on warm-up rows"
+    low, center, high = np.quantile(values, [0.25, 0.5, 0.75], axis=0)
+    spread = (high - low) / NORMAL_IQR
+    scale = np.where(spread > 0, spread, 1.0)
+    center.setflags(write=False)
+    scale.setflags(write=False)
+    return Scaler(center, scale, tuple(inputs.columns))

@@ -1,0 +1,178 @@
+"""Forecasts a model has to beat: the class prior and logits on past-only inputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from sklearn.linear_model import LogisticRegression
+
+from finscale.config import DataError, RefusedError
+
+Floats = NDArray[np.float64]
+
+# A variance of one basis point squared: below it a bar counts as flat.
+VARIANCE_FLOOR = 1e-8
+SPANS = (1, 5, 22)
+
+
+@dataclass(frozen=True)
+class Prior:
+    """The training base rate, said every day.
+
+    Attributes
+    ----------
+    logit : float
+        Log odds of the base rate.
+    """
+
+    logit: float
+
+    def logits(self, x: ArrayLike) -> Floats:
+        """Give the same logit for every row of `x`, shape (N,)."""
+        return np.full(len(np.asarray(x)), self.logit, dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Logit:
+    """A logistic regression on inputs standardised by its training rows.
+
+    Attributes
+    ----------
+    mean, scale : ndarray, shape (F,)
+        Of the training rows; `scale` is 1 where an input never varied.
+    weights : ndarray, shape (F,)
+        Log odds per standard deviation.
+    intercept : float
+        Log odds at the training mean.
+    """
+
+    mean: Floats
+    scale: Floats
+    weights: Floats
+    intercept: float
+
+    def logits(self, x: ArrayLike) -> Floats:
+        """Log odds for every row of `x`, shape (N, F) to (N,).
+
+        Raises
+        ------
+        DataError
+            If an input is not finite.
+        """
+        inputs = _inputs(x)
+        assert inputs.shape[1] == self.mean.size, "as many inputs as in training"
+        z = (inputs - self.mean) / self.scale
+        return np.asarray(z @ self.weights + self.intercept, dtype=np.float64)
+
+
+def reference_inputs(bars: pd.DataFrame) -> pd.DataFrame:
+    """Past-only volatility and returns: what the reference forecast sees.
+
+    Parameters
+    ----------
+    bars : DataFrame
+        Validated sessions with columns ``open high low close volume``, prices positive.
+
+    Returns
+    -------
+    DataFrame
+        On the same index: ``log_rv_5 log_rv_22`` (log of the mean squared log return),
+        ``log_range_1 log_range_5 log_range_22`` (log of the mean Parkinson variance) and
+        ``return_1 return_5 return_22`` (log returns), all per day. The value at a session
+        uses bars up to and including it; NaN in the first 22 rows only.
+    """
+    close = pd.Series(np.log(bars["close"]), index=bars.index)
+    squared = close.diff() ** 2
+    # Parkinson 1980, J. Business 53: E[(log H/L)^2] / (4 log 2) is the variance.
+    spread = np.log(bars["high"] / bars["low"]) ** 2 / (4.0 * np.log(2.0))
+    # Horizons of a day, a week and a month: HAR, Corsi 2009, J. Fin. Econometrics 7.
+    # The day's own squared return is left to the range, which is five times as efficient.
+    columns = {f"log_rv_{span}": _log_mean(squared, span) for span in SPANS[1:]}
+    columns |= {f"log_range_{span}": _log_mean(spread, span) for span in SPANS}
+    columns |= {f"return_{span}": close.diff(span) for span in SPANS}
+    inputs = pd.DataFrame(columns, index=bars.index)
+    inputs.iloc[: SPANS[-1]] = np.nan
+    return inputs
+
+
+def fit_prior(y_train: ArrayLike) -> Prior:
+    """Fit the constant forecast of least training loss.
+
+    Parameters
+    ----------
+    y_train : array_like, shape (N,)
+        Labels, 0 or 1.
+
+    Raises
+    ------
+    RefusedError
+        If the training labels hold one class only.
+    """
+    labels = _two_classes(y_train)
+    rate = labels.mean()
+    return Prior(logit=float(np.log(rate) - np.log1p(-rate)))
+
+
+def fit_logit(x_train: ArrayLike, y_train: ArrayLike) -> Logit:
+    """Fit a logistic regression with a unit L2 penalty on standardised inputs.
+
+    Parameters
+    ----------
+    x_train : array_like, shape (N, F)
+        Inputs of the training rows.
+    y_train : array_like, shape (N,)
+        Labels, 0 or 1.
+
+    Raises
+    ------
+    RefusedError
+        If the training labels hold one class only.
+    DataError
+        If an input is not finite.
+    """
+    labels, inputs = _two_classes(y_train), _inputs(x_train)
+    mean, scale = inputs.mean(axis=0), inputs.std(axis=0)
+    # A column without spread carries nothing: it becomes 0, not a division by zero.
+    scale = np.where(scale > 1e-12 * np.maximum(np.abs(mean), 1e-12), scale, 1.0)
+    model = LogisticRegression(C=1.0, solver="lbfgs", max_iter=10_000, tol=1e-6)
+    model.fit((inputs - mean) / scale, labels)
+    weights = np.asarray(model.coef_[0], dtype=np.float64)
+    return Logit(mean=mean, scale=scale, weights=weights, intercept=float(model.intercept_[0]))
+
+
+def _log_mean(daily: pd.Series, span: int) -> pd.Series:
+    # A sum of shifted rows, not a rolling mean: pandas carries rounding errors of long-gone
+    # large values forward, and a forecast must not depend on them.
+    mean = sum((daily.shift(lag) for lag in range(1, span)), start=daily) / span
+    return pd.Series(np.log(mean.clip(lower=VARIANCE_FLOOR)), index=daily.index)
+
+
+def _two_classes(y_train: ArrayLike) -> Floats:
+    labels = np.asarray(y_train, dtype=np.float64)
+    assert labels.ndim == 1 and bool(np.isin(labels, (0.0, 1.0)).all()), "labels are 0 or 1"
+    n_positive = int(labels.sum())
+    if n_positive in (0, labels.size):
+        raise RefusedError(
+            "training labels",
+            expected="both classes",
+            got=f"{n_positive} positives among {labels.size} samples",
+            todo="Take a task or horizon in which both happen.",
+        )
+    return labels
+
+
+def _inputs(x: ArrayLike) -> Floats:
+    inputs = np.asarray(x, dtype=np.float64)
+    assert inputs.ndim == 2, "inputs are rows of features"
+    bad = int(np.count_nonzero(~np.isfinite(inputs).all(axis=1)))
+    if bad:
+        raise DataError(
+            "baseline inputs",
+            expected="finite values in every row",
+            got=f"{bad} of {len(inputs)} rows with NaN or infinity",
+            todo="Leave the warm-up rows out.",
+        )
+    return inputs

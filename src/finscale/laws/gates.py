@@ -1,0 +1,123 @@
+"""Gates: what must hold before any verdict, known before the test is opened."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Numbers of the procedure, fixed before looking.
+
+    Attributes
+    ----------
+    delta_share : float
+        Smallest slope that matters, as a share of the reference loss per decade.
+    min_seeds : int
+        Seeds of every cell.
+    min_effective_days : float
+        Days whose label intervals do not overlap.
+    min_sizes : int
+        Distinct true parameter counts.
+    min_decades : float
+        Decades that these span.
+    """
+
+    delta_share: float = 0.01
+    min_seeds: int = 3
+    min_effective_days: float = 60.0
+    min_sizes: int = 4
+    min_decades: float = 1.5
+
+
+DEFAULT_RULES = Rules()
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What is known of a study before its test is opened.
+
+    Attributes
+    ----------
+    n_params : tuple of int, length J
+        True parameter count of every cell.
+    n_seeds : tuple of int, length J
+        Finals of every cell.
+    n_days, n_effective : int, float
+        Evaluation days, and how many of them do not overlap in their labels.
+    data_digests, label_versions, splits : tuple of str
+        Of the cells; repeats allowed, in any order.
+    """
+
+    n_params: tuple[int, ...]
+    n_seeds: tuple[int, ...]
+    n_days: int
+    n_effective: float
+    data_digests: tuple[str, ...]
+    label_versions: tuple[str, ...]
+    splits: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A condition that does not hold.
+
+    Attributes
+    ----------
+    name : str
+        ``data digest``, ``label version``, ``split``, ``seeds``, ``effective days``, ``sizes``
+        or ``decades``.
+    expected, got : str
+        What the procedure asks for, and what there is.
+    """
+
+    name: str
+    expected: str
+    got: str
+
+    @property
+    def sentence(self) -> str:
+        """The gate for people: ``gate seeds: expected ..., got ...``."""
+        return f"gate {self.name}: expected {self.expected}, got {self.got}"
+
+
+def check_gates(conditions: Conditions, rules: Rules = DEFAULT_RULES) -> Gate | None:
+    """Return the first gate that does not hold, or None.
+
+    Needs no loss: it is asked before the test is opened, so that a study that cannot carry a
+    verdict leaves the test closed.
+    """
+    assert len(conditions.n_params) == len(conditions.n_seeds), "one count of seeds a cell"
+    return next(_failures(conditions, rules), None)
+
+
+def _failures(conditions: Conditions, rules: Rules) -> Iterator[Gate]:
+    for name, values in (
+        ("data digest", conditions.data_digests),
+        ("label version", conditions.label_versions),
+        ("split", conditions.splits),
+    ):
+        distinct = sorted(set(values))
+        if len(distinct) != 1:
+            got = ", ".join(value[:12] for value in distinct) or "none"
+            yield Gate(name, "one and the same for all cells", got)
+    fewest = min(conditions.n_seeds, default=0)
+    if fewest < rules.min_seeds:
+        yield Gate("seeds", f"at least {rules.min_seeds} a cell", str(fewest))
+    if not conditions.n_effective >= rules.min_effective_days:
+        floor = f"at least {rules.min_effective_days:g}"
+        yield Gate("effective days", floor, f"{conditions.n_effective:g}")
+    yield from _size_failures(conditions.n_params, rules)
+
+
+def _size_failures(n_params: tuple[int, ...], rules: Rules) -> Iterator[Gate]:
+    sizes = sorted(set(n_params))
+    if len(sizes) < rules.min_sizes:
+        yield Gate("sizes", f"at least {rules.min_sizes} true sizes", str(len(sizes)))
+    decades = math.log10(sizes[-1] / sizes[0]) if sizes else 0.0
+    # A factor of exactly 10^1.5 must not fail for its rounding.
+    if decades < rules.min_decades - 1e-9:
+        expected = f"at least {rules.min_decades:g} decades of true parameters"
+        yield Gate("decades", expected, f"{decades:.2f}")

@@ -1,0 +1,162 @@
+"""Power law with an irreducible part, ``E + A x^-alpha``, fitted in nats."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import minimize_scalar
+
+from finscale.laws.gls import LinearFit, check_points, fit_linear, whitener
+
+Floats = NDArray[np.float64]
+
+ALPHA_BOUNDS = (1e-3, 5.0)
+N_STARTS = 64
+MIN_POINTS = 4
+
+
+class FitStatus(StrEnum):
+    """How a fit ended."""
+
+    CONVERGED = "converged"
+    BOUND_HIT = "bound_hit"
+    MAX_ITERATIONS = "max_iterations"
+    NOT_IDENTIFIABLE = "not_identifiable"
+
+
+@dataclass(frozen=True)
+class PowerLaw:
+    """A fitted ``E + A x^-alpha``.
+
+    Attributes
+    ----------
+    E : float
+        What is left at infinite size, in nats; negative where the reference is beaten.
+    A, alpha : float
+        Reducible part at ``x = 1`` in nats, and its exponent. NaN, like `E`, where the fit is
+        not identifiable.
+    chi2, dof : float, int
+        Residual chi squared (sum of squares without a covariance), and points - 3.
+    status : FitStatus
+        A fit at a bound of alpha has no exponent of its own: it is a logarithm (lower bound)
+        or a step (upper bound).
+    """
+
+    E: float
+    A: float
+    alpha: float
+    chi2: float
+    dof: int
+    status: FitStatus
+
+    def predict(self, x: ArrayLike) -> Floats:
+        """Value of the law at sizes `x`, in nats."""
+        sizes = np.asarray(x, dtype=np.float64)
+        return np.asarray(self.E + self.A * sizes**-self.alpha, dtype=np.float64)
+
+
+def fit_power_law(
+    x: ArrayLike, y: ArrayLike, *, cov: ArrayLike | None = None, max_iterations: int = 500
+) -> PowerLaw:
+    """Fit ``E + A x^-alpha`` by generalised least squares in nats.
+
+    Not on the logarithm of anything: a paired difference may be negative, and so may E
+    (Hoffmann et al. 2022, arXiv:2203.15556, eq. 2 with one term, and another error model).
+    E and A enter linearly and are solved for at every alpha (variable projection: Golub &
+    Pereyra 1973, SIAM J. Numer. Anal. 10), around the best of 64 exponents.
+
+    Parameters
+    ----------
+    x : array_like, shape (J,)
+        Sizes, positive.
+    y : array_like, shape (J,)
+        Losses or paired differences in nats.
+    cov : array_like, shape (J, J), optional
+        Covariance of `y`; independent with unit variance if None.
+    max_iterations : int
+        Limit of the last stage; a fit stopped by it says so in its status.
+
+    Returns
+    -------
+    PowerLaw
+        ``not_identifiable`` for fewer than four distinct sizes or where nothing declines.
+
+    Raises
+    ------
+    DataError
+        If lengths differ, a value is not finite, sizes do not differ, or `cov` is no covariance.
+    """
+    sizes, values = check_points(x, y)
+    whitening = whitener(cov, sizes.size)
+    dof = sizes.size - 3
+    if np.unique(sizes).size < MIN_POINTS:
+        return _unidentifiable(dof)
+    log_size = np.log(sizes)
+    centre = float(log_size.mean())
+    offset, target = log_size - centre, whitening @ values
+
+    def misfit(alpha: float) -> float:
+        basis = whitening @ _basis(alpha, offset)
+        coefficients = np.linalg.lstsq(basis, target, rcond=None)[0]
+        return float(np.sum((target - basis @ coefficients) ** 2))
+
+    alpha, stopped = _best_alpha(misfit, max_iterations)
+    fit = fit_linear(_basis(alpha, offset), values, whitening)
+    return _law(alpha, fit, centre, dof, _status(alpha, stopped=stopped))
+
+
+def _basis(alpha: float, offset: Floats) -> Floats:
+    # 1 and (1 - u^-alpha) / alpha: the same span as 1 and u^-alpha, but the second tends to
+    # log u for small alpha, where u^-alpha becomes the constant again.
+    return np.stack([np.ones_like(offset), -np.expm1(-alpha * offset) / alpha], axis=1)
+
+
+def _best_alpha(misfit: Callable[[float], float], max_iterations: int) -> tuple[float, bool]:
+    grid = np.geomspace(*ALPHA_BOUNDS, N_STARTS)
+    best = int(np.argmin([misfit(float(alpha)) for alpha in grid]))
+    start = float(grid[best])
+    below, above = grid[max(best - 1, 0)], grid[min(best + 1, N_STARTS - 1)]
+    # Brent's method on the distance from the start in log alpha: its tolerance is relative to
+    # its variable, which is thus small where alpha is not.
+    result = minimize_scalar(
+        lambda step: misfit(start * math.exp(step)),
+        bounds=(math.log(below / start), math.log(above / start)),
+        method="bounded",
+        options={"xatol": 1e-12, "maxiter": max_iterations},
+    )
+    # At a bound the grid's own point may be the lower one.
+    alpha = start * math.exp(float(result.x))
+    return (alpha if misfit(alpha) <= misfit(start) else start), not result.success
+
+
+def _status(alpha: float, *, stopped: bool) -> FitStatus:
+    if stopped:
+        return FitStatus.MAX_ITERATIONS
+    at_bound = any(math.isclose(alpha, bound, rel_tol=1e-3) for bound in ALPHA_BOUNDS)
+    return FitStatus.BOUND_HIT if at_bound else FitStatus.CONVERGED
+
+
+def _law(alpha: float, fit: LinearFit, centre: float, dof: int, status: FitStatus) -> PowerLaw:
+    height, change = (float(value) for value in fit.coefficients)
+    # The second coefficient is the change per unit of log size at the centre: a loss that
+    # does not fall there has no reducible part.
+    if change >= -1e-12 * abs(height):
+        return _unidentifiable(dof)
+    return PowerLaw(
+        E=height + change / alpha,
+        A=-change / alpha * math.exp(alpha * centre),
+        alpha=alpha,
+        chi2=fit.chi2,
+        dof=dof,
+        status=status,
+    )
+
+
+def _unidentifiable(dof: int) -> PowerLaw:
+    nan = math.nan
+    return PowerLaw(E=nan, A=nan, alpha=nan, chi2=nan, dof=dof, status=FitStatus.NOT_IDENTIFIABLE)

@@ -1,0 +1,87 @@
+"""Writing files that are either whole or not there."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+from filelock import FileLock
+
+from finscale.config import DataError
+
+
+def write_parquet(frame: pd.DataFrame, path: Path) -> None:
+    """Write `frame` to `path` so that a crash leaves the old file or none, never a part.
+
+    Raises
+    ------
+    DataError
+        If the file system refuses (disk full, no permission).
+    """
+    _replace(path, lambda temporary: frame.to_parquet(temporary, engine="pyarrow"))
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write `text` to `path` in the same all-or-nothing way."""
+    _replace(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+
+
+def file_sha256(path: Path) -> str:
+    """Digest a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def lock(root: Path) -> Iterator[None]:
+    """Hold the lock of whoever changes anything under `root`; wait until it is free.
+
+    Raises
+    ------
+    DataError
+        If the folder cannot be written to.
+    """
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        held = FileLock(root / ".lock").acquire()
+    except OSError as error:
+        raise _unwritable(root, error) from error
+    with held:
+        yield
+
+
+def _replace(path: Path, write: Callable[[Path], object]) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # In the same folder: os.replace is atomic within one file system only.
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        os.close(handle)
+        _write_then_move(Path(name), path, write)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> DataError:
+    return DataError(
+        str(path),
+        expected="a place to write to",
+        got=str(error),
+        todo="Free space or change the folder's permissions, then run the same line again.",
+    )
+
+
+def _write_then_move(temporary: Path, path: Path, write: Callable[[Path], object]) -> None:
+    try:
+        write(temporary)
+        # mkstemp makes the file private; what is written here may be read like any other file.
+        temporary.chmod(0o644)
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

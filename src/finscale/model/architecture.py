@@ -1,0 +1,54 @@
+"""What fixes a PatchTST: every number that its weights' shapes depend on.
+
+Legend: `B` batch, `L` context length, `C` channels, `P` patches, `D` model width, `K` outputs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """A PatchTST of a definite size.
+
+    Attributes
+    ----------
+    n_channels, context_length : int
+        C and L of the input.
+    patch_length, patch_stride : int
+        Bars in a patch, and from one patch to the next.
+    d_model, n_layers, n_heads, d_ff : int
+        Width, depth, attention heads and feed-forward width of the encoder.
+    n_outputs : int
+        K: 1 for a logit, 2 for mean and log sigma.
+    dropout : float
+        Rate after the embedding, on both residual branches and inside the feed-forward layer.
+    revin : bool
+        Normalise each window by its own mean and deviation.
+    """
+
+    n_channels: int
+    d_model: int
+    n_layers: int
+    n_heads: int
+    d_ff: int
+    context_length: int = 60
+    patch_length: int = 10
+    patch_stride: int = 5
+    n_outputs: int = 1
+    dropout: float = 0.0
+    revin: bool = False
+
+    def __post_init__(self) -> None:
+        assert self.patch_length <= self.context_length
+        assert self.d_model % self.n_heads == 0
+
+    @property
+    def n_patches(self) -> int:
+        """Number of whole patches P in a window, the last one ending at the last bar or before.
+
+        >>> Architecture(n_channels=25, d_model=16, n_layers=2, n_heads=2, d_ff=32).n_patches
+        11
+        """
+        return (self.context_length - self.patch_length) // self.patch_stride + 1

@@ -1,0 +1,9 @@
+"""The verbs: the only room in which the others meet."""
+
+from finscale.pipeline.analyze import analyze
+from finscale.pipeline.data import data
+from finscale.pipeline.hpo import hpo
+from finscale.pipeline.study import study
+from finscale.pipeline.train import train
+
+__all__ = ["analyze", "data", "hpo", "study", "train"]

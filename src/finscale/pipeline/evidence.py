@@ -1,0 +1,214 @@
+"""From runs to paired losses: which finals count, on which days, against which reference.
+
+Legend: `J` cells, `S` seeds of a cell, `T` test days.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from finscale.config import StoreError
+from finscale.dataset import effective_size
+from finscale.evaluation import bce_with_logits, score
+from finscale.laws import Conditions
+from finscale.pipeline.baselines import REFERENCE
+from finscale.pipeline.predictions import TEST, part
+from finscale.tracking import (
+    Kind,
+    Question,
+    Run,
+    Status,
+    baselines,
+    finals,
+    finals_sha256,
+    read_predictions,
+    runs_frame,
+    score_metrics,
+    search,
+    where,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class ProblemFinals:
+    """The finals of a problem that a verdict rests on, before the test is opened.
+
+    Attributes
+    ----------
+    finals : DataFrame
+        Finished finals of each cell's chosen configuration, one row a run, by size and seed.
+    left_out : DataFrame
+        Finals of these cells that count nowhere: ``run_id status reason``.
+    baselines : DataFrame
+        One row a baseline.
+    test_dates : DatetimeIndex, length T
+        Test days of the reference.
+    """
+
+    problem: str
+    horizon: int
+    finals: pd.DataFrame
+    left_out: pd.DataFrame
+    baselines: pd.DataFrame
+    test_dates: pd.DatetimeIndex
+
+    @property
+    def cell_names(self) -> list[str]:
+        """Cells by size."""
+        return list(dict.fromkeys(self.finals["cell"]))
+
+    def conditions(self) -> Conditions:
+        """Return what the gates ask for: none of it needs a loss."""
+        groups = [self.finals[self.finals["cell"] == cell] for cell in self.cell_names]
+        n_days = len(self.test_dates)
+        return Conditions(
+            n_params=tuple(int(group["n_params"].iloc[0]) for group in groups),
+            n_seeds=tuple(len(group) for group in groups),
+            n_days=n_days,
+            n_effective=effective_size(n_days, self.horizon),
+            data_digests=tuple(self.finals["data_sha256"]),
+            label_versions=tuple(self.finals["label_version"]),
+            splits=tuple(self.finals["split"]),
+        )
+
+    def question(self) -> Question:
+        """Return what an opening of this test set is about."""
+        first = self.finals.iloc[0]
+        return Question(
+            target=str(first["ticker"]),
+            task=str(first["task"]),
+            horizon=self.horizon,
+            test_start=self.test_dates[0].date(),
+            test_end=self.test_dates[-1].date(),
+        )
+
+    def finals_sha256(self) -> str:
+        """Digest the finals: the same ones again are no new opening."""
+        return finals_sha256(self.finals["fingerprint"])
+
+
+@dataclass(frozen=True, eq=False)
+class TestLosses:
+    """Losses on the opened test, in nats.
+
+    Attributes
+    ----------
+    differences : list of J arrays, shape (S_j, T)
+        Each final's loss minus the reference's, day by day.
+    reference_T : ndarray, shape (T,)
+    metrics : dict of str to dict
+        ``test_*`` metrics of each run, by run id.
+    """
+
+    differences: list[NDArray[np.float64]]
+    reference_T: NDArray[np.float64]
+    metrics: dict[str, dict[str, float]]
+
+
+def collect(problem: str, train_parents: Sequence[str] | None = None) -> ProblemFinals:
+    """Find the finals of a problem.
+
+    Parameters
+    ----------
+    train_parents : sequence of str, optional
+        Run ids of the `train` parents that count: those of a study. By default every budget's
+        best finished one, by mean validation loss.
+
+    Raises
+    ------
+    StoreError
+        If there are no finals or no reference.
+    """
+    parents = runs_frame(search(where(KIND=Kind.TRAIN, PROBLEM=problem, STATUS=Status.OK)))
+    if train_parents is not None and len(parents):
+        parents = parents[parents["run_id"].isin(train_parents)]
+    stored = finals(problem=problem)
+    if parents.empty or stored.empty:
+        raise StoreError(
+            f"finals of {problem}",
+            expected="finished finals in the tracking store",
+            got="none",
+            todo="Train some first: mlflow run . -e train with the options of this problem.",
+        )
+    chosen = stored[stored["configuration"].isin(set(parents["configuration"]))]
+    ok = chosen[chosen["status"] == Status.OK]
+    if train_parents is None:
+        ok = _best_of_each_cell(ok)
+    left_out = stored[stored["cell"].isin(set(parents["cell"])) & (stored["status"] != Status.OK)]
+    known = baselines(problem)
+    reference = _reference(known, problem)
+    return ProblemFinals(
+        problem=problem,
+        horizon=int(stored["horizon"].iloc[0]),
+        finals=ok.sort_values(["n_params", "seed"]).reset_index(drop=True),
+        left_out=left_out[["run_id", "status", "reason"]].reset_index(drop=True),
+        baselines=known,
+        test_dates=pd.DatetimeIndex(part(read_predictions(reference), TEST).index),
+    )
+
+
+def score_test(problem: ProblemFinals) -> TestLosses:
+    """Compute what the test says. Only after its opening is on record.
+
+    Raises
+    ------
+    StoreError
+        If a run's predictions are on other days or of other labels than the reference's.
+    """
+    reference_id = _reference(problem.baselines, problem.problem)
+    reference = part(read_predictions(reference_id), TEST)
+    reference_T = bce_with_logits(reference["y"], reference["output"])
+    metrics: dict[str, dict[str, float]] = {}
+    losses: dict[str, NDArray[np.float64]] = {}
+    for run_id in (*problem.baselines["run_id"], *problem.finals["run_id"]):
+        frame = part(read_predictions(run_id), TEST)
+        _check_days(run_id, frame, reference)
+        losses[run_id] = bce_with_logits(frame["y"], frame["output"])
+        scores = score(frame["y"], frame["output"])
+        metrics[run_id] = score_metrics("test", scores, float(reference_T.mean()))
+    differences = [
+        np.stack([losses[run_id] - reference_T for run_id in group["run_id"]])
+        for _, group in problem.finals.groupby("cell", sort=False)
+    ]
+    return TestLosses(differences, reference_T, metrics)
+
+
+def log_test_metrics(problem: ProblemFinals, losses: TestLosses) -> None:
+    """Write the test's scores on finals and baselines, once."""
+    both = pd.concat([problem.finals, problem.baselines])[["run_id", "experiment_id"]]
+    for run_id, experiment_id in both.itertuples(index=False):
+        Run(run_id, experiment_id).metric_once(losses.metrics[run_id])
+
+
+def _best_of_each_cell(ok: pd.DataFrame) -> pd.DataFrame:
+    means = ok.groupby(["cell", "configuration"], as_index=False)["val_loss"].mean()
+    best = means.loc[means.groupby("cell")["val_loss"].idxmin(), "configuration"]
+    return ok[ok["configuration"].isin(set(best))]
+
+
+def _reference(known: pd.DataFrame, problem: str) -> str:
+    mine = known[known["baseline"] == REFERENCE] if len(known) else known
+    if mine.empty:
+        raise StoreError(
+            f"baselines of {problem}",
+            expected="the run of the reference forecast",
+            got="none",
+            todo="Give the train command again: it computes what is missing.",
+        )
+    return str(mine.iloc[0]["run_id"])
+
+
+def _check_days(run_id: str, frame: pd.DataFrame, reference: pd.DataFrame) -> None:
+    if frame.index.equals(reference.index) and np.array_equal(frame["y"], reference["y"]):
+        return
+    raise StoreError(
+        f"predictions of run {run_id}",
+        expected=f"the {len(reference)} test days and labels of the reference",
+        got=f"{len(frame)} days" + (" or other labels" if len(frame) == len(reference) else ""),
+        todo="Delete this run, then give the train command again.",
+    )

@@ -1,0 +1,71 @@
+"""Which runs belong to a study: computed from its coordinates, not read from a tag."""
+
+from __future__ import annotations
+
+from finscale.config import (
+    AnalyzeConfig,
+    RefusedError,
+    StoreError,
+    Study,
+    StudyConfig,
+    TrainConfig,
+)
+from finscale.pipeline.problem import load_problem
+from finscale.pipeline.progress import Line, Listen
+from finscale.pipeline.train import train_identity, train_targets
+from finscale.tracking import Kind, Run, Status, Tag, handle, search, where
+
+
+def study_cells(plan: Study, config: AnalyzeConfig | StudyConfig) -> tuple[TrainConfig, ...]:
+    """Return the cells of a study as options of `train`."""
+    device = config.device if isinstance(config, StudyConfig) else "auto"
+    return plan.cells(config.data_root, device)
+
+
+def finished_train(cell: TrainConfig, listen: Listen) -> Run | None:
+    """Return the cell's finished `train` parent, or None while there is work to do.
+
+    Raises
+    ------
+    RefusedError
+        If the cell lies below a floor.
+    """
+    identity = train_identity(cell, load_problem(cell, cell.floors, listen))
+    for run in search(where(KIND=Kind.TRAIN, FINGERPRINT=identity, STATUS=Status.OK)):
+        if run.data.tags.get(Tag.TARGETS) == train_targets(cell):
+            return handle(run)
+    return None
+
+
+def study_parents(
+    plan: Study, config: AnalyzeConfig | StudyConfig, listen: Listen
+) -> dict[str, list[str]]:
+    """Return, for each problem of a study, the run ids of its cells' `train` parents.
+
+    Cells below a floor are no part of the answer.
+
+    Raises
+    ------
+    StoreError
+        If cells are not finished: a test is opened for a whole study or not at all.
+    """
+    parents: dict[str, list[str]] = {}
+    missing: list[str] = []
+    for cell in study_cells(plan, config):
+        try:
+            run = finished_train(cell, listen)
+        except RefusedError as refusal:
+            listen(Line(f"{cell.cell_name} is refused: {refusal.line}"))
+            continue
+        if run:
+            parents.setdefault(cell.problem_name, []).append(run.run_id)
+        else:
+            missing.append(cell.cell_name)
+    if missing or not parents:
+        raise StoreError(
+            f"study {plan.name}",
+            expected="finals of every cell before its test is opened",
+            got=f"none for {', '.join(missing) or 'any cell: all were refused'}",
+            todo=f"Finish it first: mlflow run . -e study -P study={plan.name}",
+        )
+    return parents

@@ -1,0 +1,97 @@
+"""What a search will do, before it does it: its space, its identity, its memory and its time."""
+
+from __future__ import annotations
+
+import torch
+
+from finscale.config import ARCHITECTURE_AXES, ConfigError, SearchConfig, format_budget
+from finscale.model import (
+    Axes,
+    architectures,
+    count_params,
+    forward_flops,
+    training_memory_bytes,
+)
+from finscale.pipeline.problem import ProblemData
+from finscale.pipeline.progress import duration
+from finscale.search import SearchSpace
+from finscale.tracking import Kind, fingerprint
+from finscale.training import available_memory_bytes, measure_flops_per_second
+
+GIB = 2**30
+
+
+def search_space(config: SearchConfig, data: ProblemData) -> SearchSpace:
+    """Return what may be tried: architectures of the budget, and the training parameters.
+
+    Raises
+    ------
+    ConfigError
+        If no architecture fits the budget and the pinned values.
+    """
+    axes = Axes(
+        d_model=config.space.d_model,
+        n_layers=config.space.n_layers,
+        n_heads=config.space.n_heads,
+        ff_ratio=config.space.ff_ratio,
+        pinned={k: v for k, v in config.pins.items() if k in ARCHITECTURE_AXES},
+    )
+    fitting = architectures(
+        config.budget,
+        n_channels=data.n_channels,
+        axes=axes,
+        context_length=config.context_length,
+        patch_length=config.patch_length,
+        patch_stride=config.patch_stride,
+    )
+    return SearchSpace(fitting, config.space, config.pins)
+
+
+def search_identity(config: SearchConfig, data: ProblemData) -> str:
+    """Digest what makes a search this one: other choices make another search."""
+    return fingerprint(
+        Kind.HPO,
+        **data.identity(),
+        budget=config.budget,
+        space=config.space.values(),
+        pins=config.pins or None,
+        epochs=config.epochs,
+        seed=config.seed,
+    )
+
+
+def check_memory(config: SearchConfig, space: SearchSpace, device: torch.device) -> None:
+    """Refuse a budget of which not even the smallest architecture can be trained here.
+
+    Raises
+    ------
+    ConfigError
+        Naming what it takes and what there is.
+    """
+    batch_size = config.batch_size or min(config.space.batch_size)
+    need = min(training_memory_bytes(arch, batch_size) for arch in space.architectures)
+    there = available_memory_bytes(device)
+    if need > there:
+        raise ConfigError(
+            "budget",
+            expected=f"a model that trains in the {there / GIB:.1f} GiB free on {device.type}",
+            got=f"{format_budget(config.budget)}, which takes {need / GIB:.1f} GiB or more",
+            todo="Take a smaller budget, or a machine with more memory.",
+        )
+
+
+def expected_time(
+    config: SearchConfig, space: SearchSpace, device: torch.device, n_trials: int, n_train: int
+) -> str:
+    """Say how long `n_trials` will take at most, from the rate of a few real training steps."""
+    sizes = sorted(space.architectures, key=forward_flops)
+    middle = sizes[len(sizes) // 2]
+    # A small batch for a large model, so that the measurement itself stays short.
+    batch_size = 64 if count_params(middle).total < 5_000_000 else 8
+    rate = measure_flops_per_second(middle, batch_size, device)
+    seconds = 3 * forward_flops(middle) * n_train * config.epochs * n_trials / rate
+    return (
+        f"{config.cell_name}: {n_trials} trials of at most {config.epochs} epochs, "
+        f"{len(sizes)} architectures, on {device.type}: about {duration(seconds)} "
+        f"(measured {rate / 1e9:.1f} GFLOP/s). Ctrl-C stops; the same line goes on."
+    )

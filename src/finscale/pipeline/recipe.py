@@ -1,0 +1,92 @@
+"""What a model is trained by: its architecture and training parameters, as params and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from finscale.config import SearchConfig
+from finscale.model import Architecture
+from finscale.pipeline.problem import ProblemData
+from finscale.search import Params, shape_of
+from finscale.tracking import fingerprint
+from finscale.training import FitSettings
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything but the seed that makes a model on given data."""
+
+    arch: Architecture
+    learning_rate: float
+    weight_decay: float
+    warmup_steps: int
+    batch_size: int
+    epochs: int
+
+    def params(self) -> dict[str, Any]:
+        """Return what a run logs: exact, so that `from_params` gives the recipe again."""
+        return {
+            "d_model": self.arch.d_model,
+            "n_layers": self.arch.n_layers,
+            "n_heads": self.arch.n_heads,
+            "d_ff": self.arch.d_ff,
+            "dropout": self.arch.dropout,
+            "revin": self.arch.revin,
+            "learning_rate": self.learning_rate,
+            "weight_decay": self.weight_decay,
+            "warmup_steps": self.warmup_steps,
+            "batch_size": self.batch_size,
+            "epochs": self.epochs,
+        }
+
+    def search_params(self) -> Params:
+        """Return the recipe as a point of the search space."""
+        mine = self.params()
+        names = ("dropout", "revin", "learning_rate", "weight_decay", "warmup_steps", "batch_size")
+        return {**shape_of(self.arch), **{name: mine[name] for name in names}}
+
+    def settings(self, seed: int) -> FitSettings:
+        """Return how to train it with one seed."""
+        return FitSettings(
+            epochs=self.epochs,
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+            warmup_steps=self.warmup_steps,
+            batch_size=self.batch_size,
+            seed=seed,
+        )
+
+    def fingerprint(self, kind: str, data: ProblemData, seed: int | None = None) -> str:
+        """Digest everything that changes the result of training it."""
+        return fingerprint(kind, **data.identity(), **self.params(), seed=seed)
+
+
+def from_params(params: Mapping[str, Any], template: Architecture, config: SearchConfig) -> Recipe:
+    """Make a recipe from a point of the search space, or from a run's params.
+
+    Parameters
+    ----------
+    template : Architecture
+        Gives channels, context and patches.
+    """
+    width = int(params["d_model"])
+    d_ff = int(params["d_ff"]) if "d_ff" in params else round(params["ff_ratio"] * width)
+    arch = replace(
+        template,
+        d_model=width,
+        n_layers=int(params["n_layers"]),
+        n_heads=int(params["n_heads"]),
+        d_ff=d_ff,
+        dropout=float(params["dropout"]),
+        revin=bool(params["revin"]),
+    )
+    return Recipe(
+        arch=arch,
+        learning_rate=float(params["learning_rate"]),
+        weight_decay=float(params["weight_decay"]),
+        warmup_steps=int(params["warmup_steps"]),
+        batch_size=int(params["batch_size"]),
+        epochs=config.epochs,
+    )

@@ -1,0 +1,75 @@
+"""Which configuration a cell keeps: the best mean over seeds, on validation alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from finscale.tracking import VAL_LOSS, Run, Selected, Tag
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The kept configuration of a cell.
+
+    Attributes
+    ----------
+    served : Run
+        Its best seed: the model behind the alias.
+    n_seeds : int
+        Seeds that the mean is over.
+    others : tuple of Run
+        Its other seeds.
+    rejected : tuple of Run
+        Finals of the configurations that were not kept.
+    """
+
+    configuration: str
+    name: str
+    val_loss_mean: float
+    n_seeds: int
+    collapsed: bool
+    served: Run
+    others: tuple[Run, ...]
+    rejected: tuple[Run, ...]
+
+
+def choose(finals: pd.DataFrame) -> Chosen:
+    """Choose by the mean validation loss, of configurations with the most seeds.
+
+    A configuration of which a seed diverged has fewer: its mean would leave the worst one out.
+
+    Parameters
+    ----------
+    finals : DataFrame
+        Finished finals, one row each.
+    """
+    groups = finals.groupby("configuration")[VAL_LOSS].agg(["mean", "size"])
+    complete = groups[groups["size"] == groups["size"].max()]
+    configuration = str(complete["mean"].idxmin())
+    mine = finals[finals["configuration"] == configuration].sort_values(VAL_LOSS)
+    best = mine.iloc[0]
+    return Chosen(
+        configuration=configuration,
+        name=str(best["name"]),
+        val_loss_mean=float(mine[VAL_LOSS].mean()),
+        n_seeds=len(mine),
+        collapsed=best["collapsed"] == "True",
+        served=_runs(mine.head(1))[0],
+        others=_runs(mine.iloc[1:]),
+        rejected=_runs(finals[finals["configuration"] != configuration]),
+    )
+
+
+def mark(chosen: Chosen) -> None:
+    """Write the choice on the finals' runs."""
+    chosen.served.tag({Tag.SELECTED: Selected.SERVED.value})
+    for run in chosen.others:
+        run.tag({Tag.SELECTED: Selected.CONFIGURATION.value})
+    for run in chosen.rejected:
+        run.tag({Tag.SELECTED: Selected.NO.value})
+
+
+def _runs(frame: pd.DataFrame) -> tuple[Run, ...]:
+    return tuple(Run(row["run_id"], row["experiment_id"]) for _, row in frame.iterrows())

@@ -1,0 +1,164 @@
+"""`study`: a whole matrix of cells, side by side, resumed where it stopped, then concluded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from finscale.config import (
+    AnalyzeConfig,
+    HpoConfig,
+    RefusedError,
+    StoreError,
+    Study,
+    StudyConfig,
+    TrainConfig,
+    options,
+    spell,
+)
+from finscale.pipeline.analyze import analyze
+from finscale.pipeline.baselines import ensure_baselines
+from finscale.pipeline.evidence import collect
+from finscale.pipeline.hpo import hpo
+from finscale.pipeline.membership import finished_train, study_cells, study_parents
+from finscale.pipeline.problem import load_problem
+from finscale.pipeline.progress import Line, Listen, Screen
+from finscale.pipeline.train import train
+from finscale.pipeline.workers import Failure, available_cores, run_side_by_side
+from finscale.tracking import (
+    Artifact,
+    Kind,
+    Run,
+    Status,
+    Tag,
+    close_abandoned,
+    finals_sha256,
+    fingerprint,
+    handle,
+    read_text,
+    search,
+    verb_run,
+    where,
+)
+from finscale.training import pick_device
+
+
+def study(config: StudyConfig, run_id: str | None = None) -> None:
+    """Finish every cell of the study, then analyze it; done work is not done again.
+
+    Raises
+    ------
+    StoreError
+        If cells could not be finished: the rest is kept, and the same line goes on.
+    """
+    close_abandoned(time.time())
+    plan = config.study
+    cells = study_cells(plan, config)
+    with (
+        Screen(_weights(cells)) as screen,
+        verb_run(
+            Kind.STUDY,
+            f"study {plan.name}",
+            run_id=run_id,
+            params=options(config),
+            tags={Tag.STUDY: plan.name},
+            identity=_identity(plan),
+        ) as opened,
+    ):
+        waiting, refused = _waiting(cells, plan, screen)
+        if waiting:
+            screen(Line(f"{plan.question}\n{len(waiting)} of {len(cells)} cells to do."))
+            failures = _run(waiting, config, screen)
+            if failures:
+                raise _unfinished(failures, config)
+        else:
+            screen(Line(f"Study {plan.name}: all {len(cells)} cells are done already."))
+        analysis = _conclude(config, plan, screen)
+        _write_note(opened.parent, config, len(cells), refused, analysis)
+
+
+def run_cell(cell: TrainConfig, study: str, listen: Listen) -> None:
+    """Search, then train: what a worker does with a cell."""
+    shared = {name: getattr(cell, name) for name in HpoConfig.model_fields}
+    hpo(HpoConfig.model_validate(shared), listen=listen, study=study)
+    train(cell, listen=listen, study=study)
+
+
+def _waiting(
+    cells: Sequence[TrainConfig], plan: Study, listen: Listen
+) -> tuple[list[TrainConfig], list[str]]:
+    """Return cells with work to do, the largest first, and those below a floor.
+
+    Data and baselines are prepared here, once: workers only read them.
+    """
+    waiting: list[TrainConfig] = []
+    refused: list[str] = []
+    problems: set[str] = set()
+    for cell in cells:
+        try:
+            if finished_train(cell, listen) is None:
+                waiting.append(cell)
+            if cell.problem_name not in problems:
+                ensure_baselines(load_problem(cell, cell.floors, listen), plan.name)
+                problems.add(cell.problem_name)
+        except RefusedError as error:
+            listen(Line(f"{cell.cell_name} is refused: {error.line}"))
+            refused.append(f"`{cell.cell_name}`: {error.line}")
+    return sorted(waiting, key=lambda cell: -cell.budget), refused
+
+
+def _run(waiting: Sequence[TrainConfig], config: StudyConfig, listen: Listen) -> list[Failure]:
+    # An accelerator takes one model at a time; on the CPU small models leave cores idle.
+    on_cpu = pick_device(config.device).type == "cpu"
+    n_workers = config.workers or (min(2, available_cores()) if on_cpu else 1)
+    return run_side_by_side(
+        run_cell, waiting, config.study.name, min(n_workers, len(waiting)), listen
+    )
+
+
+def _conclude(config: StudyConfig, plan: Study, listen: Listen) -> Run:
+    """Analyze, unless these very finals have been analyzed for this study already."""
+    wanted = AnalyzeConfig(study=plan.name, data_root=config.data_root)
+    parents = study_parents(plan, config, listen)
+    finals = [p for name, ids in parents.items() for p in collect(name, ids).finals["fingerprint"]]
+    digest = finals_sha256(finals)
+    for run in search(where(KIND=Kind.ANALYSIS, STUDY=plan.name, STATUS=Status.OK)):
+        if run.data.tags.get(Tag.FINALS) == digest:
+            listen(Line(read_text(run.info.run_id, Artifact.SUMMARY)))
+            return handle(run)
+    return analyze(wanted, listen=listen)
+
+
+def _weights(cells: Sequence[TrainConfig]) -> dict[str, float]:
+    """Return the cost of each piece of work, in epochs times parameters."""
+    searches = {f"{c.cell_name} search": float(c.budget * c.n_trials * c.epochs) for c in cells}
+    finals = {
+        f"{c.cell_name} finals": float(c.budget * c.top_k * c.n_seeds * c.epochs) for c in cells
+    }
+    return searches | finals
+
+
+def _identity(plan: Study) -> str:
+    values = plan.model_dump(mode="json", exclude={"question", "n_trials", "top_k", "n_seeds"})
+    return fingerprint(Kind.STUDY, **values)
+
+
+def _unfinished(failures: Sequence[Failure], config: StudyConfig) -> StoreError:
+    return StoreError(
+        f"study {config.study.name}",
+        expected="every cell to finish",
+        got="; ".join(f"{failure.cell}: {failure.line}" for failure in failures),
+        todo=f"What is finished is kept. Go on: {spell('study', config)}",
+    )
+
+
+def _write_note(
+    run: Run, config: StudyConfig, n_cells: int, refused: Sequence[str], analysis: Run
+) -> None:
+    below = "".join(f"- **Refused**, below a floor: {line}\n" for line in refused)
+    run.note(
+        f"{config.study.question}\n\n"
+        f"- **State**: {n_cells - len(refused)} of {n_cells} cells done\n{below}"
+        f"- **Verdict and report**: [analysis]({analysis.link})\n"
+        f"- **Again** (finds everything done): `{spell('study', config)}`\n"
+    )

@@ -1,0 +1,345 @@
+"""`train`: train the best trials of a search anew, with several seeds, and register the best.
+
+The single best of many noisy trials looks better than it is; so the best few are trained again
+with seeds that no trial has used, and the configuration with the best *mean* is kept.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+
+from finscale.config import (
+    HpoConfig,
+    StoreError,
+    TrainConfig,
+    format_budget,
+    options,
+    spell,
+)
+from finscale.evaluation import score
+from finscale.pipeline.baselines import REFERENCE, ensure_baselines
+from finscale.pipeline.fitting import (
+    Trained,
+    collapse_tag,
+    epoch_logger,
+    log_model,
+    result_metrics,
+    samples,
+    serve_predictions,
+    served,
+    train_model,
+)
+from finscale.pipeline.hpo import failure_reason, hpo
+from finscale.pipeline.plan import search_identity, search_space
+from finscale.pipeline.predictions import evaluation_positions, log_predictions, predictions_frame
+from finscale.pipeline.problem import ProblemData, load_problem
+from finscale.pipeline.progress import Line, Listen, Screen, Work
+from finscale.pipeline.recipe import Recipe, from_params
+from finscale.pipeline.selection import Chosen, choose, mark
+from finscale.pipeline.trials import architecture_name, rows
+from finscale.tracking import (
+    VAL_LOSS,
+    Candidate,
+    Kind,
+    Promotion,
+    Run,
+    Status,
+    Tag,
+    close_abandoned,
+    create_run,
+    finals,
+    find_result,
+    fingerprint,
+    load_trial,
+    promote,
+    searches,
+    trials,
+    val_curve,
+    verb_run,
+)
+from finscale.training import Epoch, pick_device, predict
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """What every final of a cell needs."""
+
+    config: TrainConfig
+    data: ProblemData
+    parent: Run
+    device: torch.device
+    reference_loss: float
+    listen: Listen
+    study: str | None
+
+
+def train(
+    config: TrainConfig,
+    run_id: str | None = None,
+    *,
+    listen: Listen | None = None,
+    study: str | None = None,
+) -> Run:
+    """Train the finals of a cell, choose a configuration, register its best seed.
+
+    What the store holds already is not trained again. Without a search there is one first.
+
+    Returns
+    -------
+    Run
+        The parent of the finals.
+
+    Raises
+    ------
+    StoreError
+        If there are searches for this cell, but none with these options.
+    """
+    if listen is None:
+        with Screen() as screen:
+            return train(config, run_id, listen=screen, study=study)
+    close_abandoned(time.time())
+    data = load_problem(config, config.floors, listen)
+    tags = {**data.tags(), Tag.CELL: config.cell_name, Tag.TARGETS: train_targets(config)}
+    with verb_run(
+        Kind.TRAIN,
+        f"train {config.cell_name}",
+        run_id=run_id,
+        params=options(config),
+        tags=tags | ({Tag.STUDY: study} if study else {}),
+        identity=train_identity(config, data),
+    ) as opened:
+        recipes = _best_recipes(config, data, listen, study)
+        bench = Bench(
+            config,
+            data,
+            opened.parent,
+            pick_device(config.device),
+            ensure_baselines(data, study)[REFERENCE].val_loss,
+            listen,
+            study,
+        )
+        if opened.is_new:
+            data.log_inputs(opened.parent)
+        chosen = choose(_train_finals(bench, recipes))
+        mark(chosen)
+        promotion = _register(bench, chosen)
+        opened.parent.tag({Tag.CONFIGURATION: chosen.configuration})
+        _write_note(bench, chosen, promotion)
+        return opened.parent
+
+
+def train_identity(config: TrainConfig, data: ProblemData) -> str:
+    """Digest what makes a cell's finals these: the search they come from.
+
+    How many configurations and seeds may grow, and is no part of it.
+    """
+    return fingerprint(Kind.TRAIN, search=search_identity(config, data))
+
+
+def train_targets(config: TrainConfig) -> str:
+    """Write how much is asked for: a tag, since it may grow."""
+    return f"top_k={config.top_k} n_seeds={config.n_seeds}"
+
+
+def _best_recipes(
+    config: TrainConfig, data: ProblemData, listen: Listen, study: str | None
+) -> list[Recipe]:
+    """Return the recipes of the best trials, from their runs: no number is typed again."""
+    template = search_space(config, data).architectures[0]
+    identity = search_identity(config, data)
+    stored = searches(config.cell_name)
+    mine = stored[stored["fingerprint"] == identity] if len(stored) else stored
+    best = _best_trials(mine, config.top_k)
+    if best.empty:
+        if len(mine) == 0 and len(stored):
+            raise _other_searches(config, stored)
+        listen(Line(f"{config.cell_name}: no finished search yet: searching first."))
+        shared = {name: getattr(config, name) for name in HpoConfig.model_fields}
+        parent = hpo(HpoConfig.model_validate(shared), listen=listen, study=study)
+        best = _best_trials(pd.DataFrame({"run_id": [parent.run_id]}), config.top_k)
+    if best.empty:
+        raise StoreError(
+            f"search {config.cell_name}",
+            expected="at least one trial that finished with a loss",
+            got="none",
+            todo=f"Look at its failed trials, then go on: {spell('hpo', config)}",
+        )
+    return [from_params(row, template, config) for row in rows(best)]
+
+
+def _best_trials(mine: pd.DataFrame, top_k: int) -> pd.DataFrame:
+    if mine.empty:
+        return mine
+    frame = trials(parent=mine.iloc[0]["run_id"])
+    if frame.empty or "status" not in frame:
+        return frame.iloc[:0]
+    return frame[frame["status"] == Status.OK].sort_values(VAL_LOSS).head(top_k)
+
+
+def _other_searches(config: TrainConfig, stored: pd.DataFrame) -> StoreError:
+    wanted = options(config)
+    there = []
+    for _, row in stored.iterrows():
+        differing = [
+            f"{name}={row[name]}"
+            for name in wanted
+            if name in row and name not in ("n_trials", "device", "data_root")
+            if str(row[name]).lower() != wanted[name].lower() and not pd.isna(row[name])
+        ]
+        there.append(f"run {row['run_id']} ({', '.join(differing) or 'other data'})")
+    return StoreError(
+        "search",
+        expected=f"one for {config.cell_name} with the values given",
+        got=f"only {'; '.join(there)}",
+        todo="Give the values of one of these, or search first with hpo and the values you want.",
+    )
+
+
+def _train_finals(bench: Bench, recipes: list[Recipe]) -> pd.DataFrame:
+    """Train what is missing; return the finals of every configuration and seed, one row each."""
+    config = bench.config
+    seeds = [config.seed + 1 + k for k in range(config.n_seeds)]  # the trials' own seed is taken
+    wanted = [(recipe, seed) for recipe in recipes for seed in seeds]
+    identities = [recipe.fingerprint(Kind.FINAL, bench.data, seed) for recipe, seed in wanted]
+    for number, ((recipe, seed), identity) in enumerate(zip(wanted, identities, strict=True)):
+        bench.listen(_progress(bench, number, len(wanted), 0, ""))
+        if find_result(Kind.FINAL, identity) is None:
+            _train_final(bench, recipe, seed, identity, number, len(wanted))
+    bench.listen(_progress(bench, len(wanted), len(wanted), 0, "done"))
+    stored = finals(cell=config.cell_name)
+    rows = stored[stored["fingerprint"].isin(identities) & (stored["status"] == Status.OK)]
+    if rows.empty:
+        raise StoreError(
+            f"finals of {config.cell_name}",
+            expected="at least one that did not diverge or fail",
+            got="none",
+            todo="Look at their runs: their tags say why.",
+        )
+    return rows.reset_index(drop=True)
+
+
+def _progress(bench: Bench, number: int, n_finals: int, epoch: int, text: str) -> Work:
+    epochs = bench.config.epochs
+    key = f"{bench.config.cell_name} finals"
+    return Work(key, number * epochs + epoch, n_finals * epochs, text)
+
+
+def _train_final(
+    bench: Bench, recipe: Recipe, seed: int, identity: str, number: int, n_finals: int
+) -> None:
+    run = _open_final(bench, recipe, seed, identity)
+
+    def show(epoch: Epoch) -> bool:
+        text = f"seed {seed}, epoch {epoch.number}: {epoch.val_loss:.4f} nats"
+        bench.listen(_progress(bench, number, n_finals, epoch.number, text))
+        return False
+
+    on_epoch = epoch_logger(run, bench.parent, len(val_curve(run.run_id)), show)
+    try:
+        trained = train_model(recipe, bench.data, bench.config.budget, seed, bench.device, on_epoch)
+        _log_final(bench, run, trained, seed)
+    except KeyboardInterrupt:
+        run.interrupt("interrupted")
+        raise
+    except Exception as error:
+        run.fail(failure_reason(error), traceback.format_exc())
+        raise
+
+
+def _open_final(bench: Bench, recipe: Recipe, seed: int, identity: str) -> Run:
+    """Take up the run of an interrupted final, or make a new one."""
+    config, data = bench.config, bench.data
+    stored = finals(parent=bench.parent.run_id)
+    if len(stored) and "fingerprint" in stored:
+        status = stored["status"] if "status" in stored else pd.Series(pd.NA, stored.index)
+        interrupted = stored[(stored["fingerprint"] == identity) & status.isna()]
+        if len(interrupted):
+            run = Run(interrupted.iloc[0]["run_id"], interrupted.iloc[0]["experiment_id"])
+            run.reopen()
+            return run
+    run = create_run(
+        Kind.FINAL,
+        f"final {architecture_name(recipe.arch)} seed {seed}",
+        parent=bench.parent,
+        tags={
+            **data.tags(),
+            Tag.CELL: config.cell_name,
+            Tag.FINGERPRINT: identity,
+            Tag.CONFIGURATION: recipe.fingerprint("configuration", data),
+            **({Tag.STUDY: bench.study} if bench.study else {}),
+        },
+    )
+    budget = {"budget": format_budget(config.budget), "seed": seed}
+    run.param({**data.params(), **budget, **recipe.params()})
+    data.log_inputs(run)
+    return run
+
+
+def _log_final(bench: Bench, run: Run, trained: Trained, seed: int) -> None:
+    """Store weights, predictions of validation and test, and scores of validation alone."""
+    data, status = bench.data, Status(trained.result.status)
+    if status is Status.OK:
+        outputs_N = serve_predictions(trained.model, data, evaluation_positions(data))
+        n = len(data.fold.validation)
+        scores = score(data.labels_T[data.fold.validation], outputs_N[:n])
+        log_model(run, trained, data, seed)
+        log_predictions(run, predictions_frame(data, outputs_N))
+        run.tag(collapse_tag(outputs_N[:n]))
+        metrics = result_metrics(trained, data, scores, bench.reference_loss)
+        run.metric_once({**metrics, "train_loss": _train_loss(trained, data)})
+    run.end(status, trained.result.reason)
+
+
+def _train_loss(trained: Trained, data: ProblemData) -> float:
+    """Return the kept weights' loss on training samples: tells poor fits from poor forecasts."""
+    logits_N = predict(trained.model, samples(data, data.fold.train)).squeeze(1).double().numpy()
+    return score(data.labels_T[data.fold.train], logits_N).loss
+
+
+def _register(bench: Bench, chosen: Chosen) -> Promotion:
+    data = bench.data
+    model = served(load_trial(chosen.served.run_id), data)
+    last = data.fold.validation[-2:]
+    context = bench.config.context_length
+    example_BLC = np.stack([data.inputs.frame.to_numpy()[t + 1 - context : t + 1] for t in last])
+    return promote(
+        chosen.served,
+        model,
+        example_BLC.astype(np.float32),
+        problem_name=bench.config.problem_name,
+        budget=format_budget(bench.config.budget),
+        candidate=Candidate(
+            val_loss_mean=chosen.val_loss_mean,
+            configuration=chosen.configuration,
+            data_sha256=data.inputs.data_sha256,
+            split=bench.config.split,
+            collapsed=chosen.collapsed,
+        ),
+    )
+
+
+def _write_note(bench: Bench, chosen: Chosen, promotion: Promotion) -> None:
+    config = bench.config
+    mean = f"{chosen.val_loss_mean:.4f} nats over {chosen.n_seeds} seeds"
+    beaten = chosen.val_loss_mean < bench.reference_loss
+    against = "beats" if beaten else "does **not** beat"
+    moved = "now points to" if promotion.moved else "stays where it is:"
+    bench.parent.note(
+        f"Finals of `{config.cell_name}`.\n\n"
+        f"- **Chosen**: [{chosen.name}]({chosen.served.link}), mean validation loss {mean}; "
+        f"it {against} the reference forecast ({bench.reference_loss:.4f})\n"
+        f"- **Registry**: `{promotion.uri}` {moved} {promotion.reason}\n"
+        f"- **Next**: `mlflow run . -e analyze` with the options of this problem\n"
+    )
+    bench.listen(
+        Line(
+            f"{config.cell_name}: {chosen.name}, mean {mean}; reference "
+            f"{bench.reference_loss:.4f}. {promotion.uri}: {promotion.reason}."
+        )
+    )

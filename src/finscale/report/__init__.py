@@ -1,0 +1,15 @@
+"""Figures, the HTML report and the note of an analysis, drawn from tidy frames."""
+
+from finscale.report.content import Report
+from finscale.report.figures import save_figure, scaling_figure, validation_figure
+from finscale.report.html import render_html
+from finscale.report.summary import render_summary
+
+__all__ = [
+    "Report",
+    "render_html",
+    "render_summary",
+    "save_figure",
+    "scaling_figure",
+    "validation_figure",
+]

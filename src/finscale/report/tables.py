@@ -1,0 +1,151 @@
+"""Tables of the report as text, shared by the HTML page and the Markdown note."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from finscale.config import format_size
+from finscale.report.content import Report
+
+DASH = "\N{EN DASH}"
+MINUS = "\N{MINUS SIGN}"
+
+# Name in `Verdict.numbers`, what it is called, decimals.
+NUMBERS = (
+    ("slope", "slope, nats a day per decade", "+.5f"),
+    ("slope_se", "its standard error (inflated)", ".5f"),
+    ("ci90_low", "90 % interval, low", "+.5f"),
+    ("ci90_high", "90 % interval, high", "+.5f"),
+    ("ci95_low", "95 % interval, low", "+.5f"),
+    ("ci95_high", "95 % interval, high", "+.5f"),
+    ("delta", "smallest slope that matters (delta)", ".5f"),
+    ("smallest_detectable", "smallest slope detectable here", ".5f"),
+    ("days_needed", "days to detect delta, seeds in proportion", ",.0f"),
+    ("chi2", "chi squared of the line", ".2f"),
+    ("chi2_dof", "its degrees of freedom", ".0f"),
+    ("inflation", "inflation of the errors", ".2f"),
+    ("variance_dof", "degrees of freedom of the intervals", ".0f"),
+    ("train_slope", "training loss per decade", "+.5f"),
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Header and rows of text.
+
+    Attributes
+    ----------
+    code : tuple of str
+        Columns of run ids, separated by spaces, to be set in fixed width.
+    below : tuple of str
+        Columns that HTML sets in a line of their own below the row, where they would be too
+        wide beside it.
+    """
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    code: tuple[str, ...] = ()
+    below: tuple[str, ...] = ()
+
+
+def number_table(report: Report) -> Table:
+    """Return the numbers that decided."""
+    numbers = report.verdict.numbers
+    rows = ((label, show(numbers[key], form)) for key, label, form in NUMBERS if key in numbers)
+    return Table(("number", "value"), tuple(rows))
+
+
+def cell_table(report: Report) -> Table:
+    """One row a cell, test columns only once the test is open."""
+    opened = (
+        ("difference", "+.4f"), ("ci_low", "+.4f"), ("ci_high", "+.4f"),
+        ("test_loss", ".4f"), ("test_skill", "+.2%"),
+    )  # fmt: skip
+    columns = (
+        *(opened if report.is_open else ()),
+        ("val_loss", ".4f"),
+        ("train_loss", ".4f"),
+    )
+    rows = tuple(
+        (
+            str(row["budget"]),
+            format_size(int(row["n_params"])),
+            str(int(row["n_seeds"])),
+            *(show(row[name], form) for name, form in columns),
+            str(row["architecture"]),
+            "collapsed" if row["collapsed"] else "",
+            " ".join(row["run_ids"]),
+        )
+        for _, row in report.cells.iterrows()
+    )
+    names = tuple(_title(name) for name, _ in columns)
+    header = ("budget", "parameters", "seeds", *names, "architecture", "note", "runs")
+    return Table(header, rows, code=("runs",), below=("architecture", "runs"))
+
+
+def baseline_table(report: Report) -> Table:
+    """One row a baseline, the scores of the part that is open."""
+    part = "test" if report.is_open else "val"
+    forms = (("loss", ".4f"), ("skill", "+.2%"), ("auc", ".3f"), ("brier", ".4f"), ("ece", ".3f"))
+    extra = (("val_loss", ".4f"),) if report.is_open else ()
+    columns = (*((f"{part}_{name}", form) for name, form in forms), *extra)
+    rows = tuple(
+        (str(row["name"]), *(show(row[name], form) for name, form in columns), str(row["run_id"]))
+        for _, row in report.baselines.iterrows()
+    )
+    header = ("baseline", *(_title(name) for name, _ in columns), "run")
+    return Table(header, rows, code=("run",))
+
+
+def final_table(report: Report) -> Table:
+    """One row a final."""
+    opened = (("test_loss", ".4f"), ("difference", "+.4f")) if report.is_open else ()
+    columns = (("val_loss", ".4f"), *opened)
+    rows = tuple(
+        (
+            str(row["budget"]),
+            format_size(int(row["n_params"])),
+            str(int(row["seed"])),
+            *(show(row[name], form) for name, form in columns),
+            str(row["run_id"]),
+        )
+        for _, row in report.finals.iterrows()
+    )
+    header = ("budget", "parameters", "seed", *(_title(name) for name, _ in columns), "run")
+    return Table(header, rows, code=("run",))
+
+
+def left_out_table(report: Report) -> Table:
+    """One row a run that is in no number above."""
+    frame = report.left_out
+    rows = zip(frame["run_id"], frame["status"], frame["reason"], strict=True)
+    texts = tuple(tuple(_text(value) for value in row) for row in rows)
+    return Table(("run", "status", "reason"), texts, code=("run",))
+
+
+def markdown(table: Table) -> str:
+    """Write a table as Markdown; bars and line breaks in values cannot break it."""
+    lines = [_markdown_row(table.header), _markdown_row("---" for _ in table.header)]
+    return "\n".join([*lines, *(_markdown_row(row) for row in table.rows)])
+
+
+def show(value: float, form: str) -> str:
+    """Format a number with a true minus sign; a dash where there is none."""
+    return DASH if pd.isna(value) else format(float(value), form).replace("-", MINUS)
+
+
+def _markdown_row(values: Iterable[str]) -> str:
+    cells = (value.replace("|", "\\|").replace("\n", " ") for value in values)
+    return "| " + " | ".join(cells) + " |"
+
+
+def _text(value: object) -> str:
+    return DASH if value is None or value != value else str(value)
+
+
+def _title(column: str) -> str:
+    titles = {"ci_low": "95 % low", "ci_high": "95 % high", "difference": "difference (nats)"}
+    return titles.get(column, column.replace("_", " ").replace("val ", "validation "))

@@ -1,0 +1,107 @@
+"""The space as Optuna sees it, and the step from a free draw to an architecture that exists.
+
+Width, depth and heads are drawn on their own axes, so that the sampler can learn from each; a
+combination outside the budget is moved to the nearest architecture that fits, and it is that one
+which is trained and which the sampler learns from.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+
+from finscale.config import ARCHITECTURE_AXES, Space
+from finscale.model import Architecture
+
+Params = dict[str, Any]
+_AXES = ("d_model", "n_layers", "n_heads", "ff_ratio")
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """What may be tried: architectures that fit, training parameters, and what is pinned."""
+
+    architectures: tuple[Architecture, ...]
+    space: Space
+    pins: Params
+
+    def distributions(self) -> dict[str, BaseDistribution]:
+        """Return Optuna's distributions of the dimensions that are free."""
+        space = self.space
+        free: dict[str, BaseDistribution] = {}
+        for axis in ("d_model", "n_layers", "n_heads"):
+            counts = sorted({int(axis_value(arch, axis)) for arch in self.architectures})
+            free[axis] = IntDistribution(counts[0], counts[-1], log=True)
+        ratios = sorted({axis_value(arch, "ff_ratio") for arch in self.architectures})
+        free["ff_ratio"] = FloatDistribution(ratios[0], ratios[-1], log=True)
+        free_or_pinned: dict[str, BaseDistribution] = {
+            "learning_rate": FloatDistribution(*space.learning_rate, log=True),
+            "weight_decay": FloatDistribution(*space.weight_decay, log=True),
+            "warmup_steps": CategoricalDistribution(space.warmup_steps),
+            "dropout": FloatDistribution(*space.dropout),
+            "batch_size": CategoricalDistribution(space.batch_size),
+            "revin": CategoricalDistribution(space.revin),
+        }
+        unpinned = {k: v for k, v in free_or_pinned.items() if k not in self.pins}
+        return {**free, **unpinned}
+
+    def complete(self, draw: Params, arch: Architecture | None = None) -> Params:
+        """Turn a draw into what is trained: an existing architecture, and the pinned values."""
+        arch = arch or nearest(self.architectures, draw)
+        training = {k: v for k, v in self.pins.items() if k not in ARCHITECTURE_AXES}
+        return {**draw, **shape_of(arch), **training}
+
+
+def shape_of(arch: Architecture) -> Params:
+    """Return an architecture's place on the axes of the search."""
+    return {axis: axis_value(arch, axis) for axis in _AXES}
+
+
+def axis_value(arch: Architecture, axis: str) -> float:
+    """Return an architecture's value on an axis of the search."""
+    return arch.d_ff / arch.d_model if axis == "ff_ratio" else getattr(arch, axis)
+
+
+def nearest(architectures: Sequence[Architecture], wanted: Params) -> Architecture:
+    """Return the architecture whose axes differ least from `wanted`, in octaves."""
+
+    def distance(arch: Architecture) -> tuple[float, tuple[float, ...]]:
+        values = tuple(axis_value(arch, axis) for axis in _AXES)
+        octaves = (
+            abs(math.log2(value / wanted[axis]))
+            for axis, value in zip(_AXES, values, strict=True)
+            if axis in wanted
+        )
+        return sum(octaves), values
+
+    return min(architectures, key=distance)
+
+
+def extremes(architectures: Sequence[Architecture]) -> tuple[Architecture, ...]:
+    """Return the corners of the grid that a search should have seen, at most six.
+
+    Narrowest and widest at 8 heads, shallowest and deepest at middle width, fewest and most heads
+    at middle width; the nearest architecture where one does not exist.
+    """
+    widths = sorted({arch.d_model for arch in architectures})
+    depths = sorted({arch.n_layers for arch in architectures})
+    middle = widths[len(widths) // 2]
+    heads = sorted({arch.n_heads for arch in architectures if arch.d_model == middle})
+    wanted: list[Params] = [
+        {"d_model": widths[0], "n_heads": 8},
+        {"d_model": widths[-1], "n_heads": 8},
+        {"d_model": middle, "n_layers": depths[0]},
+        {"d_model": middle, "n_layers": depths[-1]},
+        {"d_model": middle, "n_heads": heads[0]},
+        {"d_model": middle, "n_heads": heads[-1]},
+    ]
+    return tuple(dict.fromkeys(nearest(architectures, corner) for corner in wanted))

@@ -1,0 +1,85 @@
+"""The MLflow store: every name of the contract, writing runs, reading them as tidy frames."""
+
+from finscale.tracking.inputs import log_inputs
+from finscale.tracking.ledger import Opening, Question, finals_sha256, open_tests, test_openings
+from finscale.tracking.metrics import (
+    cost_metrics,
+    sample_metrics,
+    score_metrics,
+    size_metrics,
+    verdict_metrics,
+)
+from finscale.tracking.names import (
+    VAL_LOSS,
+    Artifact,
+    Kind,
+    Selected,
+    Status,
+    Tag,
+    curve,
+    fingerprint,
+    problem_params,
+    registered_model_name,
+)
+from finscale.tracking.query import (
+    baselines,
+    cells,
+    finals,
+    find_result,
+    load_trial,
+    read_predictions,
+    runs_frame,
+    searches,
+    trials,
+    val_curve,
+)
+from finscale.tracking.registry import Candidate, Promotion, promote
+from finscale.tracking.runs import Run, create_run, handle, read_text, search, where
+from finscale.tracking.verb import VerbRun, close_abandoned, mark_failed, verb_run
+
+__all__ = [
+    "VAL_LOSS",
+    "Artifact",
+    "Candidate",
+    "Kind",
+    "Opening",
+    "Promotion",
+    "Question",
+    "Run",
+    "Selected",
+    "Status",
+    "Tag",
+    "VerbRun",
+    "baselines",
+    "cells",
+    "close_abandoned",
+    "cost_metrics",
+    "create_run",
+    "curve",
+    "finals",
+    "finals_sha256",
+    "find_result",
+    "fingerprint",
+    "handle",
+    "load_trial",
+    "log_inputs",
+    "mark_failed",
+    "open_tests",
+    "problem_params",
+    "promote",
+    "read_predictions",
+    "read_text",
+    "registered_model_name",
+    "runs_frame",
+    "sample_metrics",
+    "score_metrics",
+    "search",
+    "searches",
+    "size_metrics",
+    "test_openings",
+    "trials",
+    "val_curve",
+    "verb_run",
+    "verdict_metrics",
+    "where",
+]

@@ -1,0 +1,58 @@
+"""Who is working on a run: a tag renewed with every epoch, so that a dead holder is noticed."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from dataclasses import asdict, dataclass
+
+import psutil
+
+DURATION_S = 3600.0
+"""How long a holder on another machine is believed; on this machine its process is looked up."""
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A process that holds a run until `expires` (seconds since 1970)."""
+
+    host: str
+    pid: int
+    started: float
+    expires: float
+
+    def encode(self) -> str:
+        """Write as the tag's value."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    def is_mine(self) -> bool:
+        """Tell whether this very process holds it."""
+        return (self.host, self.pid) == (socket.gethostname(), os.getpid()) and self._lives()
+
+    def is_alive(self, now: float) -> bool:
+        """Tell whether the holder still works, as far as can be seen from here."""
+        if self.host == socket.gethostname():
+            return self._lives()
+        return now < self.expires
+
+    def _lives(self) -> bool:
+        try:
+            return bool(abs(psutil.Process(self.pid).create_time() - self.started) < 1.0)
+        except psutil.Error:
+            return False
+
+
+def take_lease() -> Lease:
+    """Make a lease for this process, from now on."""
+    me = psutil.Process()
+    return Lease(socket.gethostname(), me.pid, me.create_time(), time.time() + DURATION_S)
+
+
+def read_lease(tag: str | None) -> Lease | None:
+    """Read the tag's value; None where there is no lease or it cannot be read."""
+    try:
+        return Lease(**json.loads(tag)) if tag else None
+    except (TypeError, ValueError):
+        return None

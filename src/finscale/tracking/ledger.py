@@ -1,0 +1,109 @@
+"""The test ledger: every opening of a test set is on record before anything is scored on it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import date
+
+from finscale.tracking.names import Kind, Tag
+from finscale.tracking.runs import Run, search, where
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a test set answers: openings of overlapping days of one question belong together."""
+
+    target: str
+    task: str
+    horizon: int
+    test_start: date
+    test_end: date
+
+    def overlaps(self, other: Question) -> bool:
+        """Tell whether both look at the same asset, task and horizon on common days."""
+        same = (self.target, self.task, self.horizon) == (other.target, other.task, other.horizon)
+        return same and self.test_start <= other.test_end and other.test_start <= self.test_end
+
+
+@dataclass(frozen=True)
+class Opening:
+    """One opening: its number, and a digest of the finals that were scored."""
+
+    number: int
+    question: Question
+    finals_sha256: str
+    run_id: str
+
+    @property
+    def is_exploratory(self) -> bool:
+        """Whether other finals have been scored on these days before."""
+        return self.number > 1
+
+
+def finals_sha256(fingerprints: Iterable[str]) -> str:
+    """Digest a set of finals."""
+    return hashlib.sha256("\n".join(sorted(fingerprints)).encode()).hexdigest()
+
+
+def test_openings() -> list[Opening]:
+    """Return every opening on record, also those of deleted runs, the oldest first."""
+    found: list[Opening] = []
+    query = where(KIND=Kind.ANALYSIS)
+    for run in search(query, deleted=True, order_by=["attributes.start_time ASC"]):
+        for entry in json.loads(run.data.tags.get(Tag.OPENINGS, "[]")):
+            found.append(_decode(entry, run.info.run_id))
+    return found
+
+
+def open_tests(run: Run, questions: dict[Question, str]) -> list[Opening]:
+    """Write the openings of a whole study on its run, and number them.
+
+    Parameters
+    ----------
+    run : Run
+        The analysis that will score.
+    questions : dict
+        For each question the digest of the finals that will be scored.
+
+    Notes
+    -----
+    The same finals again keep their number; other finals take the next one.
+    """
+    before = test_openings()
+    openings = [
+        Opening(_number(question, digest, before), question, digest, run.run_id)
+        for question, digest in questions.items()
+    ]
+    run.tag({Tag.OPENINGS: json.dumps([_encode(opening) for opening in openings])})
+    return openings
+
+
+def _number(question: Question, digest: str, before: list[Opening]) -> int:
+    matching = [opening for opening in before if opening.question.overlaps(question)]
+    same = [opening.number for opening in matching if opening.finals_sha256 == digest]
+    return min(same) if same else 1 + max((o.number for o in matching), default=0)
+
+
+def _encode(opening: Opening) -> dict[str, object]:
+    fields = asdict(opening.question)
+    return {
+        **fields,
+        "test_start": opening.question.test_start.isoformat(),
+        "test_end": opening.question.test_end.isoformat(),
+        "number": opening.number,
+        "finals_sha256": opening.finals_sha256,
+    }
+
+
+def _decode(entry: dict[str, str | int], run_id: str) -> Opening:
+    question = Question(
+        target=str(entry["target"]),
+        task=str(entry["task"]),
+        horizon=int(entry["horizon"]),
+        test_start=date.fromisoformat(str(entry["test_start"])),
+        test_end=date.fromisoformat(str(entry["test_end"])),
+    )
+    return Opening(int(entry["number"]), question, str(entry["finals_sha256"]), run_id)

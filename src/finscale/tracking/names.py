@@ -1,0 +1,151 @@
+"""Every key of the tracking contract: kinds, tags, metrics, artifacts. Spelled here, nowhere else.
+
+The design's table is the source. MLflow stores params as strings, so quantities that are analysed
+are metrics; a metric's latest value is that of its last step, so curves have names of their own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from enum import StrEnum
+from typing import Any
+
+from finscale.config import Problem
+
+SCHEMA_VERSION = 1
+"""Version of the fields below: a change of a default changes this, and so every fingerprint."""
+
+
+class Kind(StrEnum):
+    """What a run is (tag ``finscale.kind``)."""
+
+    DATA = "data"
+    HPO = "hpo"
+    TRIAL = "trial"
+    TRAIN = "train"
+    FINAL = "final"
+    BASELINE = "baseline"
+    STUDY = "study"
+    ANALYSIS = "analysis"
+    INVOCATION = "invocation"
+
+
+class Status(StrEnum):
+    """How a run ended (tag ``finscale.status``)."""
+
+    OK = "ok"
+    PRUNED = "pruned"
+    DIVERGED = "diverged"
+    FAILED = "failed"
+    REFUSED = "refused"
+
+
+class Selected(StrEnum):
+    """What `train` chose (tag ``finscale.selected``)."""
+
+    SERVED = "served"
+    """The best seed of the configuration with the best mean: the one an alias points to."""
+    CONFIGURATION = "configuration"
+    """Another seed of that configuration."""
+    NO = "no"
+
+
+class Tag(StrEnum):
+    """Tags of a run; the last four are MLflow's own."""
+
+    KIND = "finscale.kind"
+    STUDY = "finscale.study"
+    CELL = "finscale.cell"
+    PROBLEM = "finscale.problem"
+    FINGERPRINT = "finscale.fingerprint"
+    CONFIGURATION = "finscale.configuration"
+    DATA_SHA256 = "finscale.data_sha256"
+    DATASET_SHA256 = "finscale.dataset_sha256"
+    LABEL_VERSION = "finscale.label_version"
+    SELECTED = "finscale.selected"
+    STATUS = "finscale.status"
+    REASON = "finscale.reason"
+    COLLAPSED = "finscale.collapsed"
+    LEASE = "finscale.lease"
+    ATTEMPTS = "finscale.attempts"
+    BASELINE = "finscale.baseline"
+    OPENINGS = "finscale.test_openings"
+    DIRTY = "finscale.git_dirty"
+    TARGETS = "finscale.targets"
+    VERDICT = "finscale.verdict"
+    FINALS = "finscale.finals_sha256"
+    TRIAL_NUMBER = "optuna.trial_number"
+    TRIAL_STATE = "optuna.state"
+    PARENT = "mlflow.parentRunId"
+    NOTE = "mlflow.note.content"
+    COMMIT = "mlflow.source.git.commit"
+    ENTRY_POINT = "mlflow.project.entryPoint"
+
+
+class Artifact(StrEnum):
+    """Files of a run."""
+
+    WEIGHTS = "weights.safetensors"
+    CONFIG = "config.json"
+    PREDICTIONS = "predictions.parquet"
+    TRACEBACK = "traceback.txt"
+    MANIFEST = "manifest.json"
+    REPORT = "report.html"
+    SUMMARY = "summary.txt"
+
+
+VAL_LOSS = "val_loss"
+"""The objective: nats, of the kept weights. Logged once, so that ``order_by`` on it is right."""
+
+
+def curve(name: str) -> str:
+    """Name a per-epoch metric: never the objective's own name."""
+    return f"epoch/{name}"
+
+
+def fingerprint(kind: str, **fields: Any) -> str:
+    """Digest everything that changes a result; two runs with one fingerprint count once.
+
+    Fields that are None are left out: a new option at its default must not orphan every store.
+    """
+    kept = {name: value for name, value in fields.items() if value is not None}
+    text = json.dumps(
+        {"kind": kind, "schema": SCHEMA_VERSION, **kept},
+        sort_keys=True,
+        separators=(",", ":"),
+        allow_nan=False,
+    )
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def problem_params(problem: Problem, n_features: int) -> dict[str, Any]:
+    """Return the coordinates of a problem, which every run repeats: nested runs inherit nothing."""
+    return {
+        "universe": problem.universe.name,
+        "ticker": problem.universe.target,
+        "task": problem.task.name,
+        "horizon": problem.horizon,
+        "timescale": problem.timescale,
+        "feature_tier": problem.feature_tier,
+        "vix": False,
+        "split": problem.split,
+        "context_length": problem.context_length,
+        "patch_length": problem.patch_length,
+        "patch_stride": problem.patch_stride,
+        "n_features": n_features,
+    }
+
+
+def registered_model_name(problem_name: str) -> str:
+    """Name the registered model of a problem.
+
+    >>> registered_model_name("sp500.threshold_1pct.h1.daily.a20")
+    'patchtst-sp500-threshold_1pct-h1-daily-a20'
+    """
+    return "patchtst-" + problem_name.replace(".", "-")
+
+
+def alias_name(budget: str) -> str:
+    """Name the alias of a budget: ``best-2M``."""
+    return f"best-{budget}"

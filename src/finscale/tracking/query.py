@@ -1,0 +1,161 @@
+"""Reading runs: tidy frames, one row a run, quantities numeric."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+from mlflow import MlflowClient
+from mlflow.entities import Run as StoredRun
+
+from finscale.config import StoreError
+from finscale.model import Architecture, PatchTST, load_weights
+from finscale.tracking.names import Artifact, Kind, Status, Tag, curve
+from finscale.tracking.runs import downloaded, read_text, search, where
+
+_TAGS = {tag.value: tag.name.lower() for tag in Tag}
+_BOOLEANS = {"True": True, "False": False}
+
+
+def runs_frame(runs: Iterable[StoredRun]) -> pd.DataFrame:
+    """Return one row a run: its ids, params (typed), metrics and tags by short names."""
+    rows = [
+        {
+            "run_id": run.info.run_id,
+            "experiment_id": run.info.experiment_id,
+            "name": run.info.run_name,
+            "run_status": run.info.status,
+            "start_time": pd.Timestamp(run.info.start_time, unit="ms"),
+            **{_TAGS[key]: value for key, value in run.data.tags.items() if key in _TAGS},
+            **{key: typed(value) for key, value in run.data.params.items()},
+            **run.data.metrics,
+        }
+        for run in runs
+    ]
+    return pd.DataFrame(rows)
+
+
+def trials(
+    *, problem: str | None = None, cell: str | None = None, parent: str | None = None
+) -> pd.DataFrame:
+    """Return trials, the best first; those without a loss last.
+
+    Parameters
+    ----------
+    problem, cell : str, optional
+        Tags ``finscale.problem`` and ``finscale.cell``.
+    parent : str, optional
+        Run id of the search.
+    """
+    query = where(KIND=Kind.TRIAL, PROBLEM=problem, CELL=cell, PARENT=parent)
+    return runs_frame(search(query, order_by=["metrics.val_loss ASC"]))
+
+
+def finals(
+    *, problem: str | None = None, cell: str | None = None, parent: str | None = None
+) -> pd.DataFrame:
+    """Return finals, each fingerprint once (its first run), in the order they were made."""
+    query = where(KIND=Kind.FINAL, PROBLEM=problem, CELL=cell, PARENT=parent)
+    return _distinct(runs_frame(search(query, order_by=["attributes.start_time ASC"])))
+
+
+def baselines(problem: str) -> pd.DataFrame:
+    """Return the finished baselines of a problem, each fingerprint once."""
+    query = where(KIND=Kind.BASELINE, PROBLEM=problem, STATUS=Status.OK)
+    return _distinct(runs_frame(search(query, order_by=["attributes.start_time ASC"])))
+
+
+def searches(cell: str) -> pd.DataFrame:
+    """Return the searches there are for a cell."""
+    return runs_frame(search(where(KIND=Kind.HPO, CELL=cell)))
+
+
+def cells(problem: str | None = None) -> pd.DataFrame:
+    """Return one row a cell: the chosen configuration's size, seeds and mean losses."""
+    frame = finals(problem=problem)
+    if frame.empty:
+        return frame
+    chosen = frame[frame["selected"].isin(["served", "configuration"])]
+    grouped = chosen.groupby(["problem", "cell"], as_index=False)
+    return grouped.agg(
+        budget=("budget", "first"),
+        n_params=("n_params", "first"),
+        n_seeds=("run_id", "size"),
+        val_loss=("val_loss", "mean"),
+        train_loss=("train_loss", "mean"),
+    ).sort_values("n_params", ignore_index=True)
+
+
+def find_result(kind: Kind, fingerprint: str) -> StoredRun | None:
+    """Return the run that already holds this result: ok, pruned or diverged."""
+    for run in search(where(KIND=kind, FINGERPRINT=fingerprint)):
+        if run.data.tags.get(Tag.STATUS) in (Status.OK, Status.PRUNED, Status.DIVERGED):
+            return run
+    return None
+
+
+def val_curve(run_id: str) -> tuple[float, ...]:
+    """Return the validation loss after each epoch."""
+    history = MlflowClient().get_metric_history(run_id, curve("val_loss"))
+    return tuple(point.value for point in sorted(history, key=lambda point: point.step))
+
+
+def read_json(run_id: str, artifact: str) -> dict[str, Any]:
+    """Return a JSON artifact."""
+    content: dict[str, Any] = json.loads(read_text(run_id, artifact))
+    return content
+
+
+def read_predictions(run_id: str) -> pd.DataFrame:
+    """Return ``predictions.parquet`` of a final or a baseline."""
+    with downloaded(run_id, Artifact.PREDICTIONS) as path:
+        return pd.read_parquet(path)
+
+
+def load_trial(run_id: str) -> PatchTST:
+    """Return the model of a trial or a final, with its weights, in evaluation mode.
+
+    Raises
+    ------
+    StoreError
+        If the run has no model.
+    DataError
+        If its weights belong to another architecture.
+    """
+    config = read_json(run_id, Artifact.CONFIG)
+    if "architecture" not in config:
+        raise StoreError(
+            f"run {run_id}",
+            expected="a trial or a final",
+            got="a run without an architecture",
+            todo="Take the id of a trial.",
+        )
+    with downloaded(run_id, Artifact.WEIGHTS) as path:
+        return load_weights(path, Architecture(**config["architecture"]))
+
+
+def typed(text: str) -> Any:
+    """Give a param back its type: MLflow stores text.
+
+    >>> typed("128"), typed("0.1"), typed("True"), typed("2M")
+    (128, 0.1, True, '2M')
+    """
+    if text in _BOOLEANS:
+        return _BOOLEANS[text]
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def _distinct(frame: pd.DataFrame) -> pd.DataFrame:
+    """Keep each fingerprint's first finished run: the same result is never counted twice."""
+    if frame.empty or "fingerprint" not in frame:
+        return frame
+    finished = frame.assign(_open=frame["status"].isna() if "status" in frame else True)
+    ordered = finished.sort_values("_open", kind="stable").drop_duplicates("fingerprint")
+    return ordered.sort_index().drop(columns="_open").reset_index(drop=True)

@@ -1,0 +1,270 @@
+"""Writing runs: one handle that logs, one way to find runs, all by explicit run id."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from urllib.parse import urlparse
+
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, RunTag, ViewType
+from mlflow.entities import Run as StoredRun
+from mlflow.environment_variables import MLFLOW_EXPERIMENT_ID, MLFLOW_EXPERIMENT_NAME
+from mlflow.exceptions import MlflowException
+from mlflow.tracking.context.registry import resolve_tags
+
+from finscale.config import StoreError
+from finscale.tracking.lease import take_lease
+from finscale.tracking.names import Artifact, Kind, Status, Tag
+
+_MLFLOW_STATUS = {
+    Status.OK: "FINISHED",
+    Status.PRUNED: "KILLED",
+    Status.DIVERGED: "FAILED",
+    Status.FAILED: "FAILED",
+    Status.REFUSED: "FAILED",
+}
+_PAGE = 1000
+DEFAULT_EXPERIMENT_ID = "0"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A handle to one MLflow run that is being written."""
+
+    run_id: str
+    experiment_id: str
+
+    @property
+    def link(self) -> str:
+        """Address of the run inside the MLflow UI, for Markdown notes."""
+        return f"#/experiments/{self.experiment_id}/runs/{self.run_id}"
+
+    def tag(self, tags: Mapping[str, Any]) -> None:
+        """Set tags; values become text."""
+        entities = [RunTag(str(key), _text(value)) for key, value in tags.items()]
+        _client().log_batch(self.run_id, tags=entities)
+
+    def param(self, params: Mapping[str, Any]) -> None:
+        """Log params that the run does not have yet: those MLflow logged itself are immutable."""
+        there = _client().get_run(self.run_id).data.params
+        entities = [Param(k, _text(v)) for k, v in params.items() if k not in there]
+        _client().log_batch(self.run_id, params=entities)
+
+    def metric(self, metrics: Mapping[str, float], step: int = 0) -> None:
+        """Log metrics in one call; those without a finite value are left out."""
+        now = int(time.time() * 1000)
+        entities = [
+            Metric(key, float(value), now, step)
+            for key, value in metrics.items()
+            if math.isfinite(value)  # MLflow would turn inf into 1.8e308, silently
+        ]
+        _client().log_batch(self.run_id, metrics=entities)
+
+    def metric_once(self, metrics: Mapping[str, float]) -> None:
+        """Log metrics that the run does not have yet."""
+        there = _client().get_run(self.run_id).data.metrics
+        self.metric({key: value for key, value in metrics.items() if key not in there})
+
+    def epoch(self, step: int, curves: Mapping[str, float]) -> None:
+        """Log one epoch's curves and renew the lease, in one call."""
+        now = int(time.time() * 1000)
+        metrics = [Metric(k, v, now, step) for k, v in curves.items() if math.isfinite(v)]
+        lease = RunTag(Tag.LEASE.value, take_lease().encode())
+        _client().log_batch(self.run_id, metrics=metrics, tags=[lease])
+
+    def renew_lease(self) -> None:
+        """Say that this process still works on the run."""
+        self.tag({Tag.LEASE: take_lease().encode()})
+
+    def note(self, markdown: str) -> None:
+        """Write the description that the UI shows."""
+        self.tag({Tag.NOTE: markdown})
+
+    def file(self, path: Path, folder: str | None = None) -> None:
+        """Store a file as an artifact under its own name."""
+        _client().log_artifact(self.run_id, str(path), folder)
+
+    def text(self, name: str, content: str) -> None:
+        """Store text as an artifact."""
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / name
+            path.write_text(content, encoding="utf-8")
+            self.file(path)
+
+    def json(self, name: str, content: Any) -> None:
+        """Store JSON as an artifact."""
+        self.text(name, json.dumps(content, indent=1, sort_keys=True))
+
+    def artifact_path(self, artifact: str) -> Path | None:
+        """Return where an artifact lies on this machine, or None if it lies elsewhere."""
+        uri = _client().get_run(self.run_id).info.artifact_uri
+        path = Path(urlparse(uri).path) / artifact
+        return path if path.exists() else None
+
+    def reopen(self) -> None:
+        """Set the run running again, in the hands of this process."""
+        _client().update_run(self.run_id, status="RUNNING")
+        self.renew_lease()
+
+    def end(self, status: Status, reason: str) -> None:
+        """Close the run. The tag comes first: a kill in between leaves the result readable."""
+        self.tag({Tag.STATUS: status.value, Tag.REASON: reason})
+        _client().set_terminated(self.run_id, _MLFLOW_STATUS[status])
+
+    def interrupt(self, reason: str) -> None:
+        """Close the run without a result: the same command goes on with it."""
+        self.tag({Tag.REASON: reason})
+        _client().set_terminated(self.run_id, "KILLED")
+
+    def fail(self, reason: str, traceback: str) -> None:
+        """Close the run as failed, with what went wrong."""
+        self.text(Artifact.TRACEBACK.value, traceback)
+        self.end(Status.FAILED, reason)
+
+
+def create_run(
+    kind: Kind, name: str, *, parent: Run | None = None, tags: Mapping[str, Any] | None = None
+) -> Run:
+    """Start a run: under `parent` and in its experiment, else where the user works."""
+    experiment_id = parent.experiment_id if parent else current_experiment_id()
+    nesting: dict[str, str] = {Tag.PARENT: parent.run_id} if parent else {}
+    everything = {
+        **_context(),
+        Tag.KIND: kind.value,
+        Tag.LEASE: take_lease().encode(),
+        **nesting,
+        **(tags or {}),
+    }
+    values = {str(key): _text(value) for key, value in everything.items()}
+    run = _client().create_run(experiment_id, tags=values, run_name=name)
+    return Run(run.info.run_id, experiment_id)
+
+
+def resume_run(run_id: str) -> Run:
+    """Take up a run that `mlflow run` has created.
+
+    Raises
+    ------
+    StoreError
+        If the store does not hold it.
+    """
+    try:
+        run = _client().get_run(run_id)
+    except MlflowException:
+        raise StoreError(
+            "MLFLOW_RUN_ID",
+            expected="a run of the tracking store",
+            got=repr(run_id),
+            todo="Unset the variable, or set MLFLOW_TRACKING_URI to the store it belongs to.",
+        ) from None
+    handle = Run(run_id, run.info.experiment_id)
+    handle.tag({**_context(), Tag.LEASE: take_lease().encode()})
+    return handle
+
+
+def search(
+    filter_string: str, *, deleted: bool = False, order_by: list[str] | None = None
+) -> Iterator[StoredRun]:
+    """Yield matching runs of every experiment, page by page; `deleted` adds deleted ones."""
+    client = _client()
+    view = ViewType.ALL if deleted else ViewType.ACTIVE_ONLY
+    experiments = [e.experiment_id for e in client.search_experiments(view_type=view)]
+    token: str | None = None
+    while True:
+        page = client.search_runs(
+            experiments, filter_string, view, _PAGE, order_by, page_token=token
+        )
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def where(**tags: str | None) -> str:
+    """Write a filter on tags by their names in `Tag`; None leaves a tag out.
+
+    >>> where(KIND="trial", CELL=None)
+    "tags.`finscale.kind` = 'trial'"
+    """
+    return " AND ".join(
+        f"tags.`{Tag[name].value}` = '{value}'" for name, value in tags.items() if value is not None
+    )
+
+
+def handle(run: StoredRun) -> Run:
+    """Make a handle to a run that a query has found."""
+    return Run(run.info.run_id, run.info.experiment_id)
+
+
+def current_experiment_id() -> str:
+    """Return the experiment the user works in: MLflow's default or the one of the variable."""
+    name = MLFLOW_EXPERIMENT_NAME.get()
+    if not name:
+        return str(MLFLOW_EXPERIMENT_ID.get() or DEFAULT_EXPERIMENT_ID)
+    experiment = _client().get_experiment_by_name(name)
+    return str(experiment.experiment_id if experiment else _client().create_experiment(name))
+
+
+@contextmanager
+def downloaded(run_id: str, artifact: str) -> Iterator[Path]:
+    """Fetch an artifact for as long as it is needed.
+
+    Raises
+    ------
+    StoreError
+        If it is gone.
+    """
+    with TemporaryDirectory() as folder:
+        try:
+            path = _client().download_artifacts(run_id, artifact, folder)
+        except (MlflowException, OSError) as error:
+            raise StoreError(
+                f"run {run_id}",
+                expected=f"the artifact {artifact}",
+                got=str(error).split("\n")[0],
+                todo="Delete the run, then start the command that made it again.",
+            ) from None
+        yield Path(path)
+
+
+def read_text(run_id: str, artifact: str) -> str:
+    """Return a text artifact."""
+    with downloaded(run_id, artifact) as path:
+        return path.read_text(encoding="utf-8")
+
+
+def _client() -> MlflowClient:
+    return MlflowClient()
+
+
+def _text(value: Any) -> str:
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+@cache
+def _context() -> dict[str, str]:
+    """Return user, source and commit, which MLflow adds to fluent runs only, and a dirty tree."""
+    tags: dict[str, str] = resolve_tags()
+    try:
+        changed = _git("status", "--porcelain")
+        tags |= {Tag.COMMIT.value: _git("rev-parse", "HEAD"), Tag.DIRTY.value: str(bool(changed))}
+    except (OSError, subprocess.SubprocessError):
+        pass  # no git, or no repository: there is nothing to record
+    return tags
+
+
+def _git(*arguments: str) -> str:
+    answer = subprocess.run(
+        ["git", *arguments], cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+    )
+    return answer.stdout.strip()

@@ -1,0 +1,24 @@
+"""Training: samples, schedule, one `fit`, devices; reports through a plain callable."""
+
+from finscale.training.devices import (
+    available_memory_bytes,
+    measure_flops_per_second,
+    pick_device,
+)
+from finscale.training.fit import Epoch, FitResult, FitSettings, fit, predict
+from finscale.training.samples import Samples, make_samples
+from finscale.training.schedule import learning_rate_factor
+
+__all__ = [
+    "Epoch",
+    "FitResult",
+    "FitSettings",
+    "Samples",
+    "available_memory_bytes",
+    "fit",
+    "learning_rate_factor",
+    "make_samples",
+    "measure_flops_per_second",
+    "pick_device",
+    "predict",
+]

@@ -1,0 +1,57 @@
+"""Samples a model trains on: views into one array of bars, gathered batch by batch.
+
+Legend: `T` bars, `N` samples, `B` batch, `L` context length, `C` channels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Windows by the position of their last bar, with their labels.
+
+    A window is cut when its batch is drawn: 500 channels of overlapping windows held whole would
+    take `L` times the memory of the bars.
+    """
+
+    values_TC: Tensor
+    positions_N: Tensor
+    labels_N: Tensor
+    context_length: int
+
+    def __len__(self) -> int:
+        return len(self.positions_N)
+
+    def windows(self, which_B: Tensor) -> Tensor:
+        """Return x_BLC: for each sample the `L` bars that end with its own."""
+        views_TCL = self.values_TC.unfold(0, self.context_length, 1)
+        starts_B = self.positions_N[which_B] - (self.context_length - 1)
+        return views_TCL[starts_B].transpose(1, 2)
+
+    def to(self, device: torch.device) -> Samples:
+        """Move to where the model is."""
+        return Samples(
+            self.values_TC.to(device),
+            self.positions_N.to(device),
+            self.labels_N.to(device),
+            self.context_length,
+        )
+
+
+def make_samples(
+    values_TC: np.ndarray, positions_N: np.ndarray, labels_T: np.ndarray, context_length: int
+) -> Samples:
+    """Join scaled bars, the positions of a split part, and the labels at them."""
+    assert positions_N.min(initial=context_length) >= context_length - 1
+    return Samples(
+        torch.tensor(values_TC, dtype=torch.float32),
+        torch.tensor(positions_N, dtype=torch.int64),
+        torch.tensor(labels_T[positions_N], dtype=torch.float32),
+        context_length,
+    )

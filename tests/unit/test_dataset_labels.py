@@ -1,0 +1,65 @@
+"""Labels, against numbers worked out by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from finscale.config import ConfigError, load_task
+from finscale.dataset import make_labels
+
+NAN = np.nan
+HIGH = [100.0, 101.0, 100.5, 103.0, 100.99, 107.0, 99.0]
+CLOSE = [100.0, 100.0, 100.0, 100.0, 100.0, 100.0, 98.0]
+
+
+def bars() -> pd.DataFrame:
+    index = pd.bdate_range("2024-01-01", periods=7, name="date")
+    table = pd.DataFrame({"high": HIGH, "close": CLOSE}, index=index)
+    return table.assign(open=98.0, low=97.0, volume=1.0)
+
+
+@pytest.mark.parametrize(
+    ("task", "horizon", "expected"),
+    [
+        ("threshold_0p5pct", 1, [1, 1, 1, 1, 1, 0, NAN]),
+        # 101.0 reaches 100 * 1.01; 100.99 does not.
+        ("threshold_1pct", 1, [1, 0, 1, 0, 1, 0, NAN]),
+        ("threshold_2pct", 1, [0, 0, 1, 0, 1, 0, NAN]),
+        ("threshold_3pct", 1, [0, 0, 1, 0, 1, 0, NAN]),
+        ("threshold_5pct", 1, [0, 0, 0, 0, 1, 0, NAN]),
+        ("threshold_1pct", 3, [1, 1, 1, 1, NAN, NAN, NAN]),
+        ("threshold_5pct", 3, [0, 0, 1, 1, NAN, NAN, NAN]),
+        ("threshold_5pct", 6, [1, NAN, NAN, NAN, NAN, NAN, NAN]),
+        ("threshold_5pct", 7, [NAN] * 7),
+        ("threshold_5pct", 11, [NAN] * 7),
+    ],
+)
+def test_label_is_whether_a_later_high_reaches_the_threshold(
+    task: str, horizon: int, expected: list[float]
+) -> None:
+    labels = make_labels(bars(), task, horizon)
+    np.testing.assert_array_equal(labels.to_numpy(), expected)
+    assert labels.dtype == np.float64
+    assert labels.index.equals(bars().index)
+
+
+def test_the_highs_decide_and_not_the_closes() -> None:
+    falling = bars().assign(close=np.linspace(100.0, 90.0, 7))
+    assert make_labels(falling, "threshold_1pct", 1).iat[0] == 1.0
+
+
+def test_a_loaded_task_serves_like_its_name() -> None:
+    by_name = make_labels(bars(), "threshold_1pct", 1)
+    assert make_labels(bars(), load_task("threshold_1pct"), 1).equals(by_name)
+
+
+def test_an_unknown_task_names_the_nearest() -> None:
+    with pytest.raises(ConfigError, match=r"task: expected one of .* Did you mean threshold_1pct"):
+        make_labels(bars(), "threshold_1pc", 1)
+
+
+def test_a_horizon_below_one_is_a_programmers_mistake() -> None:
+    with pytest.raises(AssertionError):
+        make_labels(bars(), "threshold_1pct", 0)

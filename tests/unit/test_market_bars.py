@@ -1,0 +1,116 @@
+"""Valid bars, and the digest of their values."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Callable
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from finscale.config import DataError
+from finscale.market import COLUMNS, bars_sha256, validate_bars
+
+Edit = Callable[[pd.DataFrame], pd.DataFrame]
+
+
+def three_bars() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "open": [10.0, 11.0, 12.0],
+            "high": [11.0, 12.0, 13.0],
+            "low": [9.0, 10.0, 11.0],
+            "close": [10.5, 11.5, 12.5],
+            "volume": [100.0, 0.0, 300.0],
+        },
+        index=pd.DatetimeIndex(["2024-01-02", "2024-01-03", "2024-01-05"], name="date"),
+    )
+
+
+def put(column: str, row: int, value: float) -> Edit:
+    def edit(bars: pd.DataFrame) -> pd.DataFrame:
+        bars.iloc[row, bars.columns.get_loc(column)] = value
+        return bars
+
+    return edit
+
+
+def test_valid_bars_come_back_in_canonical_form() -> None:
+    given = three_bars().astype({"volume": "int64"})[list(reversed(COLUMNS))]
+    given["adj close"] = 1.0
+    given.index = given.index.as_unit("s").rename("Date")
+    bars = validate_bars(given, "here")
+    pd.testing.assert_frame_equal(bars, three_bars())
+    assert tuple(bars.columns) == COLUMNS
+    assert (bars.dtypes == np.float64).all()
+    assert bars.index.dtype == "datetime64[us]" and bars.index.name == "date"
+
+
+@pytest.mark.parametrize(
+    ("edit", "says"),
+    [
+        (lambda b: b.drop(columns=["low", "volume"]), "got no low, volume"),
+        (lambda b: b.iloc[:1], "at least 2 bars; got 1"),
+        (lambda b: b.iloc[:0], "at least 2 bars; got 0"),
+        (lambda b: b.reset_index(drop=True), "an index of session dates"),
+        (lambda b: b.tz_localize("America/New_York"), "got zone America/New_York"),
+        (lambda b: b.set_axis(b.index[:2].append(pd.DatetimeIndex([pd.NaT]))), "none in row 3"),
+        (lambda b: b.set_axis(b.index + pd.Timedelta(hours=5)), "got 2024-01-02 05:00:00"),
+        (lambda b: b.iloc[[1, 0, 2]], "got 2024-01-02 after a later date"),
+        (lambda b: b.iloc[[0, 1, 1, 2]], "got 2024-01-03 twice"),
+        (put("open", 2, np.nan), "got open nan on 2024-01-05"),
+        (put("volume", 1, np.inf), "got volume inf on 2024-01-03"),
+        (put("low", 0, 0.0), "low above 0; got low 0 on 2024-01-02"),
+        (put("close", 1, -3.0), "close above 0; got close -3 on 2024-01-03"),
+        (put("volume", 2, -1.0), "volume of 0 or more; got volume -1 on 2024-01-05"),
+        (put("high", 1, 9.5), "high >= low; got high 9.5, low 10 on 2024-01-03"),
+        (put("high", 1, 11.25), "high >= open and close; got high 11.25, open 11, close 11.5"),
+        (put("low", 2, 12.25), "low <= open and close; got low 12.25, open 12, close 12.5"),
+    ],
+)
+def test_each_fault_is_named_in_one_line(edit: Edit, says: str) -> None:
+    with pytest.raises(DataError) as caught:
+        validate_bars(edit(three_bars()), "SPY of source csv")
+    assert caught.value.line.startswith("SPY of source csv: expected ")
+    assert says in caught.value.line
+    assert "\n" not in caught.value.line
+
+
+def test_prices_may_miss_each_other_by_rounding_only() -> None:
+    near = put("high", 0, 10.5 * (1 - 5e-7))(put("open", 0, 10.0)(three_bars()))
+    assert validate_bars(near, "here")["high"].iat[0] == 10.5 * (1 - 5e-7)
+    with pytest.raises(DataError, match="high >= open and close"):
+        validate_bars(put("high", 0, 10.5 * (1 - 2e-6))(three_bars()), "here")
+
+
+def test_digest_is_of_dates_and_values_written_out() -> None:
+    # 2024-01-02 is day 19,724 since 1970-01-01.
+    days = struct.pack("<3q", 19_724, 19_725, 19_727)
+    rows = [
+        (10.0, 11.0, 9.0, 10.5, 100.0),
+        (11.0, 12.0, 10.0, 11.5, 0.0),
+        (12.0, 13.0, 11.0, 12.5, 300.0),
+    ]
+    values = b"".join(struct.pack("<5d", *row) for row in rows)
+    head = b"bars open high low close volume 3\n"
+    expected = hashlib.sha256(head + days + values).hexdigest()
+    assert bars_sha256(three_bars(), date(2024, 1, 5)) == expected
+
+
+def test_digest_sees_nothing_after_the_end_and_everything_before() -> None:
+    bars = three_bars()
+    short = bars_sha256(bars, date(2024, 1, 4))
+    assert short == bars_sha256(bars.iloc[:2], date(2030, 1, 1))
+    assert short == bars_sha256(put("close", 2, 12.75)(three_bars()), date(2024, 1, 4))
+    assert short == bars_sha256(put("volume", 1, -0.0)(three_bars()), date(2024, 1, 4))
+    assert short != bars_sha256(bars, date(2024, 1, 5))
+    assert short != bars_sha256(put("close", 1, np.nextafter(11.5, 12))(bars), date(2024, 1, 4))
+
+
+def test_digest_does_not_depend_on_the_index_unit() -> None:
+    bars = three_bars()
+    other = bars.set_axis(bars.index.as_unit("ns"))
+    assert bars_sha256(bars, date(2024, 1, 5)) == bars_sha256(other, date(2024, 1, 5))

@@ -1,0 +1,95 @@
+"""The sources that need no network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from finscale.config import DataError
+from finscale.market import validate_bars
+from finscale.market.sources.bundled import bundled_bars
+from finscale.market.sources.csv import csv_bars
+
+HEADER = "Date,Open,High,Low,Close,Volume\n"
+ROWS = "2024-01-02,10,11,9,10.5,100\n2024-01-03,11,12,10,11.5,200\n"
+
+
+def write(folder: Path, text: str) -> Path:
+    (folder / "ABC.csv").write_text(text, encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(("ticker", "close"), [("^GSPC", 2506.850098), ("^IXIC", 6635.279785)])
+def test_bundled_index_ends_where_the_market_did(ticker: str, close: float) -> None:
+    bars = validate_bars(bundled_bars(ticker), ticker)
+    assert (len(bars), str(bars.index[0].date())) == (5031, "1999-01-04")
+    assert str(bars.index[-1].date()) == "2018-12-31"
+    assert bars["close"].iat[-1] == pytest.approx(close, abs=1e-6)
+
+
+def test_bundled_knows_two_tickers_only() -> None:
+    with pytest.raises(DataError, match=r"one of \^GSPC, \^IXIC; got 'SPY'"):
+        bundled_bars("SPY")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEADER + ROWS,
+        HEADER.upper() + ROWS,
+        " date , open , high,low,CLOSE,volume\n" + ROWS,
+        "\ufeff" + HEADER + ROWS,
+    ],
+)
+def test_csv_columns_are_found_in_any_case(tmp_path: Path, text: str) -> None:
+    bars = validate_bars(csv_bars(write(tmp_path, text), "ABC"), "ABC")
+    assert bars["close"].to_list() == [10.5, 11.5]
+    assert bars["volume"].to_list() == [100.0, 200.0]
+    assert [str(day.date()) for day in bars.index] == ["2024-01-02", "2024-01-03"]
+
+
+def test_csv_adjusted_close_serves_only_without_a_close(tmp_path: Path) -> None:
+    both = "Date,Open,High,Low,Close,Adj Close,Volume\n2024-01-02,10,11,9,10.5,8,1\n"
+    assert csv_bars(write(tmp_path, both), "ABC")["close"].to_list() == [10.5]
+    alone = "Date,Open,High,Low,Adj Close,Volume\n2024-01-02,10,11,9,9.5,1\n"
+    assert csv_bars(write(tmp_path, alone), "ABC")["close"].to_list() == [9.5]
+
+
+def test_csv_without_a_column_is_left_to_the_validation(tmp_path: Path) -> None:
+    frame = csv_bars(write(tmp_path, "Date,Open\n2024-01-02,10\n2024-01-03,10\n"), "ABC")
+    assert isinstance(frame, pd.DataFrame)
+    with pytest.raises(DataError, match="no high, low, close, volume"):
+        validate_bars(frame, "ABC")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "a CSV file in UTF-8"),
+        ("Day,Open\n2024-01-02,1\n", "a column Date; got columns day, open"),
+        (HEADER + "2024-01-02,10,11,9,ten,100\n", "a number in close; got 'ten' in line 2"),
+        (HEADER + ROWS + "2024-01-04,10,11,9,,100\n", "a number in close; got nothing in line 4"),
+        (HEADER + "03/01/2024,10,11,9,10,100\n", "such as 2024-01-31; got '03/01/2024' in line 2"),
+        (HEADER + ROWS + "\n" + ROWS, "such as 2024-01-31; got nothing in line 4"),
+        (HEADER + ROWS + "2024-01-04,1,1,1,1,1,1,1\n", "a CSV file in UTF-8"),
+    ],
+)
+def test_csv_faults_are_named_by_line(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(DataError) as caught:
+        csv_bars(write(tmp_path, text), "ABC")
+    assert says in caught.value.line
+    assert str(tmp_path / "ABC.csv") in caught.value.line
+    assert "\n" not in caught.value.line
+
+
+def test_csv_in_another_encoding_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "ABC.csv").write_bytes(HEADER.encode() + b"2024-01-02,1,1,1,1,\xa35\n")
+    with pytest.raises(DataError, match="a CSV file in UTF-8"):
+        csv_bars(tmp_path, "ABC")
+
+
+def test_csv_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no such file"):
+        csv_bars(tmp_path, "ABC")

@@ -1,0 +1,116 @@
+"""The HTML page and the Markdown note: complete, self-contained, and safe."""
+
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import replace
+from html import unescape
+
+import pandas as pd
+from test_report_content import make_closed, make_report
+
+from finscale.report import Report, render_html, render_summary, scaling_figure
+
+
+def page(report: Report) -> str:
+    return render_html(report, {})
+
+
+def test_the_page_holds_verdict_figure_numbers_and_runs_in_this_order() -> None:
+    report = make_report()
+    html = unescape(render_html(report, {"Loss against size": scaling_figure(report)}))
+    marks = [
+        report.verdict.reason.replace(" %", "\u00a0%"),
+        report.against_reference,
+        report.opening_sentence,
+        "data:image/svg+xml;base64,",
+        "The numbers that decided",
+        "run00",
+        "runreference",
+        "runbad",
+        report.query,
+    ]
+    places = [html.index(mark) for mark in marks]
+    assert places == sorted(places)
+    assert all(run in html for run in report.finals["run_id"])
+
+
+def test_the_page_needs_nothing_from_outside() -> None:
+    report = make_report()
+    html = render_html(report, {"Loss against size": scaling_figure(report)})
+    sources = re.findall(r'(?:src|xlink:href)="([^"]*)"', html)
+    assert len(sources) == 1
+    assert sources[0].startswith("data:")
+    assert "<link" not in html and "<script" not in html and "url(" not in html
+    svg = base64.b64decode(sources[0].split(",")[1])
+    assert b"<svg" in svg
+    assert 'alt="Loss against size"' in html
+
+
+def test_text_from_the_store_cannot_become_markup() -> None:
+    attack = "<script>alert(1)</script>"
+    report = replace(
+        make_report(),
+        title=attack,
+        query=attack,
+        left_out=pd.DataFrame({"run_id": ["x"], "status": ["failed"], "reason": [attack]}),
+    )
+    html = page(report)
+    assert "<script" not in html
+    assert html.count("&lt;script&gt;") == 4
+
+
+def test_a_closed_test_shows_no_test_column() -> None:
+    html = page(make_closed())
+    assert "test loss" not in html and "difference (nats)" not in html
+    assert "validation loss" in html
+    assert "The test stays closed: gate seeds" in html
+    assert "The numbers that decided" not in html
+
+
+def test_what_was_left_out_is_named_or_said_to_be_nothing() -> None:
+    html = page(make_report())
+    assert "runbad" in html and "NaN loss" in html
+    nothing = replace(make_report(), left_out=make_report().left_out.iloc[:0])
+    assert "Nothing: every run of the study" in page(nothing)
+
+
+def test_missing_numbers_and_reasons_are_dashes() -> None:
+    report = make_report()
+    left_out = report.left_out.assign(reason=[None])
+    html = page(replace(report, left_out=left_out))
+    # Skill, AUC, Brier and calibration of three baselines, and one reason.
+    assert html.count("<td>\u2013</td>") == 13
+    assert "nan" not in html.replace("finance", "").lower().split("<main>")[1]
+
+
+def test_exploratory_pages_look_different() -> None:
+    report = replace(make_report(), opening=2, exploratory=True)
+    assert 'class="verdict exploratory"' in page(report)
+    assert 'class="verdict"' in page(make_report())
+
+
+def test_the_note_says_the_same_as_the_page() -> None:
+    report = make_report()
+    note = render_summary(report)
+    assert note.startswith("# Study demo\n\n**Not identifiable")
+    assert report.against_reference in note and report.opening_sentence in note
+    assert "| slope, nats a day per decade | −0.00" in note  # noqa: RUF001
+    assert "run00 run01 run02" in note
+    assert "Runs left out, named in the report: 1." in note
+    assert "- [finals](http://127.0.0.1:5000/#/experiments/0)" in note
+
+
+def test_the_note_of_a_closed_test_has_no_empty_table() -> None:
+    note = render_summary(replace(make_closed(), links={}))
+    assert "Numbers that decided" not in note
+    assert "The test stays closed" in note
+    assert note.endswith("1.\n")
+
+
+def test_bars_in_values_do_not_break_the_notes_tables() -> None:
+    cells = make_report().cells.assign(architecture="a|b\nc")
+    note = render_summary(replace(make_report(), cells=cells))
+    rows = [line for line in note.splitlines() if "a\\|b c" in line]
+    assert len(rows) == 4
