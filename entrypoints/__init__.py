@@ -31,7 +31,8 @@ def run_id() -> str | None:
 
 def exit_code(verb: Callable[[], None]) -> int:
     """Run a verb; a user's mistake becomes one line, a failed run and exit code 2."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop as Ctrl-C does
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop_once)
     try:
         check_tracking_uri(os.environ.get("MLFLOW_TRACKING_URI"))
         verb()
@@ -40,10 +41,19 @@ def exit_code(verb: Callable[[], None]) -> int:
         _mark_failed(error)
         return USER_ERROR
     except KeyboardInterrupt:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         print("finscale: stopped. The same line goes on from here.", file=sys.stderr, flush=True)
         return INTERRUPTED
     return 0
+
+
+def _stop_once(*_: object) -> None:
+    """Stop as Ctrl-C does; a second signal must not cut short how runs are closed.
+
+    `mlflow run` sends one: SIGTERM, right after the terminal's SIGINT.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _mark_failed(error: FinscaleError) -> None:

@@ -7,7 +7,7 @@ import re
 from finscale.config.errors import ConfigError
 
 _UNITS = {"": 1, "K": 1_000, "M": 1_000_000, "B": 1_000_000_000}
-_PATTERN = re.compile(r"(\d+(?:\.\d+)?)([KMB]?)", re.ASCII)
+_PATTERN = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)([KMB]?)", re.ASCII)
 
 
 def parse_budget(text: str | int) -> int:
@@ -59,6 +59,6 @@ def format_size(n_params: int) -> str:
     ('19.6M', '32.1K')
     """
     for unit in ("B", "M", "K"):
-        if n_params >= _UNITS[unit]:
+        if 10_000 * n_params >= 9_995 * _UNITS[unit]:  # 999,600 is 1M, not 1e+03K
             return f"{n_params / _UNITS[unit]:.3g}{unit}"
     return str(n_params)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -65,7 +67,7 @@ def spell(verb: str, config: BaseModel) -> str:
     """Write the line that gives this config again: options at their default are left out."""
     fields = type(config).model_fields
     pairs = [
-        f"-P {name}={text}"
+        f"-P {shlex.quote(f'{name}={text}')}"
         for name, text in options(config).items()
         if text != str(fields[name].default)
     ]
@@ -79,6 +81,8 @@ def _written(name: str, value: Any) -> str:
         return str(value).lower()
     if value is None:
         return SEARCHED
+    if isinstance(value, Path):  # has a `name` too: its last part alone
+        return str(value)
     return str(getattr(value, "name", value))
 
 

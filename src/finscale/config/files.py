@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from finscale.config.errors import ConfigError
 
 _FOLDERS = {"universe": "universes", "task": "tasks", "space": "search", "study": "studies"}
+_NAME = re.compile(r"[a-z][a-z0-9_-]*", re.ASCII)
 CONFIGS = Path(__file__).resolve().parents[3] / "configs"
 
 
@@ -20,6 +22,24 @@ class Frozen(BaseModel):
     """Base of every config: immutable, and a misspelled field is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class Named(Frozen):
+    """A config that is a file of its own, and goes by the file's name."""
+
+    name: str
+
+    @field_validator("name")
+    @classmethod
+    def _fits_into_tags(cls, name: str) -> str:
+        if not _NAME.fullmatch(name):
+            raise ConfigError(
+                f"{cls.__name__.lower()} {name}",
+                expected="a name of lower-case letters, digits, - and _",
+                got=repr(name),
+                todo="Rename the file: names become part of run tags and model names.",
+            )
+        return name
 
 
 def option(default: object, description: str) -> Any:
@@ -48,10 +68,10 @@ def load_named(kind: str, name: object, model: type[Model], folder: Path = CONFI
     path = folder / where / f"{name}.yaml"
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return model.model_validate({"name": name, **values})
+        return model(**values, name=name)
     except ValidationError as error:
         raise from_validation(error, f"configs/{where}/{name}.yaml") from None
-    except (yaml.YAMLError, TypeError) as error:
+    except (yaml.YAMLError, TypeError, UnicodeDecodeError) as error:
         raise ConfigError(
             f"configs/{where}/{name}.yaml",
             expected="a YAML mapping of field: value",

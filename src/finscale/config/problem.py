@@ -8,14 +8,16 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from finscale.config.errors import ConfigError
-from finscale.config.files import Frozen, load_named, option
+from finscale.config.files import Frozen, Named, load_named, option
 from finscale.config.universe import Universe, load_universe
 
+FeatureTier = Literal["a20"]
+Horizon = Annotated[int, Field(ge=1, le=250)]
 
-class Task(Frozen):
+
+class Task(Named):
     """What is asked of the next `horizon` bars: does the highest high reach close * (1 + rise)?"""
 
-    name: str
     rise: Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -31,7 +33,7 @@ class DataConfig(Frozen):
         "sp500", "a file in configs/universes"
     )
     timescale: Literal["daily"] = option("daily", description="length of a bar")
-    feature_tier: Literal["a20"] = option("a20", "set of indicators")
+    feature_tier: FeatureTier = option("a20", "set of indicators")
     data_root: Path = option(Path("data"), "folder of raw and processed data")
 
 
@@ -41,7 +43,7 @@ class Problem(DataConfig):
     task: Annotated[Task, BeforeValidator(load_task)] = option(
         "threshold_1pct", "a file in configs/tasks"
     )
-    horizon: Annotated[int, Field(ge=1, le=250)] = option(1, "bars ahead that the label looks at")
+    horizon: Horizon = option(1, "bars ahead that the label looks at")
     split: Literal["chronological"] = option(
         "chronological", "how days are cut into training, validation and test"
     )

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 
 from finscale.config.errors import ConfigError
-from finscale.config.files import Frozen, load_named
+from finscale.config.files import Named, load_named
 
 
 def _ordered(bounds: tuple[float, float]) -> tuple[float, float]:
@@ -18,22 +18,25 @@ def _ordered(bounds: tuple[float, float]) -> tuple[float, float]:
     return bounds
 
 
-Bounds = Annotated[tuple[float, float], AfterValidator(_ordered)]
+# Drawn on a logarithmic scale, which has no zero; a rate of dropout has to leave something.
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+LogBounds = Annotated[tuple[Positive, Positive], AfterValidator(_ordered)]
+ShareBounds = Annotated[tuple[Share, Share], AfterValidator(_ordered)]
 Axis = Annotated[tuple[Annotated[int, Field(gt=0)], ...], Field(min_length=1)]
 
 
-class Space(Frozen):
+class Space(Named):
     """What a search may choose from (design: *Defaults*)."""
 
-    name: str
     d_model: Axis
     n_layers: Axis
     n_heads: Axis
     ff_ratio: Axis
-    learning_rate: Bounds
-    weight_decay: Bounds
+    learning_rate: LogBounds
+    weight_decay: LogBounds
     warmup_steps: Axis
-    dropout: Bounds
+    dropout: ShareBounds
     batch_size: Axis
     revin: Annotated[tuple[bool, ...], Field(min_length=1)]
 

@@ -9,16 +9,16 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from finscale.config.budget import parse_budget
-from finscale.config.files import Frozen, load_named, option
-from finscale.config.problem import Task, load_task
+from finscale.config.files import Frozen, Named, load_named, option
+from finscale.config.problem import FeatureTier, Horizon, Task, load_task
 from finscale.config.space import Space, load_space
 from finscale.config.universe import Universe, load_universe
-from finscale.config.verbs import TrainConfig
+from finscale.config.verbs import Seed, TrainConfig
 
 Budget = Annotated[int, BeforeValidator(parse_budget)]
 
 
-class Study(Frozen):
+class Study(Named):
     """Every combination of task, horizon, tier and budget is one cell.
 
     Attributes
@@ -27,19 +27,18 @@ class Study(Frozen):
         Share of the reference loss that counts as a difference; fixed before looking.
     """
 
-    name: str
     question: str
     universe: Annotated[Universe, BeforeValidator(load_universe)]
     tasks: Annotated[tuple[Annotated[Task, BeforeValidator(load_task)], ...], Field(min_length=1)]
-    horizons: Annotated[tuple[int, ...], Field(min_length=1)]
-    feature_tiers: Annotated[tuple[str, ...], Field(min_length=1)]
+    horizons: Annotated[tuple[Horizon, ...], Field(min_length=1)]
+    feature_tiers: Annotated[tuple[FeatureTier, ...], Field(min_length=1)]
     budgets: Annotated[tuple[Budget, ...], Field(min_length=1)]
     space: Annotated[Space, BeforeValidator(load_space)]
     n_trials: Annotated[int, Field(ge=1)] = 20
     epochs: Annotated[int, Field(ge=1)] = 30
     top_k: Annotated[int, Field(ge=1)] = 3
     n_seeds: Annotated[int, Field(ge=1)] = 3
-    seed: int = 42
+    seed: Seed = 42
     delta: Annotated[float, Field(gt=0, lt=1)] = 0.01
 
     def cells(self, data_root: Path, device: str) -> tuple[TrainConfig, ...]:
@@ -49,7 +48,7 @@ class Study(Frozen):
             for name in ("universe", "space", "n_trials", "epochs", "top_k", "n_seeds", "seed")
         }
         matrix = product(self.tasks, self.horizons, self.feature_tiers, sorted(self.budgets))
-        return tuple(
+        cells = (
             TrainConfig.model_validate(
                 {
                     **shared,
@@ -63,6 +62,7 @@ class Study(Frozen):
             )
             for task, horizon, tier, budget in matrix
         )
+        return tuple(dict.fromkeys(cells))  # 2M and 2000K are one cell
 
 
 def load_study(name: object) -> Study:

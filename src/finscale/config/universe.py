@@ -9,13 +9,12 @@ from typing import Literal
 from pydantic import model_validator
 
 from finscale.config.errors import ConfigError
-from finscale.config.files import Frozen, load_named
+from finscale.config.files import Named, load_named
 
-_NAME = re.compile(r"[a-z][a-z0-9_-]*", re.ASCII)
 _TICKER = re.compile(r"[A-Za-z0-9^][A-Za-z0-9^=._-]{0,31}", re.ASCII)
 
 
-class Universe(Frozen):
+class Universe(Named):
     """A fixed set of assets and the dates that cut it into parts.
 
     Attributes
@@ -30,7 +29,6 @@ class Universe(Frozen):
         Last sessions of the training and the validation part; the test is the rest.
     """
 
-    name: str
     source: Literal["bundled", "yahoo", "csv"]
     target: str
     tickers: tuple[str, ...]
@@ -43,13 +41,6 @@ class Universe(Frozen):
     @model_validator(mode="after")
     def _check(self) -> Universe:
         where = f"universe {self.name}"
-        if not _NAME.fullmatch(self.name):
-            raise ConfigError(
-                where,
-                expected="a name of lower-case letters, digits, - and _",
-                got=repr(self.name),
-                todo="Rename the file: names become part of run tags and model names.",
-            )
         for ticker in self.tickers:
             if not _TICKER.fullmatch(ticker):
                 raise ConfigError(

@@ -11,7 +11,7 @@ from finscale.config.command_line import SEARCHED
 from finscale.config.files import option
 from finscale.config.floors import Floors
 from finscale.config.problem import Problem
-from finscale.config.space import Space, load_space
+from finscale.config.space import Positive, Share, Space, load_space
 
 
 def _free_if_searched(value: object) -> object:
@@ -19,9 +19,10 @@ def _free_if_searched(value: object) -> object:
 
 
 _Free = BeforeValidator(_free_if_searched)
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
 PinnedCount = Annotated[Annotated[int, Field(gt=0)] | None, _Free]
-PinnedPositive = Annotated[Annotated[float, Field(gt=0)] | None, _Free]
-PinnedShare = Annotated[Annotated[float, Field(ge=0, lt=1)] | None, _Free]
+PinnedPositive = Annotated[Positive | None, _Free]
+PinnedShare = Annotated[Share | None, _Free]
 PinnedFlag = Annotated[bool | None, _Free]
 
 ARCHITECTURE_AXES = ("d_model", "n_layers", "n_heads", "d_ff")
@@ -52,7 +53,7 @@ class SearchConfig(Problem):
         20, "finished trials the search shall have in all"
     )
     epochs: Annotated[int, Field(ge=1)] = option(30, "most epochs of a run")
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = option(42, "of all draws")
+    seed: Seed = option(42, "of all draws")
     d_model: PinnedCount = _pin("model width")
     n_layers: PinnedCount = _pin("encoder layers")
     n_heads: PinnedCount = _pin("attention heads")

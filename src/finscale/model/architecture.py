@@ -46,9 +46,14 @@ class Architecture:
 
     @property
     def n_patches(self) -> int:
-        """Number of whole patches P in a window, the last one ending at the last bar or before.
+        """Number of whole patches P in a window; the last one ends at the last bar.
 
         >>> Architecture(n_channels=25, d_model=16, n_layers=2, n_heads=2, d_ff=32).n_patches
         11
         """
         return (self.context_length - self.patch_length) // self.patch_stride + 1
+
+    @property
+    def n_bars_seen(self) -> int:
+        """Number of bars that the patches cover: all of them where the stride divides evenly."""
+        return self.patch_length + (self.n_patches - 1) * self.patch_stride

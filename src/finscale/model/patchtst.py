@@ -34,7 +34,9 @@ class PatchTST(nn.Module):
         """Return outputs_BK: logits (K=1), or mean and log sigma (K=2)."""
         if self.arch.revin:
             x_BLC = normalise_window(x_BLC)
-        patches_BPCl = x_BLC.unfold(1, self.arch.patch_length, self.arch.patch_stride)
+        # Where patches do not fill the window, it is the oldest bars that stay outside.
+        recent_BLC = x_BLC[:, -self.arch.n_bars_seen :]
+        patches_BPCl = recent_BLC.unfold(1, self.arch.patch_length, self.arch.patch_stride)
         tokens_BPD = self.embedding(patches_BPCl.flatten(2)) + self.position_PD
         tokens_BPD = self.dropout(tokens_BPD)
         for layer in self.layers:

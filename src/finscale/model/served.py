@@ -30,6 +30,7 @@ class ServedModel(nn.Module):
     def forward(self, x_BLC: Tensor) -> Tensor:
         """Return outputs_BK from unscaled features."""
         scaled_BLC = (x_BLC - self.center_C) / self.scale_C
-        # clamp keeps NaN, and every output depends on the whole window: NaN in, NaN out.
         outputs_BK: Tensor = self.model(scaled_BLC.clamp(-self.clip, self.clip))
-        return outputs_BK
+        # Said outright, since patches need not cover the oldest bars.
+        unknown_B1 = x_BLC.isnan().flatten(1).any(1, keepdim=True)
+        return outputs_BK.masked_fill(unknown_B1, torch.nan)

@@ -73,7 +73,12 @@ class ProblemFinals:
             n_effective=effective_size(n_days, self.horizon),
             data_digests=tuple(self.finals["data_sha256"]),
             label_versions=tuple(self.finals["label_version"]),
-            splits=tuple(self.finals["split"]),
+            splits=tuple(
+                f"{n_train:.0f}+{n_val:.0f} {split}"  # one word may stand for other dates
+                for split, n_train, n_val in zip(
+                    self.finals["split"], self.finals["n_train"], self.finals["n_val"], strict=True
+                )
+            ),
         )
 
     def question(self) -> Question:
@@ -140,7 +145,7 @@ def collect(problem: str, train_parents: Sequence[str] | None = None) -> Problem
     if train_parents is None:
         ok = _best_of_each_cell(ok)
     left_out = stored[stored["cell"].isin(set(parents["cell"])) & (stored["status"] != Status.OK)]
-    known = baselines(problem)
+    known = _on_same_days(baselines(problem), ok)
     reference = _reference(known, problem)
     return ProblemFinals(
         problem=problem,
@@ -189,6 +194,15 @@ def _best_of_each_cell(ok: pd.DataFrame) -> pd.DataFrame:
     means = ok.groupby(["cell", "configuration"], as_index=False)["val_loss"].mean()
     best = means.loc[means.groupby("cell")["val_loss"].idxmin(), "configuration"]
     return ok[ok["configuration"].isin(set(best))]
+
+
+def _on_same_days(known: pd.DataFrame, ok: pd.DataFrame) -> pd.DataFrame:
+    """Keep the baselines of the finals' own data and split: a problem may have had others."""
+    keys = ["dataset_sha256", "label_version", "n_train", "n_val"]
+    if known.empty or ok.empty:
+        return known
+    wanted = set(ok[keys].itertuples(index=False, name=None))
+    return known[[row in wanted for row in known[keys].itertuples(index=False, name=None)]]
 
 
 def _reference(known: pd.DataFrame, problem: str) -> str:

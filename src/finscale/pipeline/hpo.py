@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -24,7 +24,7 @@ from finscale.pipeline.problem import ProblemData, load_problem
 from finscale.pipeline.progress import Line, Listen, Screen, Work
 from finscale.pipeline.recipe import Recipe, from_params
 from finscale.pipeline.trials import OpenTrial, SearchState, read_state, trial_name
-from finscale.search import PastTrial, Search, SearchSpace
+from finscale.search import PastTrial, Search, SearchSpace, optuna_state
 from finscale.tracking import (
     Kind,
     Run,
@@ -86,7 +86,7 @@ def hpo(
     space = search_space(config, data)
     device = pick_device(config.device)
     check_memory(config, space, device)
-    name = f"hpo {config.cell_name}"
+    name = f"hpo {format_budget(config.budget)} {config.problem_name}"
     tags = {**data.tags(), Tag.CELL: config.cell_name, Tag.TARGETS: f"n_trials={config.n_trials}"}
     with verb_run(
         Kind.HPO,
@@ -180,8 +180,9 @@ def _take_over(bench: Bench, trial: OpenTrial) -> None:
         return
     bench.listen(Line(f"{bench.config.cell_name}: going on with trial {trial.number}."))
     trial.run.reopen()
-    trial.run.tag({Tag.ATTEMPTS: trial.attempts + 1, Tag.REASON: "restarted"})
-    _run_trial(bench, trial, trial.number)
+    restarted = replace(trial, attempts=trial.attempts + 1)
+    trial.run.tag({Tag.ATTEMPTS: restarted.attempts, Tag.REASON: "restarted"})
+    _run_trial(bench, restarted, trial.number)
 
 
 def _run_trial(bench: Bench, trial: OpenTrial, n_done: int) -> Status:
@@ -210,6 +211,7 @@ def _run_trial(bench: Bench, trial: OpenTrial, n_done: int) -> Status:
         trial.run.interrupt("interrupted")
         raise
     except Exception as error:
+        trial.run.tag({Tag.TRIAL_STATE: optuna_state(Status.FAILED)})
         trial.run.fail(failure_reason(error), traceback.format_exc())
         status, loss = Status.FAILED, None
     params = trial.recipe.search_params()
@@ -219,7 +221,7 @@ def _run_trial(bench: Bench, trial: OpenTrial, n_done: int) -> Status:
 
 def _log_trial(bench: Bench, trial: OpenTrial, trained: Trained) -> Status:
     status = Status(trained.result.status)
-    trial.run.tag({Tag.TRIAL_STATE: status.value})
+    trial.run.tag({Tag.TRIAL_STATE: optuna_state(status.value)})
     if status is Status.OK:
         scores = validation_scores(trained, bench.data)
         log_model(trial.run, trained, bench.data, bench.config.seed)

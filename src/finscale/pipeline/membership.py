@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from finscale.config import (
     AnalyzeConfig,
     RefusedError,
@@ -10,10 +12,11 @@ from finscale.config import (
     StudyConfig,
     TrainConfig,
 )
+from finscale.pipeline.plan import search_identity
 from finscale.pipeline.problem import load_problem
 from finscale.pipeline.progress import Line, Listen
 from finscale.pipeline.train import train_identity, train_targets
-from finscale.tracking import Kind, Run, Status, Tag, handle, search, where
+from finscale.tracking import Kind, Run, Status, Tag, finals, handle, search, where
 
 
 def study_cells(plan: Study, config: AnalyzeConfig | StudyConfig) -> tuple[TrainConfig, ...]:
@@ -30,11 +33,31 @@ def finished_train(cell: TrainConfig, listen: Listen) -> Run | None:
     RefusedError
         If the cell lies below a floor.
     """
-    identity = train_identity(cell, load_problem(cell, cell.floors, listen))
+    data = load_problem(cell, cell.floors, listen)
+    if not _is_searched(search_identity(cell, data), cell.n_trials):
+        return None
+    identity = train_identity(cell, data)
     for run in search(where(KIND=Kind.TRAIN, FINGERPRINT=identity, STATUS=Status.OK)):
-        if run.data.tags.get(Tag.TARGETS) == train_targets(cell):
+        tags = run.data.tags
+        if tags.get(Tag.TARGETS) == train_targets(cell) and _holds_finals(cell, tags):
             return handle(run)
     return None
+
+
+def _is_searched(identity: str, n_trials: int) -> bool:
+    """Tell whether the search has ended with as many trials as are asked for now."""
+    ended = search(where(KIND=Kind.HPO, FINGERPRINT=identity, STATUS=Status.OK))
+    targets = [run.data.tags.get(Tag.TARGETS, "").removeprefix("n_trials=") for run in ended]
+    return any(int(target or 0) >= n_trials for target in targets)
+
+
+def _holds_finals(cell: TrainConfig, tags: Mapping[str, str]) -> bool:
+    """Tell whether every seed of the chosen configuration is still in the store."""
+    stored = finals(problem=cell.problem_name)
+    if stored.empty:
+        return False
+    mine = stored[stored["configuration"] == tags.get(Tag.CONFIGURATION)]
+    return int(mine["status"].isin([Status.OK, Status.DIVERGED]).sum()) >= cell.n_seeds
 
 
 def study_parents(

@@ -62,12 +62,19 @@ def choose(finals: pd.DataFrame) -> Chosen:
     )
 
 
-def mark(chosen: Chosen) -> None:
-    """Write the choice on the finals' runs."""
+def mark(chosen: Chosen, stored: pd.DataFrame) -> None:
+    """Write the choice on the finals' runs.
+
+    Parameters
+    ----------
+    stored : DataFrame
+        All finals of the cell so far: an earlier choice among them is one no more.
+    """
+    earlier = stored[stored["configuration"] != chosen.configuration] if len(stored) else stored
     chosen.served.tag({Tag.SELECTED: Selected.SERVED.value})
     for run in chosen.others:
         run.tag({Tag.SELECTED: Selected.CONFIGURATION.value})
-    for run in chosen.rejected:
+    for run in {*chosen.rejected, *_runs(earlier)}:
         run.tag({Tag.SELECTED: Selected.NO.value})
 
 

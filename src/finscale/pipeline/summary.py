@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import sys
@@ -48,7 +49,7 @@ def results_table(report: Report) -> str:
     for row in report.baselines.to_dict("records"):
         losses = (f"{row['val_loss']:.4f}", _number(row["test_loss"], ".4f"))
         table.add_row(str(row["name"]), "", "", *losses, "", "")
-    console = Console(width=110, record=True, file=open(os.devnull, "w"))  # noqa: SIM115
+    console = Console(width=110, record=True, file=io.StringIO())
     console.print(table)
     return console.export_text().rstrip()
 

@@ -108,7 +108,7 @@ def train(
     tags = {**data.tags(), Tag.CELL: config.cell_name, Tag.TARGETS: train_targets(config)}
     with verb_run(
         Kind.TRAIN,
-        f"train {config.cell_name}",
+        f"train {format_budget(config.budget)} {config.problem_name}",
         run_id=run_id,
         params=options(config),
         tags=tags | ({Tag.STUDY: study} if study else {}),
@@ -127,7 +127,7 @@ def train(
         if opened.is_new:
             data.log_inputs(opened.parent)
         chosen = choose(_train_finals(bench, recipes))
-        mark(chosen)
+        mark(chosen, finals(parent=opened.parent.run_id))
         promotion = _register(bench, chosen)
         opened.parent.tag({Tag.CONFIGURATION: chosen.configuration})
         _write_note(bench, chosen, promotion)
@@ -144,7 +144,7 @@ def train_identity(config: TrainConfig, data: ProblemData) -> str:
 
 def train_targets(config: TrainConfig) -> str:
     """Write how much is asked for: a tag, since it may grow."""
-    return f"top_k={config.top_k} n_seeds={config.n_seeds}"
+    return f"n_trials={config.n_trials} top_k={config.top_k} n_seeds={config.n_seeds}"
 
 
 def _best_recipes(
@@ -212,7 +212,8 @@ def _train_finals(bench: Bench, recipes: list[Recipe]) -> pd.DataFrame:
         if find_result(Kind.FINAL, identity) is None:
             _train_final(bench, recipe, seed, identity, number, len(wanted))
     bench.listen(_progress(bench, len(wanted), len(wanted), 0, "done"))
-    stored = finals(cell=config.cell_name)
+    # A result may belong to the cell of a neighbouring budget: it is not trained twice.
+    stored = finals(problem=config.problem_name)
     rows = stored[stored["fingerprint"].isin(identities) & (stored["status"] == Status.OK)]
     if rows.empty:
         raise StoreError(

@@ -8,8 +8,9 @@ which is trained and which the sampler learns from.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from optuna.distributions import (
@@ -59,6 +60,14 @@ class SearchSpace:
         arch = arch or nearest(self.architectures, draw)
         training = {k: v for k, v in self.pins.items() if k not in ARCHITECTURE_AXES}
         return {**draw, **shape_of(arch), **training}
+
+    def points(self) -> Iterator[Params]:
+        """Yield every point where pins leave finitely many, else none: draws never run out then."""
+        free = {k: v for k, v in self.distributions().items() if k not in _AXES}
+        choices = [v.choices for v in free.values() if isinstance(v, CategoricalDistribution)]
+        if len(choices) == len(free):
+            for arch, values in product(self.architectures, product(*choices)):
+                yield self.complete(dict(zip(free, values, strict=True)), arch)
 
 
 def shape_of(arch: Architecture) -> Params:

@@ -6,7 +6,6 @@ is the only truth, and there is no second file to lose or to disagree with it.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +24,16 @@ _STATES = {
     "diverged": TrialState.FAIL,
     "failed": TrialState.FAIL,
 }
-_DRAWS = 50
+_DRAWS = 10
+
+
+def optuna_state(status: str) -> str:
+    """Return Optuna's own name of a trial's status.
+
+    >>> optuna_state("ok"), optuna_state("diverged")
+    ('COMPLETE', 'FAIL')
+    """
+    return _STATES[status].name
 
 
 @dataclass(frozen=True)
@@ -84,25 +92,25 @@ class Search:
             params = self._space.complete(self._draw(attempt), forced)
             if params not in self._seen:
                 return params
-        return None
+        # A small space, in which the sampler draws what it has seen.
+        return next((point for point in self._space.points() if point not in self._seen), None)
 
     def learn(self, trial: PastTrial) -> None:
         """Add a finished trial to what proposals and pruning are based on."""
         self._seen.append(trial.params)
         state = _STATES[trial.status]
         known = {name: trial.params[name] for name in self._distributions}
-        with warnings.catch_warnings():
-            # An old trial may lie outside bounds that a new version of the space has moved.
-            warnings.simplefilter("ignore", UserWarning)
-            self._study.add_trial(
-                optuna.trial.create_trial(
-                    params=known,
-                    distributions=self._distributions,
-                    state=state,
-                    value=trial.loss if state is TrialState.COMPLETE else None,
-                    intermediate_values=dict(enumerate(trial.curve, start=1)),
-                )
+        try:
+            frozen = optuna.trial.create_trial(
+                params=known,
+                distributions=self._distributions,
+                state=state,
+                value=trial.loss if state is TrialState.COMPLETE else None,
+                intermediate_values=dict(enumerate(trial.curve, start=1)),
             )
+        except ValueError:
+            return  # an old trial, outside bounds that a new version of the space has moved
+        self._study.add_trial(frozen)
 
     def should_prune(self, curve: Sequence[float]) -> bool:
         """Tell whether a trial with this curve is worse than the median of finished ones.

@@ -12,11 +12,12 @@ from mlflow.entities import Run as StoredRun
 
 from finscale.config import StoreError
 from finscale.model import Architecture, PatchTST, load_weights
-from finscale.tracking.names import Artifact, Kind, Status, Tag, curve
+from finscale.tracking.names import Artifact, Kind, Selected, Status, Tag, curve
 from finscale.tracking.runs import downloaded, read_text, search, where
 
 _TAGS = {tag.value: tag.name.lower() for tag in Tag}
 _BOOLEANS = {"True": True, "False": False}
+_RESULTS = (Status.OK, Status.PRUNED, Status.DIVERGED)
 
 
 def runs_frame(runs: Iterable[StoredRun]) -> pd.DataFrame:
@@ -73,25 +74,27 @@ def searches(cell: str) -> pd.DataFrame:
 
 
 def cells(problem: str | None = None) -> pd.DataFrame:
-    """Return one row a cell: the chosen configuration's size, seeds and mean losses."""
+    """Return one row a cell: its best chosen configuration's size, seeds and mean losses."""
     frame = finals(problem=problem)
-    if frame.empty:
-        return frame
-    chosen = frame[frame["selected"].isin(["served", "configuration"])]
-    grouped = chosen.groupby(["problem", "cell"], as_index=False)
-    return grouped.agg(
+    if "selected" not in frame:
+        return frame.iloc[:0]
+    chosen = frame[frame["selected"].isin([Selected.SERVED, Selected.CONFIGURATION])]
+    # Searches with other epochs, say, have each chosen one: a mean over both would be nobody's.
+    grouped = chosen.groupby(["problem", "cell", "configuration"], as_index=False).agg(
         budget=("budget", "first"),
         n_params=("n_params", "first"),
         n_seeds=("run_id", "size"),
         val_loss=("val_loss", "mean"),
         train_loss=("train_loss", "mean"),
-    ).sort_values("n_params", ignore_index=True)
+    )
+    best = grouped.sort_values("val_loss").drop_duplicates(["problem", "cell"])
+    return best.sort_values("n_params", ignore_index=True)
 
 
 def find_result(kind: Kind, fingerprint: str) -> StoredRun | None:
     """Return the run that already holds this result: ok, pruned or diverged."""
     for run in search(where(KIND=kind, FINGERPRINT=fingerprint)):
-        if run.data.tags.get(Tag.STATUS) in (Status.OK, Status.PRUNED, Status.DIVERGED):
+        if run.data.tags.get(Tag.STATUS) in _RESULTS:
             return run
     return None
 
@@ -153,9 +156,14 @@ def typed(text: str) -> Any:
 
 
 def _distinct(frame: pd.DataFrame) -> pd.DataFrame:
-    """Keep each fingerprint's first finished run: the same result is never counted twice."""
+    """Keep each fingerprint's first run, a result before a failure, a failure before neither.
+
+    The same result is never counted twice, and a failed run does not hide the one that repeated it.
+    """
     if frame.empty or "fingerprint" not in frame:
         return frame
-    finished = frame.assign(_open=frame["status"].isna() if "status" in frame else True)
-    ordered = finished.sort_values("_open", kind="stable").drop_duplicates("fingerprint")
-    return ordered.sort_index().drop(columns="_open").reset_index(drop=True)
+    status = frame["status"] if "status" in frame else pd.Series(pd.NA, index=frame.index)
+    rank = (~status.isin(_RESULTS)).astype(int) + status.isna()
+    first = frame.assign(_rank=rank).sort_values("_rank", kind="stable")
+    kept = first.drop_duplicates("fingerprint").sort_index()
+    return kept.drop(columns="_rank").reset_index(drop=True)

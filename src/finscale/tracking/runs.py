@@ -112,8 +112,11 @@ class Run:
         return path if path.exists() else None
 
     def reopen(self) -> None:
-        """Set the run running again, in the hands of this process."""
-        _client().update_run(self.run_id, status="RUNNING")
+        """Set the run running again, in the hands of this process: how it ended is past."""
+        client = _client()
+        client.update_run(self.run_id, status="RUNNING")
+        if Tag.STATUS in client.get_run(self.run_id).data.tags:
+            client.delete_tag(self.run_id, Tag.STATUS.value)
         self.renew_lease()
 
     def end(self, status: Status, reason: str) -> None:

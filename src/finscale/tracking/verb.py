@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from mlflow.exceptions import MlflowException
@@ -19,6 +20,7 @@ from finscale.tracking.runs import Run, create_run, handle, resume_run, search, 
 
 VERBS = ("main", "data", "hpo", "train", "analyze", "study")
 UNTAGGED_AFTER_S = 24 * 3600.0
+PROJECT = Path(__file__).resolve().parents[3]
 
 
 @dataclass(frozen=True)
@@ -66,16 +68,17 @@ def verb_run(
     """
     found = _find_parent(kind, identity) if identity else None
     own = resume_run(run_id) if run_id else None
-    if found is None:
+    if found is None or found == own:
         identified: dict[str, str] = {Tag.FINGERPRINT: identity} if identity else {}
         everything = {Tag.KIND: kind.value, "mlflow.runName": name, **identified, **tags}
         parent = own or create_run(kind, name)
         parent.tag(everything)
-        opened = VerbRun(parent, parent, True)
+        opened = VerbRun(parent, parent, found is None)
     else:
         opened = VerbRun(found, _invocation(found, own, name), False)
-        found.reopen()
-        found.tag(tags)
+        # A study tags what it is the first to make.
+        found.tag({key: value for key, value in tags.items() if key != Tag.STUDY})
+    opened.parent.reopen()
     opened.own.param(params)
     monitor = SystemMetricsMonitor(opened.own.run_id)
     monitor.start()
@@ -117,8 +120,7 @@ def close_abandoned(now: float) -> int:
         if Tag.KIND in tags:
             gone = lease is not None and not lease.is_alive(now)
         else:
-            ours = tags.get(Tag.ENTRY_POINT) in VERBS and "finscale" in _source(tags)
-            gone = ours and now - run.info.start_time / 1000 > UNTAGGED_AFTER_S
+            gone = _is_ours(tags) and now - run.info.start_time / 1000 > UNTAGGED_AFTER_S
         if gone:
             handle(run).interrupt("killed")
             closed += 1
@@ -171,5 +173,9 @@ def _end_of(error: FinscaleError) -> tuple[Status, str]:
     return Status.FAILED, "user_error"
 
 
-def _source(tags: Mapping[str, str]) -> str:
-    return tags.get("mlflow.source.name", "")
+def _is_ours(tags: Mapping[str, str]) -> bool:
+    """Tell whether `mlflow run` made a run for a verb of this project."""
+    source = tags.get("mlflow.source.name", "")
+    folder = source.removeprefix("file://").replace("#", "/")  # how MLflow writes a subfolder
+    here = "finscale" in source or folder == str(PROJECT)  # a clone may have any name
+    return here and tags.get(Tag.ENTRY_POINT) in VERBS

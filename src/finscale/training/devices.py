@@ -30,7 +30,7 @@ def pick_device(name: str) -> torch.device:
     }
     if name == "auto":
         name = next(kind for kind in ("cuda", "mps", "cpu") if there[kind])
-    if not there[name]:
+    if not there.get(name):
         raise ConfigError(
             "device",
             expected=f"one of {', '.join(kind for kind in there if there[kind])} on this machine",
@@ -59,23 +59,23 @@ def measure_flops_per_second(
     arch: Architecture, batch_size: int, device: torch.device, *, at_most_s: float = 2.0
 ) -> float:
     """Train a throw-away model of `arch` for a moment; return its floating-point rate."""
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]):  # dropout draws too: later draws must not feel it
         model = PatchTST(arch).to(device)
         x_BLC = torch.randn(batch_size, arch.context_length, arch.n_channels, device=device)
-    labels_B = torch.zeros(batch_size, device=device)
-    optimiser = torch.optim.AdamW(model.parameters())
+        labels_B = torch.zeros(batch_size, device=device)
+        optimiser = torch.optim.AdamW(model.parameters())
 
-    def step() -> float:
-        started = time.perf_counter()
-        loss = functional.binary_cross_entropy_with_logits(model(x_BLC).squeeze(1), labels_B)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
-        float(loss.detach())  # waits for an accelerator
-        return time.perf_counter() - started
+        def step() -> float:
+            started = time.perf_counter()
+            loss = functional.binary_cross_entropy_with_logits(model(x_BLC).squeeze(1), labels_B)
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            optimiser.step()
+            float(loss.detach())  # waits for an accelerator
+            return time.perf_counter() - started
 
-    seconds = [step()]  # the first one also allocates: it counts only where it is the only one
-    while sum(seconds) < at_most_s and len(seconds) < 20:
-        seconds.append(step())
+        seconds = [step()]  # the first one also allocates: it counts only where it is the only one
+        while sum(seconds) < at_most_s and len(seconds) < 20:
+            seconds.append(step())
     typical = statistics.median(seconds[1:] or seconds)
     return 3 * forward_flops(arch) * batch_size / typical

@@ -65,6 +65,8 @@ class FitResult:
         "ok", "pruned" or "diverged".
     reason : str
         "completed", "early_stop", "pruned" or "not_finite".
+    val_loss : float
+        Of the best epoch; NaN if diverged, so that it ranks nowhere.
     n_seen : int
         Training samples processed, over all epochs.
     """
@@ -103,12 +105,7 @@ def fit(
     number of threads give equal weights.
     """
     torch.manual_seed(settings.seed)
-    optimiser = torch.optim.AdamW(
-        model.parameters(),
-        lr=settings.learning_rate,
-        betas=settings.betas,
-        weight_decay=settings.weight_decay,
-    )
+    optimiser = _optimiser(model, settings)
     total_steps = settings.epochs * settings.steps_per_epoch(len(train))
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda step: learning_rate_factor(step, settings.warmup_steps, total_steps)
@@ -138,7 +135,7 @@ def fit(
         status=status,
         reason=reason,
         best_epoch=keeper.epoch,
-        val_loss=keeper.loss,
+        val_loss=math.nan if status == "diverged" else keeper.loss,
         epochs_run=number,
         n_seen=number * len(train),
         wall_time_s=seconds,
@@ -156,6 +153,15 @@ def predict(model: torch.nn.Module, samples: Samples) -> Tensor:
             for which_B in torch.arange(len(samples)).split(EVALUATION_BATCH)
         ]
     return torch.cat(parts)
+
+
+def _optimiser(model: PatchTST, settings: FitSettings) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(
+        model.parameters(),
+        lr=settings.learning_rate,
+        betas=settings.betas,
+        weight_decay=settings.weight_decay,
+    )
 
 
 def _train_epoch(

@@ -1,0 +1,88 @@
+"""Stores and data that tests share: built once a session, copied for tests that change them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.lab import TINY, Lab, copy_store, open_lab
+
+# Before torch and MLflow are imported anywhere: tests are small, and cores are shared.
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+os.environ["MLFLOW_LOGGING_LEVEL"] = "ERROR"
+os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
+for variable in [name for name in os.environ if name.startswith(("MLFLOW_TRACKING", "MLFLOW_RUN"))]:
+    del os.environ[variable]
+
+
+@pytest.fixture(scope="session")
+def data_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny universe, prepared; nobody writes to it."""
+    from finscale.dataset import prepare_inputs
+    from finscale.market import prepare_raw
+
+    root, now = tmp_path_factory.mktemp("prepared") / "data", datetime.now(UTC)
+    prepare_raw(TINY, root, now=now)
+    prepare_inputs(TINY, "a20", "daily", root, now=now)
+    return root
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new MLflow database takes seconds to make: this one is copied."""
+    from mlflow import MlflowClient
+
+    folder = tmp_path_factory.mktemp("empty")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        MlflowClient(f"sqlite:///{folder}/mlflow.db").search_experiments()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def searched_store(
+    empty_store: Path, data_root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A finished search of two trials, two epochs each."""
+    folder = tmp_path_factory.mktemp("searched") / "store"
+    with open_lab(copy_store(empty_store, folder), data_root) as lab:
+        lab.hpo()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained_store(
+    empty_store: Path, data_root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """Two configurations with two seeds each, from `train` alone: it searched first."""
+    folder = tmp_path_factory.mktemp("trained") / "store"
+    with open_lab(copy_store(empty_store, folder), data_root) as lab:
+        lab.train()
+        (folder / "lines.txt").write_text("\n".join(lab.lines))
+    return folder
+
+
+@pytest.fixture
+def lab(empty_store: Path, data_root: Path, tmp_path: Path) -> Iterator[Lab]:
+    """A store of the test's own, with nothing in it."""
+    with open_lab(copy_store(empty_store, tmp_path / "store"), data_root) as opened:
+        yield opened
+
+
+@pytest.fixture
+def searched(searched_store: Path, data_root: Path, tmp_path: Path) -> Iterator[Lab]:
+    """A store of the test's own, with a finished search."""
+    with open_lab(copy_store(searched_store, tmp_path / "store"), data_root) as opened:
+        yield opened
+
+
+@pytest.fixture
+def trained(trained_store: Path, data_root: Path, tmp_path: Path) -> Iterator[Lab]:
+    """A store of the test's own, with finals and a registered model."""
+    with open_lab(copy_store(trained_store, tmp_path / "store"), data_root) as opened:
+        yield opened

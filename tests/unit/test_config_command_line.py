@@ -1,0 +1,194 @@
+"""Command line to config and back."""
+
+from __future__ import annotations
+
+import shlex
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from finscale.config import (
+    AnalyzeConfig,
+    ConfigError,
+    DataConfig,
+    HpoConfig,
+    StudyConfig,
+    TrainConfig,
+    option_names,
+    options,
+    parse,
+    spell,
+)
+
+PROG = "python -m entrypoints.hpo"
+
+
+def hpo(*argv: str) -> HpoConfig:
+    return parse(HpoConfig, argv, PROG)
+
+
+def test_nothing_given_is_the_design() -> None:
+    config = hpo()
+    assert (config.budget, config.n_trials, config.epochs, config.seed) == (2_000_000, 20, 30, 42)
+    assert (config.context_length, config.patch_length, config.patch_stride) == (60, 10, 5)
+    assert (config.universe.name, config.task.rise, config.horizon) == ("sp500", 0.01, 1)
+    assert (config.pins, config.device) == ({}, "auto")
+
+
+def test_values_become_types_in_one_hop() -> None:
+    config = hpo("--budget=20M", "--horizon", "3", "--task=threshold_5pct", "--revin=false")
+    assert (config.budget, config.horizon, config.task.rise) == (20_000_000, 3, 0.05)
+    assert config.revin is False
+
+
+@pytest.mark.parametrize(
+    ("argument", "line"),
+    [
+        (
+            "--horizn=3",
+            r"parameter: expected one of universe.*got 'horizn'\. Did you mean horizon\?",
+        ),
+        ("--zzz=3", r"parameter: .*got 'zzz'\. Remove it\."),
+        # No abbreviations: `--pat` would change its meaning with the next option.
+        ("--horiz=3", r"parameter: .*got 'horiz'\. Did you mean horizon\?"),
+        ("horizon=3", r"parameter: .*got 'horizon'"),
+        ("--floors=0", r"parameter: .*got 'floors'"),
+        ("--horizon=0", "horizon: expected greater than or equal to 1; got '0'"),
+        ("--horizon=251", "horizon: expected less than or equal to 250; got '251'"),
+        ("--horizon=1.5", r"horizon: expected a valid integer.*got '1\.5'"),
+        ("--horizon=", "horizon: expected a valid integer.*got ''"),
+        ("--horizon", "command line: expected --parameter value pairs; got .*--horizon"),
+        ("--budget=-2M", "budget: expected a number of parameters.*got '-2M'"),
+        ("--budget=20X", "budget: expected a number of parameters.*got '20X'"),
+        ("--task=threshold_1pc", "task: expected one of .*Did you mean threshold_1pct"),
+        ("--universe=sp50", "universe: expected one of .*Did you mean sp500"),
+        ("--space=demoo", "space: expected one of .*Did you mean demo"),
+        ("--timescale=hourly", "timescale: expected 'daily'; got 'hourly'"),
+        ("--feature_tier=b99", "feature_tier: expected 'a20'; got 'b99'"),
+        ("--device=tpu", "device: expected 'auto', 'cpu', 'cuda' or 'mps'; got 'tpu'"),
+        ("--seed=-1", "seed: expected greater than or equal to 0"),
+        ("--n_trials=0", "n_trials: expected greater than or equal to 1"),
+        ("--d_model=0", "d_model: expected greater than 0"),
+        ("--d_model=wide", "d_model: expected a valid integer"),
+        ("--learning_rate=0", "learning_rate: expected greater than 0"),
+        ("--learning_rate=inf", "learning_rate: expected a finite number"),
+        ("--learning_rate=nan", "learning_rate: expected a finite number"),
+        ("--dropout=1", "dropout: expected less than 1"),
+        ("--revin=maybe", "revin: expected a valid boolean"),
+        ("--patch_length=61", "patch_length: expected at most context_length = 60; got 61"),
+    ],
+)
+def test_a_wrong_argument_is_one_line(argument: str, line: str) -> None:
+    with pytest.raises(ConfigError, match=line) as caught:
+        hpo(argument)
+    assert "\n" not in caught.value.line
+
+
+def test_a_value_that_looks_like_an_option_is_one_line_too() -> None:
+    with pytest.raises(ConfigError, match=r"command line: .*--budget"):
+        hpo("--budget", "-2M")
+
+
+def test_help_lists_every_option_with_its_default(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        hpo("--help")
+    assert caught.value.code == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    for name in option_names(HpoConfig):
+        assert f"--{name} VALUE" in shown
+    assert "within 25 %: 500K, 2M, 20M, 200M, 2B (default: 2M)" in shown
+
+
+def test_options_are_the_fields_a_user_may_set() -> None:
+    assert option_names(DataConfig) == ["universe", "timescale", "feature_tier", "data_root"]
+    assert option_names(StudyConfig) == ["study", "workers", "device", "data_root"]
+    assert set(option_names(TrainConfig)) - set(option_names(HpoConfig)) == {"top_k", "n_seeds"}
+    assert "floors" not in option_names(AnalyzeConfig)
+
+
+def test_pins_are_what_a_user_has_fixed() -> None:
+    pinned = hpo("--d_ff=100", "--revin=false", "--dropout=0", "--weight_decay=0.0", "--n_layers=3")
+    assert pinned.pins == {
+        "n_layers": 3,
+        "d_ff": 100,
+        "weight_decay": 0.0,
+        "dropout": 0.0,
+        "revin": False,
+    }
+    assert hpo("--d_ff=search", "--revin=search").pins == {}
+
+
+def test_options_are_written_as_a_user_would() -> None:
+    config = hpo("--budget=2.5M", "--revin=True", "--data_root=/mnt/bars/data", "--dropout=0.10")
+    written = options(config)
+    assert written["budget"] == "2500K"
+    assert written["revin"] == "true"
+    assert written["d_model"] == "search"
+    assert (written["universe"], written["space"]) == ("sp500", "default")
+    # A path has a `name` too, which is only its last part.
+    assert written["data_root"] == "/mnt/bars/data"
+    assert written["dropout"] == "0.1"
+    assert list(written) == option_names(HpoConfig)
+
+
+@pytest.mark.parametrize(
+    ("argv", "line"),
+    [
+        ([], "mlflow run . -e hpo"),
+        (["--budget=2000K", "--n_trials=20", "--device=auto"], "mlflow run . -e hpo"),
+        (["--budget=20M", "--horizon=3"], "mlflow run . -e hpo -P horizon=3 -P budget=20M"),
+        (["--data_root=/mnt/a b"], "mlflow run . -e hpo -P 'data_root=/mnt/a b'"),
+    ],
+)
+def test_only_what_is_not_default_is_spelled_out(argv: list[str], line: str) -> None:
+    assert spell("hpo", hpo(*argv)) == line
+
+
+def read(line: str) -> HpoConfig:
+    """Read a line as a shell and `mlflow run` would."""
+    command = shlex.split(line)
+    assert command[:5] == ["mlflow", "run", ".", "-e", "hpo"]
+    assert command[5::2] == ["-P"] * len(command[6::2])
+    return hpo(*(f"--{pair}" for pair in command[6::2]))
+
+
+counts = st.integers(1, 10**6)
+shares = st.floats(0, 1, exclude_max=True)
+printable = st.text(st.characters(exclude_categories=["C"]), min_size=1)
+
+
+@settings(deadline=None)
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "universe": st.sampled_from(["sp500", "nasdaq", "spy"]),
+            "task": st.sampled_from(["threshold_0p5pct", "threshold_1pct", "threshold_3pct"]),
+            "space": st.sampled_from(["default", "demo"]),
+            "horizon": st.integers(1, 250),
+            "context_length": st.integers(10, 2000),
+            "patch_length": st.integers(1, 10),
+            "patch_stride": counts,
+            "budget": st.integers(1, 10**11),
+            "n_trials": counts,
+            "epochs": counts,
+            "seed": st.integers(0, 2**31 - 1),
+            "d_model": counts,
+            "n_layers": counts,
+            "n_heads": counts,
+            "d_ff": counts,
+            "learning_rate": st.floats(0, 1e3, exclude_min=True),
+            "weight_decay": shares,
+            "warmup_steps": counts,
+            "dropout": shares,
+            "batch_size": counts,
+            "revin": st.booleans(),
+            "device": st.sampled_from(["auto", "cpu", "cuda", "mps"]),
+            "data_root": printable,
+        },
+    )
+)
+def test_a_spelled_line_gives_the_same_config(values: dict[str, object]) -> None:
+    config = HpoConfig.model_validate(values)
+    assert read(spell("hpo", config)) == config

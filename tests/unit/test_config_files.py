@@ -1,0 +1,301 @@
+"""YAML files: what loads, and what is refused in one line that names the file or the name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from finscale.config import (
+    AnalyzeConfig,
+    ConfigError,
+    DataConfig,
+    Floors,
+    HpoConfig,
+    Space,
+    Study,
+    StudyConfig,
+    Task,
+    TrainConfig,
+    Universe,
+    load_space,
+    load_study,
+    load_task,
+    load_universe,
+)
+from finscale.config.files import CONFIGS, load_named
+
+UNIVERSE = """
+source: bundled
+target: ^GSPC
+tickers: [^GSPC, ^IXIC]
+start: 1999-01-04
+train_end: 2012-12-31
+validation_end: 2015-12-31
+end: 2018-12-31
+"""
+
+
+def universe(tmp_path: Path, text: str, name: str = "mine") -> Universe:
+    folder = tmp_path / "universes"
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
+    return load_named("universe", name, Universe, tmp_path)
+
+
+def spaces(**changed: Any) -> Space:
+    return Space.model_validate({**load_space("default").model_dump(), **changed})
+
+
+# The files that come with the project.
+
+
+@pytest.mark.parametrize(
+    ("folder", "load"),
+    [
+        ("universes", load_universe),
+        ("tasks", load_task),
+        ("search", load_space),
+        ("studies", load_study),
+    ],
+)
+def test_every_file_loads(folder: str, load: Callable[[object], BaseModel]) -> None:
+    names = [path.stem for path in (CONFIGS / folder).iterdir()]
+    assert len(names) >= 2
+    assert [getattr(load(name), "name", None) for name in names] == names
+
+
+def test_the_default_universe_is_the_designs() -> None:
+    found = load_universe("sp500")
+    assert (found.source, found.target, found.tickers) == ("bundled", "^GSPC", ("^GSPC",))
+    assert found.train_end == date(2012, 12, 31)
+    assert found.validation_end == date(2015, 12, 31)
+    assert (found.start.year, found.end.year) == (1999, 2018)
+
+
+def test_a_loaded_config_passes_through() -> None:
+    for load, name in [
+        (load_universe, "sp500"),
+        (load_task, "threshold_1pct"),
+        (load_space, "demo"),
+        (load_study, "demo"),
+    ]:
+        loaded = load(name)
+        assert load(loaded) is loaded
+
+
+@pytest.mark.parametrize(
+    ("load", "typo", "meant"),
+    [
+        (load_task, "threshold_1pt", "threshold_1pct"),
+        (load_universe, "sp50", "sp500"),
+        (load_study, "phase6", "phase6a"),
+        (load_space, "defalt", "default"),
+    ],
+)
+def test_a_misspelled_name_gets_the_nearest(
+    load: Callable[[object], BaseModel], typo: str, meant: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"one of .*{meant}.*Did you mean {meant}\\?") as caught:
+        load(typo)
+    assert f"got '{typo}'" in caught.value.line
+
+
+@pytest.mark.parametrize("load", [load_task, load_universe, load_study, load_space])
+@pytest.mark.parametrize("name", ["zzzzzz", "../tasks/threshold_1pct", "", None, ["sp500"]])
+def test_a_strange_name_gets_the_list(load: Callable[[object], BaseModel], name: object) -> None:
+    with pytest.raises(ConfigError, match="expected one of ") as caught:
+        load(name)
+    assert f"got {str(name)!r}" in caught.value.line
+
+
+# Files that a user writes.
+
+
+def test_a_users_universe_loads(tmp_path: Path) -> None:
+    found = universe(tmp_path, UNIVERSE)
+    assert (found.name, found.tickers, found.end) == (
+        "mine",
+        ("^GSPC", "^IXIC"),
+        date(2018, 12, 31),
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["", "- a list", "only text", "a: [1", "source: \x07", "1: 2", UNIVERSE + "name: other"]
+)
+def test_what_is_no_mapping_of_fields_is_refused_with_the_file(tmp_path: Path, text: str) -> None:
+    with pytest.raises(
+        ConfigError, match=r"universes/mine\.yaml: expected a YAML mapping"
+    ) as caught:
+        universe(tmp_path, text)
+    assert "\n" not in caught.value.line
+
+
+def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
+    universe(tmp_path, UNIVERSE)
+    (tmp_path / "universes" / "mine.yaml").write_bytes("target: Ä".encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"universes/mine\.yaml"):
+        load_named("universe", "mine", Universe, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("2012-12-31", "2016-01-04", "start < train_end < validation_end < end; got 1999-01-04"),
+        ("2018-12-31", "2015-12-31", "start < train_end < validation_end < end"),
+        ("1999-01-04", "2012-12-31", "start < train_end < validation_end < end"),
+        ("target: ^GSPC", "target: ^DJI", r"among its tickers \^GSPC, \^IXIC; got '\^DJI'"),
+        ("[^GSPC, ^IXIC]", "[]", "a target among its tickers"),
+        ("^IXIC]", "../secrets]", r"tickers of letters.*got '\.\./secrets'"),
+        ("^IXIC]", "/etc/passwd]", "tickers of letters"),
+        ("^IXIC]", r"a\b]", "tickers of letters"),
+        ("^IXIC]", "..]", "tickers of letters"),
+        ("^IXIC]", "'']", "tickers of letters"),
+        ("^IXIC]", "'A\n']", "tickers of letters"),
+        ("^IXIC]", f"{'A' * 33}]", "tickers of letters"),
+        ("bundled", "csv", "a path with source csv, and only there; got source csv, path None"),
+        ("bundled", "bundled\npath: here", "a path with source csv, and only there"),
+        ("bundled", "quandl", "source: expected 'bundled', 'yahoo' or 'csv'; got 'quandl'"),
+        ("target:", "targt:", r"mine\.yaml, target: expected .*got nothing"),
+        ("bundled", "bundled\nticker: x", r"mine\.yaml, ticker: expected a known field"),
+        ("2018-12-31", "soon", r"mine\.yaml, end: expected .*date.*got 'soon'"),
+        ("[^GSPC, ^IXIC]", "[^GSPC, 600519]", r"mine\.yaml, tickers\.1: expected a valid string"),
+    ],
+)  # fmt: skip
+def test_a_wrong_universe_is_refused(tmp_path: Path, old: str, new: str, line: str) -> None:
+    assert old in UNIVERSE
+    with pytest.raises(ConfigError, match=line) as caught:
+        universe(tmp_path, UNIVERSE.replace(old, new))
+    assert "\n" not in caught.value.line
+    assert "mine" in caught.value.line
+
+
+def test_a_csv_universe_has_a_path(tmp_path: Path) -> None:
+    found = universe(tmp_path, UNIVERSE.replace("bundled", "csv\npath: /data/bars"))
+    assert (found.source, found.path) == ("csv", "/data/bars")
+
+
+@pytest.mark.parametrize("name", ["my.universe", "Mine", "1st", "a b", "ä"])
+def test_names_that_do_not_fit_into_tags_are_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match=f"universe {name}: .*Rename the file"):
+        universe(tmp_path, UNIVERSE, name)
+    with pytest.raises(ConfigError, match=r"task .*Rename the file"):
+        Task.model_validate({"name": name, "rise": 0.01})
+    with pytest.raises(ConfigError, match=r"space .*Rename the file"):
+        spaces(name=name)
+
+
+@pytest.mark.parametrize("rise", [0, -0.01, 1, float("nan"), float("inf"), "much"])
+def test_a_rise_lies_between_nothing_and_everything(rise: object) -> None:
+    with pytest.raises(ValidationError, match="rise"):
+        Task.model_validate({"name": "mine", "rise": rise})
+
+
+# Search spaces.
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("d_model", []),
+        ("n_layers", [0]),
+        ("n_heads", [2.5]),
+        ("ff_ratio", "wide"),
+        ("revin", []),
+        ("batch_size", [-32]),
+        # Drawn on a logarithmic scale: zero would fail in the middle of a search.
+        ("learning_rate", [0, 1e-3]),
+        ("weight_decay", [-1e-5, 1e-3]),
+        ("learning_rate", [1e-4, float("inf")]),
+        ("learning_rate", [1e-4]),
+        ("dropout", [-0.1, 0.3]),
+        ("dropout", [0.0, 1.0]),
+        ("d_modle", [16]),
+    ],
+)
+def test_a_wrong_axis_is_refused(field: str, value: object) -> None:
+    with pytest.raises(ValidationError, match=field):
+        spaces(**{field: value})
+
+
+@pytest.mark.parametrize("field", ["learning_rate", "weight_decay", "dropout"])
+@pytest.mark.parametrize("bounds", [(0.3, 0.1), (0.2, 0.2)])
+def test_low_lies_below_high(field: str, bounds: tuple[float, float]) -> None:
+    with pytest.raises(ConfigError, match=r"expected low < high; got \[0\.[32], 0\.[12]\]"):
+        spaces(**{field: bounds})
+
+
+def test_a_missing_axis_is_named_with_its_file(tmp_path: Path) -> None:
+    (tmp_path / "search").mkdir()
+    (tmp_path / "search" / "mine.yaml").write_text("d_model: [16]\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"search/mine\.yaml, n_layers: .*got nothing"):
+        load_named("space", "mine", Space, tmp_path)
+
+
+def test_a_spaces_values_do_not_hold_its_name() -> None:
+    renamed = spaces(name="renamed")
+    assert renamed.values() == load_space("default").values()
+    assert load_space("demo").values() != load_space("default").values()
+    assert set(renamed.values()) == set(Space.model_fields) - {"name"}
+
+
+# All of them.
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        DataConfig(),
+        HpoConfig(),
+        TrainConfig(),
+        AnalyzeConfig(),
+        StudyConfig(),
+        Floors(),
+        load_task("threshold_1pct"),
+        load_universe("sp500"),
+        load_space("demo"),
+        load_study("demo"),
+    ],
+    ids=lambda config: type(config).__name__,
+)
+def test_configs_are_frozen_and_closed(config: BaseModel) -> None:
+    field = next(iter(type(config).model_fields))
+    with pytest.raises(ValidationError, match="frozen"):
+        setattr(config, field, getattr(config, field))
+    with pytest.raises(ValidationError, match="Extra inputs"):
+        type(config).model_validate({**dict(config), "surprise": 1})
+    assert isinstance(hash(config), int)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("horizons", [0]),
+        ("horizons", [251]),
+        ("horizons", []),
+        ("feature_tiers", ["a99"]),
+        ("budgets", []),
+        ("seed", -1),
+        ("n_seeds", 0),
+        ("delta", 0),
+    ],
+)
+def test_a_study_whose_cells_cannot_be_is_refused_when_it_is_read(
+    field: str, value: object
+) -> None:
+    fields = dict(load_study("demo"))
+    with pytest.raises(ValidationError, match=field):
+        Study.model_validate({**fields, field: value})
+
+
+def test_a_study_with_a_wrong_budget_or_task_is_refused() -> None:
+    fields = dict(load_study("demo"))
+    with pytest.raises(ConfigError, match=r"budget: .*got '20X'"):
+        Study.model_validate({**fields, "budgets": ["20X"]})
+    with pytest.raises(ConfigError, match=r"task: .*Did you mean threshold_1pct"):
+        Study.model_validate({**fields, "tasks": ["threshold_1pc"]})

@@ -1,0 +1,119 @@
+"""The matrix of a study, and the names of problems and cells."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from finscale.config import HpoConfig, Problem, Study, TrainConfig, load_study
+
+
+def test_the_matrix_goes_problem_by_problem_small_budgets_first() -> None:
+    plan = Study.model_validate(
+        {
+            **dict(load_study("demo")),
+            "tasks": ["threshold_2pct", "threshold_0p5pct"],
+            "horizons": [3, 1, 7],
+            "budgets": ["2M", "32K", "2.5M"],
+            "n_trials": 11,
+            "epochs": 13,
+            "top_k": 2,
+            "n_seeds": 5,
+            "seed": 17,
+        }
+    )
+    cells = plan.cells(Path("elsewhere"), "cpu")
+    problems = [
+        f"sp500.threshold_{rise}.h{horizon}.daily.a20"
+        for rise in ("2pct", "0p5pct")
+        for horizon in (3, 1, 7)
+    ]
+    expected = [f"{problem}.{size}" for problem in problems for size in ("32K", "2M", "2500K")]
+    assert [cell.cell_name for cell in cells] == expected
+    for cell in cells:
+        assert (cell.n_trials, cell.epochs, cell.top_k, cell.n_seeds, cell.seed) == (
+            11,
+            13,
+            2,
+            5,
+            17,
+        )
+        assert (cell.data_root, cell.device) == (Path("elsewhere"), "cpu")
+        assert (cell.space.name, cell.pins) == ("demo", {})
+
+
+def test_a_cell_that_is_named_twice_is_trained_once() -> None:
+    plan = Study.model_validate(
+        {**dict(load_study("demo")), "horizons": [3, 3], "budgets": ["2M", "32K", "2000K"]}
+    )
+    cells = plan.cells(Path("data"), "cpu")
+    assert [(cell.horizon, cell.budget) for cell in cells] == [(3, 32_000), (3, 2_000_000)]
+
+
+def test_the_demo_study_spans_the_sizes_that_a_verdict_needs() -> None:
+    cells = load_study("demo").cells(Path("data"), "auto")
+    budgets = [cell.budget for cell in cells]
+    assert budgets == [32_000, 125_000, 500_000, 2_000_000]
+    assert max(budgets) / min(budgets) > 10**1.5
+    assert all(isinstance(cell, TrainConfig) and cell.n_seeds >= 3 for cell in cells)
+
+
+@pytest.mark.parametrize(
+    ("changed", "name"),
+    [
+        ({}, "sp500.threshold_1pct.h1.daily.a20"),
+        ({"task": "threshold_0p5pct", "horizon": 3}, "sp500.threshold_0p5pct.h3.daily.a20"),
+        ({"universe": "nasdaq"}, "nasdaq.threshold_1pct.h1.daily.a20"),
+        ({"context_length": 61}, "sp500.threshold_1pct.h1.daily.a20.context61"),
+        ({"patch_length": 7}, "sp500.threshold_1pct.h1.daily.a20.patch7s5"),
+        ({"patch_stride": 10}, "sp500.threshold_1pct.h1.daily.a20.patch10s10"),
+        (
+            {"context_length": 120, "patch_length": 16, "patch_stride": 8},
+            "sp500.threshold_1pct.h1.daily.a20.context120.patch16s8",
+        ),
+        # No part of what is predicted, from what: where data lies, how it is searched.
+        ({"data_root": "/elsewhere"}, "sp500.threshold_1pct.h1.daily.a20"),
+    ],
+)
+def test_a_problems_name_says_what_differs_from_the_default(
+    changed: dict[str, object], name: str
+) -> None:
+    assert Problem.model_validate(changed).problem_name == name
+
+
+@pytest.mark.parametrize(
+    ("budget", "part"), [("2M", "2M"), ("2.5M", "2500K"), ("20m", "20M"), (1234, "1234")]
+)
+def test_a_cells_name_ends_with_its_budget(budget: object, part: str) -> None:
+    config = HpoConfig.model_validate({"budget": budget, "n_trials": 3, "seed": 5, "d_model": 64})
+    assert config.cell_name == f"sp500.threshold_1pct.h1.daily.a20.{part}"
+
+
+@settings(deadline=None)
+@given(
+    horizon=st.integers(1, 250),
+    context=st.integers(30, 2000),
+    length=st.integers(1, 30),
+    stride=st.integers(1, 30),
+    budget=st.integers(1, 10**10),
+)
+def test_no_part_of_a_cells_name_is_odd(
+    horizon: int, context: int, length: int, stride: int, budget: int
+) -> None:
+    config = HpoConfig.model_validate(
+        {
+            "horizon": horizon,
+            "context_length": context,
+            "patch_length": length,
+            "patch_stride": stride,
+            "budget": budget,
+        }
+    )
+    parts = config.cell_name.split(".")
+    assert all(re.fullmatch(r"[A-Za-z0-9_]+", part) for part in parts)
+    others = (context != 60) + ((length, stride) != (10, 5))
+    assert len(parts) == 6 + others

@@ -1,0 +1,58 @@
+"""A lease tells whether its holder still works."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from dataclasses import replace
+
+import psutil
+import pytest
+
+from finscale.tracking.lease import DURATION_S, Lease, read_lease, take_lease
+
+NOW = 1_000_003.0
+
+
+def test_this_process_holds_what_it_took() -> None:
+    lease = take_lease()
+    assert lease.is_mine() and lease.is_alive(time.time())
+    assert abs(lease.expires - time.time() - DURATION_S) < 60
+
+
+def test_a_process_of_this_machine_is_looked_up_whatever_the_lease_says() -> None:
+    expired = replace(take_lease(), expires=0.0)
+    assert expired.is_alive(NOW)
+
+
+def test_another_living_process_is_alive_and_not_mine() -> None:
+    parent = psutil.Process(os.getppid())
+    lease = replace(take_lease(), pid=parent.pid, started=parent.create_time())
+    assert lease.is_alive(NOW) and not lease.is_mine()
+
+
+def test_a_later_process_with_the_same_number_is_not_the_holder() -> None:
+    lease = replace(take_lease(), started=1.0)
+    assert not lease.is_alive(NOW) and not lease.is_mine()
+
+
+def test_a_process_that_is_not_there_is_dead() -> None:
+    assert not Lease(socket.gethostname(), 2**22 + 7, 1.0, NOW + 1).is_alive(NOW)
+
+
+def test_another_machine_is_believed_until_the_lease_runs_out() -> None:
+    lease = Lease("elsewhere", 7, 1.0, expires=NOW)
+    assert lease.is_alive(NOW - 1) and not lease.is_alive(NOW)
+    assert not lease.is_mine()
+
+
+def test_a_lease_survives_its_tag() -> None:
+    lease = take_lease()
+    assert read_lease(lease.encode()) == lease
+
+
+@pytest.mark.parametrize("tag", [None, "", "{", "[1]", json.dumps({"pid": 7}), "null"])
+def test_what_cannot_be_read_is_no_lease(tag: str | None) -> None:
+    assert read_lease(tag) is None
