@@ -7,42 +7,21 @@ with seeds that no trial has used, and the configuration with the best *mean* is
 from __future__ import annotations
 
 import time
-import traceback
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import torch
 
-from finscale.config import (
-    HpoConfig,
-    StoreError,
-    TrainConfig,
-    format_budget,
-    options,
-    spell,
-)
-from finscale.evaluation import score
+from finscale.config import HpoConfig, StoreError, TrainConfig, format_budget, options, spell
 from finscale.pipeline.baselines import REFERENCE, ensure_baselines
-from finscale.pipeline.fitting import (
-    Trained,
-    collapse_tag,
-    epoch_logger,
-    log_model,
-    result_metrics,
-    samples,
-    serve_predictions,
-    served,
-    train_model,
-)
-from finscale.pipeline.hpo import failure_reason, hpo
+from finscale.pipeline.finals import Bench, train_finals
+from finscale.pipeline.fitting import served
+from finscale.pipeline.hpo import hpo
 from finscale.pipeline.plan import search_identity, search_space
-from finscale.pipeline.predictions import evaluation_positions, log_predictions, predictions_frame
 from finscale.pipeline.problem import ProblemData, load_problem
-from finscale.pipeline.progress import Line, Listen, Screen, Work
+from finscale.pipeline.progress import Line, Listen, Screen
 from finscale.pipeline.recipe import Recipe, from_params
 from finscale.pipeline.selection import Chosen, choose, mark
-from finscale.pipeline.trials import architecture_name, rows
+from finscale.pipeline.trials import rows
 from finscale.tracking import (
     VAL_LOSS,
     Candidate,
@@ -52,31 +31,15 @@ from finscale.tracking import (
     Status,
     Tag,
     close_abandoned,
-    create_run,
     finals,
-    find_result,
     fingerprint,
     load_trial,
     promote,
     searches,
     trials,
-    val_curve,
     verb_run,
 )
-from finscale.training import Epoch, pick_device, predict
-
-
-@dataclass(frozen=True, eq=False)
-class Bench:
-    """What every final of a cell needs."""
-
-    config: TrainConfig
-    data: ProblemData
-    parent: Run
-    device: torch.device
-    reference_loss: float
-    listen: Listen
-    study: str | None
+from finscale.training import pick_device
 
 
 def train(
@@ -126,7 +89,7 @@ def train(
         )
         if opened.is_new:
             data.log_inputs(opened.parent)
-        chosen = choose(_train_finals(bench, recipes))
+        chosen = choose(train_finals(bench, recipes))
         mark(chosen, finals(parent=opened.parent.run_id))
         promotion = _register(bench, chosen)
         opened.parent.tag({Tag.CONFIGURATION: chosen.configuration})
@@ -199,108 +162,6 @@ def _other_searches(config: TrainConfig, stored: pd.DataFrame) -> StoreError:
         got=f"only {'; '.join(there)}",
         todo="Give the values of one of these, or search first with hpo and the values you want.",
     )
-
-
-def _train_finals(bench: Bench, recipes: list[Recipe]) -> pd.DataFrame:
-    """Train what is missing; return the finals of every configuration and seed, one row each."""
-    config = bench.config
-    seeds = [config.seed + 1 + k for k in range(config.n_seeds)]  # the trials' own seed is taken
-    wanted = [(recipe, seed) for recipe in recipes for seed in seeds]
-    identities = [recipe.fingerprint(Kind.FINAL, bench.data, seed) for recipe, seed in wanted]
-    for number, ((recipe, seed), identity) in enumerate(zip(wanted, identities, strict=True)):
-        bench.listen(_progress(bench, number, len(wanted), 0, ""))
-        if find_result(Kind.FINAL, identity) is None:
-            _train_final(bench, recipe, seed, identity, number, len(wanted))
-    bench.listen(_progress(bench, len(wanted), len(wanted), 0, "done"))
-    # A result may belong to the cell of a neighbouring budget: it is not trained twice.
-    stored = finals(problem=config.problem_name)
-    rows = stored[stored["fingerprint"].isin(identities) & (stored["status"] == Status.OK)]
-    if rows.empty:
-        raise StoreError(
-            f"finals of {config.cell_name}",
-            expected="at least one that did not diverge or fail",
-            got="none",
-            todo="Look at their runs: their tags say why.",
-        )
-    return rows.reset_index(drop=True)
-
-
-def _progress(bench: Bench, number: int, n_finals: int, epoch: int, text: str) -> Work:
-    epochs = bench.config.epochs
-    key = f"{bench.config.cell_name} finals"
-    return Work(key, number * epochs + epoch, n_finals * epochs, text)
-
-
-def _train_final(
-    bench: Bench, recipe: Recipe, seed: int, identity: str, number: int, n_finals: int
-) -> None:
-    run = _open_final(bench, recipe, seed, identity)
-
-    def show(epoch: Epoch) -> bool:
-        text = f"seed {seed}, epoch {epoch.number}: {epoch.val_loss:.4f} nats"
-        bench.listen(_progress(bench, number, n_finals, epoch.number, text))
-        return False
-
-    on_epoch = epoch_logger(run, bench.parent, len(val_curve(run.run_id)), show)
-    try:
-        trained = train_model(recipe, bench.data, bench.config.budget, seed, bench.device, on_epoch)
-        _log_final(bench, run, trained, seed)
-    except KeyboardInterrupt:
-        run.interrupt("interrupted")
-        raise
-    except Exception as error:
-        run.fail(failure_reason(error), traceback.format_exc())
-        raise
-
-
-def _open_final(bench: Bench, recipe: Recipe, seed: int, identity: str) -> Run:
-    """Take up the run of an interrupted final, or make a new one."""
-    config, data = bench.config, bench.data
-    stored = finals(parent=bench.parent.run_id)
-    if len(stored) and "fingerprint" in stored:
-        status = stored["status"] if "status" in stored else pd.Series(pd.NA, stored.index)
-        interrupted = stored[(stored["fingerprint"] == identity) & status.isna()]
-        if len(interrupted):
-            run = Run(interrupted.iloc[0]["run_id"], interrupted.iloc[0]["experiment_id"])
-            run.reopen()
-            return run
-    run = create_run(
-        Kind.FINAL,
-        f"final {architecture_name(recipe.arch)} seed {seed}",
-        parent=bench.parent,
-        tags={
-            **data.tags(),
-            Tag.CELL: config.cell_name,
-            Tag.FINGERPRINT: identity,
-            Tag.CONFIGURATION: recipe.fingerprint("configuration", data),
-            **({Tag.STUDY: bench.study} if bench.study else {}),
-        },
-    )
-    budget = {"budget": format_budget(config.budget), "seed": seed}
-    run.param({**data.params(), **budget, **recipe.params()})
-    data.log_inputs(run)
-    return run
-
-
-def _log_final(bench: Bench, run: Run, trained: Trained, seed: int) -> None:
-    """Store weights, predictions of validation and test, and scores of validation alone."""
-    data, status = bench.data, Status(trained.result.status)
-    if status is Status.OK:
-        outputs_N = serve_predictions(trained.model, data, evaluation_positions(data))
-        n = len(data.fold.validation)
-        scores = score(data.labels_T[data.fold.validation], outputs_N[:n])
-        log_model(run, trained, data, seed)
-        log_predictions(run, predictions_frame(data, outputs_N))
-        run.tag(collapse_tag(outputs_N[:n]))
-        metrics = result_metrics(trained, data, scores, bench.reference_loss)
-        run.metric_once({**metrics, "train_loss": _train_loss(trained, data)})
-    run.end(status, trained.result.reason)
-
-
-def _train_loss(trained: Trained, data: ProblemData) -> float:
-    """Return the kept weights' loss on training samples: tells poor fits from poor forecasts."""
-    logits_N = predict(trained.model, samples(data, data.fold.train)).squeeze(1).double().numpy()
-    return score(data.labels_T[data.fold.train], logits_N).loss
 
 
 def _register(bench: Bench, chosen: Chosen) -> Promotion:
