@@ -19,7 +19,6 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 import entrypoints  # noqa: E402, F401  (puts src on the path, silences chatter)
-
 from finscale.config import HpoConfig  # noqa: E402
 from finscale.pipeline import hpo  # noqa: E402
 from finscale.pipeline.fitting import train_model  # noqa: E402

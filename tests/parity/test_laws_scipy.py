@@ -24,7 +24,7 @@ def test_noisy_power_law_equals_curve_fit(seed: int) -> None:
         lambda x, e, a, alpha: e + a * x**-alpha, SIZES / centre, y, p0=(0.35, 0.05, 0.4), sigma=cov
     )
     assert law.alpha == pytest.approx(found[2], rel=1e-4)
-    assert law.E == pytest.approx(found[0], rel=1e-4)
+    assert pytest.approx(found[0], rel=1e-4) == law.E
 
 
 def test_slope_equals_the_normal_equations() -> None:

@@ -28,7 +28,7 @@ def features() -> pd.DataFrame:
 def test_each_rule_by_hand() -> None:
     last = to_stationary(features(), "a20").iloc[-1]
     # Mean volume of the last twenty: (19 * 9 + 29) / 20 = 10.
-    expected = {name: 20.0 / 40.0 - 1.0 for name in NAMES}
+    expected = dict.fromkeys(NAMES, 20.0 / 40.0 - 1.0)
     expected |= {
         "close": math.log(40.0 / 50.0),
         "volume": math.log(30.0 / 11.0),

@@ -105,7 +105,7 @@ def test_flat() -> None:
     found = verdict(study(-0.0008, 0.0005))
     assert found.answer is Answer.FLAT
     assert found.delta == pytest.approx(0.01 * REFERENCE_LOSS)
-    assert found.reason.startswith("Flat: slope −0.0008")  # noqa: RUF001
+    assert found.reason.startswith("Flat: slope −0.0008")
     assert "±0.0037" in found.reason
 
 

@@ -96,7 +96,7 @@ def test_the_note_says_the_same_as_the_page() -> None:
     note = render_summary(report)
     assert note.startswith("# Study demo\n\n**Not identifiable")
     assert report.against_reference in note and report.opening_sentence in note
-    assert "| slope, nats a day per decade | −0.00" in note  # noqa: RUF001
+    assert "| slope, nats a day per decade | −0.00" in note
     assert "run00 run01 run02" in note
     assert "Runs left out, named in the report: 1." in note
     assert "- [finals](http://127.0.0.1:5000/#/experiments/0)" in note
