@@ -44,7 +44,7 @@ def random_bars(n: int, seed: int, start: str = "2001-01-03") -> pd.DataFrame:
 
 def closes(dates: list[str], values: list[float]) -> pd.DataFrame:
     index = pd.DatetimeIndex(dates, name="date")
-    columns = {name: values for name in ("open", "high", "low", "close", "volume")}
+    columns = dict.fromkeys(("open", "high", "low", "close", "volume"), values)
     return pd.DataFrame(columns, index=index, dtype=np.float64)
 
 

@@ -9,11 +9,11 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from test_report_content import DIFFERENCE, SIZES, make_closed, make_report
 
 import finscale.report
 from finscale.report import save_figure, scaling_figure, validation_figure
 from finscale.report.canvas import spread
+from tests.reports import DIFFERENCE, SIZES, make_closed, make_report
 
 
 def texts(figure: Figure) -> list[str]:

@@ -8,9 +8,9 @@ from dataclasses import replace
 from html import unescape
 
 import pandas as pd
-from test_report_content import make_closed, make_report
 
 from finscale.report import Report, render_html, render_summary, scaling_figure
+from tests.reports import make_closed, make_report
 
 
 def page(report: Report) -> str:
