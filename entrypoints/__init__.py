@@ -52,13 +52,19 @@ def _stop_once(*_: object) -> None:
     `mlflow run` sends one: SIGTERM, right after the terminal's SIGINT.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
+        signal.signal(number, lambda *_: None)  # SIG_IGN would complain of one under way
     raise KeyboardInterrupt
 
 
 def _mark_failed(error: FinscaleError) -> None:
     run = run_id()
-    if run:
+    if run and not _would_make_a_store(os.environ.get("MLFLOW_TRACKING_URI", "")):
         from finscale.tracking import mark_failed  # seconds: after the line is printed
 
         mark_failed(run, error)
+
+
+def _would_make_a_store(uri: str) -> bool:
+    """Tell whether a relative address means a file that is not here: looking would create it."""
+    scheme, separator, path = uri.partition(":///")
+    return bool(separator) and scheme.startswith("sqlite") and not Path(path).exists()

@@ -143,6 +143,9 @@ def copy_store(template: Path, folder: Path) -> Path:
 @contextmanager
 def open_lab(folder: Path, data_root: Path) -> Iterator[Lab]:
     """Work in a store: the user's variable points at it, and it is the working directory."""
+    from mlflow.tracking._tracking_service import utils
+
+    utils._artifact_repos_cache.clear()  # by run id: a copy's runs would keep the original's files
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")

@@ -40,8 +40,18 @@ def test_it_scales_clips_and_predicts() -> None:
     scaled_BLC = (unscaled().numpy().astype(np.float64) - CENTER_C) / SCALE_C
     clipped_BLC = np.clip(scaled_BLC, -1.5, 1.5)
     assert (np.abs(scaled_BLC) > 1.5).any()
-    expected_BK = model(torch.tensor(clipped_BLC, dtype=torch.float32))
-    torch.testing.assert_close(served(unscaled()), expected_BK, rtol=1e-4, atol=1e-5)
+    outputs_BK = served(unscaled())
+    expected_BK = model.double()(torch.tensor(clipped_BLC))
+    torch.testing.assert_close(outputs_BK, expected_BK, rtol=1e-12, atol=1e-12)
+
+
+def test_a_window_gives_the_same_number_in_every_batch_size() -> None:
+    served = ServedModel(network(), CENTER_C, SCALE_C, clip=5.0).eval()
+    x_BLC = unscaled(31)
+    together_BK = served(x_BLC)
+    for batch in (1, 3, 7):
+        parts = [served(part_BLC) for part_BLC in x_BLC.split(batch)]
+        torch.testing.assert_close(torch.cat(parts), together_BK, rtol=1e-13, atol=1e-13)
 
 
 def test_clipping_bounds_what_one_wild_bar_can_do() -> None:

@@ -8,12 +8,17 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from finscale.model.patchtst import PatchTST
 
 
 class ServedModel(nn.Module):
-    """Scale, clip, predict. A NaN anywhere in a window gives NaN for that window."""
+    """Scale, clip, predict. A NaN anywhere in a window gives NaN for that window.
+
+    Weights are kept in float32 and computed with in float64: in float32 the same window gives
+    another last digit in another batch size, and what is served must be what was stored.
+    """
 
     center_C: Tensor
     scale_C: Tensor
@@ -24,13 +29,16 @@ class ServedModel(nn.Module):
         super().__init__()
         self.model = model
         self.clip = clip
-        self.register_buffer("center_C", torch.tensor(center_C, dtype=torch.float32))
-        self.register_buffer("scale_C", torch.tensor(scale_C, dtype=torch.float32))
+        self.register_buffer("center_C", torch.tensor(center_C, dtype=torch.float64))
+        self.register_buffer("scale_C", torch.tensor(scale_C, dtype=torch.float64))
 
     def forward(self, x_BLC: Tensor) -> Tensor:
-        """Return outputs_BK from unscaled features."""
-        scaled_BLC = (x_BLC - self.center_C) / self.scale_C
-        outputs_BK: Tensor = self.model(scaled_BLC.clamp(-self.clip, self.clip))
+        """Return outputs_BK (float64) from unscaled features."""
+        scaled_BLC = (x_BLC.double() - self.center_C) / self.scale_C
+        weights = {name: weight.double() for name, weight in self.model.named_parameters()}
+        outputs_BK: Tensor = functional_call(
+            self.model, weights, (scaled_BLC.clamp(-self.clip, self.clip),)
+        )
         # Said outright, since patches need not cover the oldest bars.
         unknown_B1 = x_BLC.isnan().flatten(1).any(1, keepdim=True)
         return outputs_BK.masked_fill(unknown_B1, torch.nan)

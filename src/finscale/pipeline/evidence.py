@@ -134,14 +134,11 @@ def collect(problem: str, train_parents: Sequence[str] | None = None) -> Problem
         parents = parents[parents["run_id"].isin(train_parents)]
     stored = finals(problem=problem)
     if parents.empty or stored.empty:
-        raise StoreError(
-            f"finals of {problem}",
-            expected="finished finals in the tracking store",
-            got="none",
-            todo="Train some first: mlflow run . -e train with the options of this problem.",
-        )
+        raise _no_finals(problem)
     chosen = stored[stored["configuration"].isin(set(parents["configuration"]))]
     ok = chosen[chosen["status"] == Status.OK]
+    if ok.empty:
+        raise _no_finals(problem)
     if train_parents is None:
         ok = _best_of_each_cell(ok)
     left_out = stored[stored["cell"].isin(set(parents["cell"])) & (stored["status"] != Status.OK)]
@@ -188,6 +185,15 @@ def log_test_metrics(problem: ProblemFinals, losses: TestLosses) -> None:
     both = pd.concat([problem.finals, problem.baselines])[["run_id", "experiment_id"]]
     for run_id, experiment_id in both.itertuples(index=False):
         Run(run_id, experiment_id).metric_once(losses.metrics[run_id])
+
+
+def _no_finals(problem: str) -> StoreError:
+    return StoreError(
+        f"finals of {problem}",
+        expected="finished finals in the tracking store",
+        got="none",
+        todo="Train some first: mlflow run . -e train with the options of this problem.",
+    )
 
 
 def _best_of_each_cell(ok: pd.DataFrame) -> pd.DataFrame:

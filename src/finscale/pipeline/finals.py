@@ -137,7 +137,7 @@ def _log_final(bench: Bench, run: Run, trained: Trained, seed: int) -> None:
     """Store weights, predictions of validation and test, and scores of validation alone."""
     data, status = bench.data, Status(trained.result.status)
     if status is Status.OK:
-        outputs_N = serve_predictions(trained.model, data, evaluation_positions(data))
+        outputs_N = serve_predictions(trained.model, data, evaluation_positions(data), bench.device)
         n = len(data.fold.validation)
         scores = score(data.labels_T[data.fold.validation], outputs_N[:n])
         log_model(run, trained, data, seed)

@@ -170,8 +170,14 @@ def collapse_tag(logits_N: NDArray[np.float64]) -> dict[str, str]:
     return {Tag.COLLAPSED: str(is_collapsed(logits_N))}
 
 
-def serve_predictions(model: PatchTST, data: ProblemData, positions: NDArray[np.int64]) -> Any:
+def serve_predictions(
+    model: PatchTST, data: ProblemData, positions: NDArray[np.int64], device: torch.device
+) -> Any:
     """Return logits at `positions` as the served model gives them, from unscaled features."""
+    # It computes in float64, which not every accelerator can.
+    device = device if device.type == "cuda" else torch.device("cpu")
     raw_TC = np.nan_to_num(data.inputs.frame.to_numpy(dtype=np.float32))  # warm-up rows only
     windows = replace(samples(data, positions), values_TC=torch.from_numpy(raw_TC))
-    return predict(served(model, data), windows).squeeze(1).double().numpy()
+    outputs_NK = predict(served(model, data).to(device), windows.to(device))
+    model.cpu()  # the served model has taken it along
+    return outputs_NK.squeeze(1).numpy()

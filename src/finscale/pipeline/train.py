@@ -23,7 +23,6 @@ from finscale.pipeline.recipe import Recipe, from_params
 from finscale.pipeline.selection import Chosen, choose, mark
 from finscale.pipeline.trials import rows
 from finscale.tracking import (
-    VAL_LOSS,
     Candidate,
     Kind,
     Promotion,
@@ -142,7 +141,7 @@ def _best_trials(mine: pd.DataFrame, top_k: int) -> pd.DataFrame:
     frame = trials(parent=mine.iloc[0]["run_id"])
     if frame.empty or "status" not in frame:
         return frame.iloc[:0]
-    return frame[frame["status"] == Status.OK].sort_values(VAL_LOSS).head(top_k)
+    return frame[frame["status"] == Status.OK].head(top_k)  # trials come best first
 
 
 def _other_searches(config: TrainConfig, stored: pd.DataFrame) -> StoreError:

@@ -140,7 +140,7 @@ def _outcome(job: Job, cell: TrainConfig, study: str, tell: Listen) -> _Done | F
 def _stop_once(*_: object) -> None:
     """Stop as Ctrl-C does; the second signal, from `_stop`, must not cut short the leaving."""
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
+        signal.signal(number, lambda *_: None)  # SIG_IGN would complain of one under way
     raise KeyboardInterrupt
 
 

@@ -96,10 +96,10 @@ def _ensure_registered(client: MlflowClient, name: str) -> None:
 def _log_model(run: Run, model: ServedModel, example_BLC: np.ndarray) -> ModelInfo:
     """Export with a free batch axis and explicit requirements."""
     _, context_length, n_channels = example_BLC.shape
-    numbers = np.dtype("float32")
+    shape = (-1, context_length, n_channels)
     signature = ModelSignature(
-        inputs=Schema([TensorSpec(numbers, (-1, context_length, n_channels))]),
-        outputs=Schema([TensorSpec(numbers, (-1, model.model.arch.n_outputs))]),
+        inputs=Schema([TensorSpec(np.dtype("float32"), shape)]),
+        outputs=Schema([TensorSpec(np.dtype("float64"), (-1, model.model.arch.n_outputs))]),
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of torch.export and pickle checks inside MLflow

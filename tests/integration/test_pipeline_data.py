@@ -1,0 +1,67 @@
+"""`data` on a real store: prepared once, then up to date; a mistake leaves nothing half-written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from finscale.config import DataConfig, DataError
+from finscale.pipeline import data
+from finscale.tracking import Tag
+from tests.lab import TINY, Lab
+
+
+def prepare(lab: Lab, root: Path, **changes: object) -> None:
+    universe = TINY.model_copy(update=changes)
+    data(DataConfig(universe=universe, data_root=root), listen=lab.listen)
+
+
+def test_data_are_prepared_once_and_recorded(lab: Lab, tmp_path: Path) -> None:
+    for _ in range(2):
+        prepare(lab, tmp_path / "data")
+    assert [line.splitlines()[0] for line in lab.lines] == [
+        "tiny is prepared.",
+        "tiny is up to date.",
+    ]
+    first, second = lab.runs("data")
+    for run in (first, second):
+        assert run.info.status == "FINISHED" and run.data.metrics["n_features"] == 25
+        assert run.data.metrics["n_rows"] == 1762 and len(run.inputs.dataset_inputs) == 2
+        files = [file.path for file in MlflowClient().list_artifacts(run.info.run_id)]
+        assert files == ["manifest.json"]
+    for tag in (Tag.DATA_SHA256, Tag.DATASET_SHA256):
+        assert first.data.tags[tag] == second.data.tags[tag]
+
+
+HEADER = "Date,Open,High,Low,Close,Volume\n"
+ROWS = "2010-01-04,10,11,9,10,100\n2010-01-05,20,21,19,20,200\n2010-01-06,30,31,29,30,300\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "expected a CSV file for each ticker; got no such file"),
+        (HEADER.replace("Low", "Lowest") + ROWS, "got no low"),
+        (HEADER + ROWS.replace(",20,200", ",,200"), "a number in close; got nothing in line 3"),
+        (HEADER + ROWS.replace("01-05", "01-07"), "rows in order of date; got 2010-01-06"),
+        (HEADER + ROWS.replace("01-05", "01-06"), "one row a date; got 2010-01-06 twice"),
+        (HEADER + ROWS[:26], "at least 2 bars; got 1"),
+    ],
+    ids=["no file", "no column", "no number", "unsorted", "twice", "too few"],
+)
+def test_a_csv_that_is_no_market_is_one_line_and_nothing_is_written(
+    lab: Lab, tmp_path: Path, text: str, said: str
+) -> None:
+    prices = tmp_path / "prices"
+    prices.mkdir()
+    if text:
+        (prices / "^GSPC.csv").write_text(text)
+    with pytest.raises(DataError) as mistake:
+        prepare(lab, tmp_path / "data", source="csv", path=str(prices))
+    assert said in mistake.value.line
+    (run,) = lab.runs("data")
+    assert run.info.status == "FAILED" and run.data.tags[Tag.NOTE] == mistake.value.line
+    assert list((tmp_path / "data").rglob("*.parquet")) == []
+    assert not (tmp_path / "data/manifest.json").exists()

@@ -1,0 +1,163 @@
+"""`study` on a real store: cells once, a conclusion once, and what is said about the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from finscale.config import (
+    FinscaleError,
+    Space,
+    StoreError,
+    Study,
+    StudyConfig,
+    TrainConfig,
+    load_space,
+    load_task,
+)
+from finscale.pipeline import study as verb
+from finscale.pipeline.progress import Listen
+from finscale.pipeline.workers import Failure
+from finscale.tracking import Tag
+from tests.lab import PROBLEM, TINY, Lab, copy_store, open_lab
+
+DOT = Space(
+    **load_space("demo").values()
+    | {
+        "name": "dot",
+        "d_model": (16, 32),
+        "n_layers": (2,),
+        "n_heads": (2,),
+        "ff_ratio": (2,),
+        "batch_size": (128,),
+    }
+)
+PLAN = Study(
+    name="rehearsal",
+    question="Does it?",
+    universe=TINY,
+    tasks=(load_task("threshold_1pct"),),
+    horizons=(1,),
+    feature_tiers=("a20",),
+    budgets=("9K", "25K"),
+    space=DOT,
+    n_trials=1,
+    epochs=1,
+    top_k=1,
+    n_seeds=1,
+)
+DONE = "Study rehearsal: all 2 cells are done already."
+KINDS = ("study", "hpo", "trial", "train", "final", "baseline", "analysis")
+
+
+def one_after_another(
+    job: Callable[..., None], cells: Sequence[TrainConfig], study: str, _: int, listen: Listen
+) -> list[Failure]:
+    """Do in this process what workers do in theirs."""
+    failures = []
+    for cell in cells:
+        try:
+            job(cell, study, listen)
+        except FinscaleError as error:
+            failures.append(Failure(cell.cell_name, error.line))
+    return failures
+
+
+def finish(lab: Lab, plan: Study) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(verb.__globals__, "run_side_by_side", one_after_another)
+        patch.setattr(import_module("finscale.pipeline.analyze"), "load_study", lambda _: plan)
+        verb(StudyConfig(study=plan, data_root=lab.data_root, device="cpu"))
+
+
+def run_study(lab: Lab, capsys: pytest.CaptureFixture[str], **changes: Any) -> str:
+    """Run the study; return what was printed."""
+    finish(lab, PLAN.model_copy(update=changes))
+    return capsys.readouterr().out
+
+
+def counts(lab: Lab) -> dict[str, int]:
+    return {kind: len(lab.runs(kind)) for kind in KINDS}
+
+
+@pytest.fixture(scope="module")
+def finished_store(
+    empty_store: Path, data_root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    folder = tmp_path_factory.mktemp("finished") / "store"
+    with open_lab(copy_store(empty_store, folder), data_root) as lab:
+        finish(lab, PLAN)
+    return folder
+
+
+@pytest.fixture
+def finished(finished_store: Path, data_root: Path, tmp_path: Path) -> Iterator[Lab]:
+    with open_lab(copy_store(finished_store, tmp_path / "store"), data_root) as opened:
+        yield opened
+
+
+def test_every_cell_is_searched_trained_and_concluded(finished: Lab) -> None:
+    assert counts(finished) == {
+        **{"study": 1, "hpo": 2, "trial": 2, "train": 2, "final": 2},
+        **{"baseline": 3, "analysis": 1},
+    }
+    (study,), (analysis,) = finished.runs("study"), finished.runs("analysis")
+    note = study.data.tags[Tag.NOTE]
+    assert "2 of 2 cells done" in note and analysis.info.run_id in note
+    assert analysis.data.tags[Tag.VERDICT] == "not identifiable"
+    for kind in KINDS:
+        assert {run.data.tags[Tag.STUDY] for run in finished.runs(kind)} == {"rehearsal"}
+
+
+def test_a_second_study_finds_everything_done(
+    finished: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = counts(finished)
+    printed = run_study(finished, capsys)
+    assert DONE in printed and "Verdict: Not identifiable: gate seeds" in printed
+    assert counts(finished) == before
+    assert len(finished.runs("invocation")) == 1
+
+
+def test_more_trials_are_work_to_do(finished: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    printed = run_study(finished, capsys, n_trials=2, budgets=(9_000,))
+    assert "1 of 1 cells to do." in printed
+    assert len(finished.runs("trial")) == 3 and len(finished.runs("hpo")) == 2
+
+
+def test_a_deleted_final_is_work_to_do(finished: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    (final,) = finished.runs("final", CELL=f"{PROBLEM}.9K")
+    finished.delete(final.info.run_id)
+    printed = run_study(finished, capsys)
+    assert "1 of 2 cells to do." in printed
+    (again,) = finished.runs("final", CELL=f"{PROBLEM}.9K")
+    assert again.data.tags[Tag.FINGERPRINT] == final.data.tags[Tag.FINGERPRINT]
+    assert len(finished.runs("trial")) == 2
+
+
+def test_a_cell_that_fails_keeps_the_test_closed_and_the_rest_done(
+    finished: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(StoreError) as mistake:
+        run_study(finished, capsys, budgets=(9_000, 25_000, 10**9))
+    line = mistake.value.line
+    assert line.startswith("study rehearsal: expected every cell to finish; got ")
+    assert f"{PROBLEM}.1B: budget: expected a size that some architecture meets" in line
+    assert "What is finished is kept. Go on: mlflow run . -e study -P study=rehearsal" in line
+    assert len(finished.runs("analysis")) == 1
+
+
+def test_a_cell_below_a_floor_is_refused_and_listed(
+    finished: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tasks = (load_task("threshold_1pct"), load_task("threshold_2pct"))
+    printed = run_study(finished, capsys, tasks=tasks, budgets=(9_000,))
+    refused = "tiny.threshold_2pct.h1.daily.a20.9K"
+    assert f"{refused} is refused: n_minority: expected at least 20" in printed
+    notes = [run.data.tags[Tag.NOTE] for run in finished.runs("study")]
+    assert any(f"**Refused**, below a floor: `{refused}`" in note for note in notes)
+    assert finished.runs("trial", CELL=refused) == []
