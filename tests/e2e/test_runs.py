@@ -112,7 +112,6 @@ def test_a_study_from_nothing_to_a_verdict(shell: Shell) -> None:
     name = write_study(shell.project)
     process = shell.start_mlflow_run("study", study=name, workers="2", device="cpu")
     stopped = shell.stop_when(process, lambda: len(shell.lab.runs("trial")) >= 1, signal.SIGINT)
-    Path("/tmp/stopped.txt").write_text(stopped.err)
     assert "Traceback" not in stopped.err, stopped.err
     assert "finscale: stopped." in stopped.err and shell.running() == []
 

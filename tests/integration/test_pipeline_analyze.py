@@ -128,7 +128,7 @@ def study(study_store: Path, data_root: Path, tmp_path: Path) -> Iterator[Lab]:
 
 
 def finals_of(lab: Lab, width: int) -> list[StoredRun]:
-    return [run for run in lab.runs("final") if run.data.params["d_model"] == str(width)]
+    return [run for run in lab.runs("final") if run.data.params.get("d_model") == str(width)]
 
 
 def parent_of(lab: Lab, width: int) -> Run:

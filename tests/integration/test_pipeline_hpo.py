@@ -16,7 +16,17 @@ from finscale.evaluation import score
 from finscale.model import count_params
 from finscale.pipeline.plan import search_identity
 from finscale.pipeline.progress import Work
-from finscale.tracking import Tag, load_trial, mark_failed, read_text, trials, val_curve
+from finscale.tracking import (
+    Kind,
+    Tag,
+    create_run,
+    handle,
+    load_trial,
+    mark_failed,
+    read_text,
+    trials,
+    val_curve,
+)
 from finscale.training import make_samples, predict
 from tests.lab import CELL, PROBLEM, TINY, Lab, dead_lease, living_lease
 
@@ -436,6 +446,21 @@ def test_a_trial_that_killed_its_process_twice_is_given_up(searched: Lab) -> Non
     assert [tags_of(run)[Tag.STATUS] for run in by_number(searched)] == [
         *("ok", "ok", "failed", "ok")
     ]
+
+
+def test_a_trial_that_died_before_it_had_params_does_not_stop_the_search(searched: Lab) -> None:
+    parent = handle(searched.runs("hpo")[0])
+    tags = {Tag.CELL: CELL, Tag.TRIAL_NUMBER: 2, Tag.ATTEMPTS: 1, Tag.LEASE: dead_lease()}
+    stillborn = create_run(Kind.TRIAL, "t002", parent=parent, tags=tags)
+    searched.hpo(n_trials=3)
+    run = searched.run(stillborn.run_id)
+    assert run.info.status == "FAILED"
+    assert (tags_of(run)[Tag.STATUS], tags_of(run)[Tag.REASON]) == ("failed", "killed")
+    statuses = [tags_of(each)[Tag.STATUS] for each in by_number(searched)]
+    assert statuses == ["ok", "ok", "failed", "ok"]
+    assert tags_of(by_number(searched)[-1])[Tag.TRIAL_NUMBER] == "3"
+    searched.hpo(n_trials=3)
+    assert len(searched.runs("trial")) == 4
 
 
 def test_a_living_process_keeps_its_search(searched: Lab) -> None:

@@ -103,6 +103,20 @@ def test_an_interrupted_run_is_killed_and_has_no_result(lab: Lab) -> None:
     assert stored.info.status == "KILLED" and Tag.STATUS not in stored.data.tags
 
 
+@pytest.mark.parametrize(
+    ("status", "of_mlflow"), [(Status.OK, "FINISHED"), (Status.DIVERGED, "FAILED")]
+)
+def test_a_run_that_is_stopped_after_its_result_keeps_it(
+    lab: Lab, status: Status, of_mlflow: str
+) -> None:
+    run = new()
+    run.tag({Tag.STATUS: status.value, Tag.REASON: "completed"})  # then the process is killed
+    run.interrupt("killed")
+    stored = lab.run(run.run_id)
+    assert stored.info.status == of_mlflow
+    assert (stored.data.tags[Tag.STATUS], stored.data.tags[Tag.REASON]) == (status, "completed")
+
+
 def test_a_reopened_run_has_ended_no_more(lab: Lab) -> None:
     run = new()
     run.end(Status.OK, "completed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from mlflow import MlflowClient
 from finscale.config import ConfigError, RefusedError, StoreError
 from finscale.tracking import Kind, Status, Tag, VerbRun, close_abandoned, create_run, mark_failed
 from finscale.tracking.lease import take_lease
-from finscale.tracking.runs import resume_run
+from finscale.tracking.runs import Run, resume_run
 from finscale.tracking.verb import PROJECT, UNTAGGED_AFTER_S, verb_run
 from tests.lab import Lab, dead_lease, living_lease
 
@@ -132,6 +133,33 @@ def test_a_stop_leaves_the_parent_killed_and_without_a_result(lab: Lab) -> None:
     for run in (*lab.runs("hpo"), *lab.runs("invocation")):
         assert run.info.status == "KILLED"
         assert run.data.tags[Tag.REASON] == "interrupted" and Tag.STATUS not in run.data.tags
+
+
+def test_a_stop_closes_children_that_had_not_begun(lab: Lab) -> None:
+    def stopped() -> None:
+        with verb() as opened:
+            done = create_run(Kind.TRIAL, "done", parent=opened.parent)
+            done.end(Status.OK, "completed")
+            create_run(Kind.TRIAL, "begun", parent=opened.parent)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
+    statuses = {run.info.run_name: run.info.status for run in lab.runs("trial")}
+    assert statuses == {"done": "FINISHED", "begun": "KILLED"}
+
+
+def test_a_stop_while_the_run_is_opened_closes_it(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped_after(*_: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Run, "param", stopped_after)
+    with pytest.raises(KeyboardInterrupt), verb():
+        pytest.fail("the verb began")
+    (run,) = lab.runs("hpo")
+    assert run.info.status == "KILLED" and run.data.tags[Tag.REASON] == "interrupted"
 
 
 @pytest.mark.parametrize(("error", "status"), [(WRONG, "failed"), (BELOW, "refused")])

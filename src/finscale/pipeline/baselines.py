@@ -19,6 +19,7 @@ from finscale.tracking import (
     find_result,
     fingerprint,
     score_metrics,
+    unbroken,
 )
 
 PRIOR, REFERENCE, LOGISTIC = "prior", "reference", "logistic"
@@ -62,22 +63,23 @@ def _log_baseline(
     frame = predictions_frame(data, outputs_N)
     n = len(data.fold.validation)
     scores = score(data.labels_T[data.fold.validation], outputs_N[:n])
-    run = create_run(
-        Kind.BASELINE,
-        f"{name} {data.problem.problem_name}",
-        tags={Tag.FINGERPRINT: identity, Tag.BASELINE: name, **_study(study), **data.tags()},
-    )
-    run.param({**data.params(), "baseline": name})
-    data.log_inputs(run)
-    run.note(_NOTES[name])
-    log_predictions(run, frame)
-    run.metric(
-        {
-            **score_metrics("val", scores, reference if reference is not None else scores.loss),
-            **data.sample_metrics(),
-        }
-    )
-    run.end(Status.OK, "completed")
+    with unbroken():  # a moment: the next command finds all of it or nothing
+        run = create_run(
+            Kind.BASELINE,
+            f"{name} {data.problem.problem_name}",
+            tags={Tag.FINGERPRINT: identity, Tag.BASELINE: name, **_study(study), **data.tags()},
+        )
+        run.param({**data.params(), "baseline": name})
+        data.log_inputs(run)
+        run.note(_NOTES[name])
+        log_predictions(run, frame)
+        run.metric(
+            {
+                **score_metrics("val", scores, reference if reference is not None else scores.loss),
+                **data.sample_metrics(),
+            }
+        )
+        run.end(Status.OK, "completed")
     return Baseline(name, run.run_id, scores.loss)
 
 

@@ -107,30 +107,38 @@ def _train_final(
 def _open_final(bench: Bench, recipe: Recipe, seed: int, identity: str) -> Run:
     """Take up the run of an interrupted final, or make a new one."""
     config, data = bench.config, bench.data
-    stored = finals(parent=bench.parent.run_id)
-    if len(stored) and "fingerprint" in stored:
-        status = stored["status"] if "status" in stored else pd.Series(pd.NA, stored.index)
-        interrupted = stored[(stored["fingerprint"] == identity) & status.isna()]
-        if len(interrupted):
-            run = Run(interrupted.iloc[0]["run_id"], interrupted.iloc[0]["experiment_id"])
-            run.reopen()
-            return run
-    run = create_run(
-        Kind.FINAL,
-        f"final {architecture_name(recipe.arch)} seed {seed}",
-        parent=bench.parent,
-        tags={
-            **data.tags(),
-            Tag.CELL: config.cell_name,
-            Tag.FINGERPRINT: identity,
-            Tag.CONFIGURATION: recipe.fingerprint("configuration", data),
-            **({Tag.STUDY: bench.study} if bench.study else {}),
-        },
-    )
+    run = _interrupted(bench.parent, identity)
+    if run:
+        run.reopen()
+    else:
+        run = create_run(
+            Kind.FINAL,
+            f"final {architecture_name(recipe.arch)} seed {seed}",
+            parent=bench.parent,
+            tags={
+                **data.tags(),
+                Tag.CELL: config.cell_name,
+                Tag.FINGERPRINT: identity,
+                Tag.CONFIGURATION: recipe.fingerprint("configuration", data),
+                **({Tag.STUDY: bench.study} if bench.study else {}),
+            },
+        )
+    # An interrupted one may have died before this: what it has already stays.
     budget = {"budget": format_budget(config.budget), "seed": seed}
     run.param({**data.params(), **budget, **recipe.params()})
     data.log_inputs(run)
     return run
+
+
+def _interrupted(parent: Run, identity: str) -> Run | None:
+    stored = finals(parent=parent.run_id)
+    if stored.empty:
+        return None
+    status = stored["status"] if "status" in stored else pd.Series(pd.NA, stored.index)
+    mine = stored[(stored["fingerprint"] == identity) & status.isna()]
+    if mine.empty:
+        return None
+    return Run(mine.iloc[0]["run_id"], mine.iloc[0]["experiment_id"])
 
 
 def _log_final(bench: Bench, run: Run, trained: Trained, seed: int) -> None:

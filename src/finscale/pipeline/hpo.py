@@ -118,6 +118,8 @@ def _search(
     search = Search(space, config.seed, state.past)
     bench = Bench(config, data, parent, search, device, reference.val_loss, listen, study)
     _announce(bench, state, space)
+    for run in state.stillborn:
+        run.end(Status.FAILED, "killed")
     for trial in state.unfinished:
         _take_over(bench, trial)
     state = read_state(parent, space.architectures[0], config)

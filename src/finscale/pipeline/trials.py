@@ -45,10 +45,17 @@ class Best:
 
 @dataclass(frozen=True)
 class SearchState:
-    """All that the tracking store knows of a search."""
+    """All that the tracking store knows of a search.
+
+    Attributes
+    ----------
+    stillborn : tuple of Run
+        Trials whose process died before they had their params: nobody knows what they were.
+    """
 
     past: tuple[PastTrial, ...]
     unfinished: tuple[OpenTrial, ...]
+    stillborn: tuple[Run, ...]
     n_finished: int
     n_failed: int
     next_number: int
@@ -59,16 +66,21 @@ def read_state(parent: Run, template: Architecture, config: SearchConfig) -> Sea
     """Rebuild a search from its runs: the store is the only truth."""
     frame = trials(parent=parent.run_id)
     if frame.empty:
-        return SearchState((), (), 0, 0, 0, None)
+        return SearchState((), (), (), 0, 0, 0, None)
     numbers = frame["trial_number"].astype(int)
     frame = frame.assign(number=numbers).sort_values("number")
     status = frame["status"] if "status" in frame else pd.Series(pd.NA, index=frame.index)
-    ended = frame[status.notna()]
-    recipes = {row["run_id"]: from_params(row, template, config) for row in rows(frame)}
+    known = frame["epochs"].notna() if "epochs" in frame else pd.Series(False, frame.index)
+    ended = frame[status.notna() & known]
+    recipes = {row["run_id"]: from_params(row, template, config) for row in rows(frame[known])}
     return SearchState(
         past=tuple(_past(row, recipes[row["run_id"]]) for row in rows(ended)),
         unfinished=tuple(
-            _unfinished(row, recipes[row["run_id"]]) for row in rows(frame[status.isna()])
+            _unfinished(row, recipes[row["run_id"]]) for row in rows(frame[status.isna() & known])
+        ),
+        stillborn=tuple(
+            Run(str(row["run_id"]), str(row["experiment_id"]))
+            for row in rows(frame[status.isna() & ~known])
         ),
         n_finished=int(status.isin(FINISHED).sum()),
         n_failed=int((status == Status.FAILED).sum()),

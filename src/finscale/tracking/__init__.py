@@ -1,5 +1,6 @@
 """The MLflow store: every name of the contract, writing runs, reading them as tidy frames."""
 
+from finscale.tracking.client import unbroken
 from finscale.tracking.inputs import log_inputs
 from finscale.tracking.ledger import Opening, Question, finals_sha256, open_tests, test_openings
 from finscale.tracking.metrics import (
@@ -78,6 +79,7 @@ __all__ = [
     "size_metrics",
     "test_openings",
     "trials",
+    "unbroken",
     "val_curve",
     "verb_run",
     "verdict_metrics",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag
 
+from finscale.tracking.client import open_client
 from finscale.tracking.runs import Run
 
 _DIGEST_LENGTH = 36  # longer ones are refused
@@ -29,4 +29,4 @@ def log_inputs(run: Run, *, name: str, sha256: str, source: str, contexts: tuple
         )
         for context in contexts
     ]
-    MlflowClient().log_inputs(run.run_id, inputs)
+    open_client().log_inputs(run.run_id, inputs)

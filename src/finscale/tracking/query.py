@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
-from mlflow import MlflowClient
 from mlflow.entities import Run as StoredRun
 
 from finscale.config import StoreError
 from finscale.model import Architecture, PatchTST, load_weights
+from finscale.tracking.client import open_client
 from finscale.tracking.names import Artifact, Kind, Selected, Status, Tag, curve
 from finscale.tracking.runs import downloaded, read_text, search, where
 
@@ -101,7 +101,7 @@ def find_result(kind: Kind, fingerprint: str) -> StoredRun | None:
 
 def val_curve(run_id: str) -> tuple[float, ...]:
     """Return the validation loss after each epoch."""
-    history = MlflowClient().get_metric_history(run_id, curve("val_loss"))
+    history = open_client().get_metric_history(run_id, curve("val_loss"))
     return tuple(point.value for point in sorted(history, key=lambda point: point.step))
 
 

@@ -19,6 +19,7 @@ from mlflow.models.model import ModelInfo
 from mlflow.types import Schema, TensorSpec
 
 from finscale.model import ServedModel
+from finscale.tracking.client import open_client, unbroken
 from finscale.tracking.names import alias_name, registered_model_name
 from finscale.tracking.runs import Run
 
@@ -71,8 +72,9 @@ def promote(
     obstacle = _obstacle(holder, candidate) if holder else None
     if obstacle:
         return Promotion(False, uri, obstacle)
-    info = _log_model(run, model, example_BLC)
-    client = MlflowClient()
+    with unbroken():
+        info = _log_model(run, model, example_BLC)
+    client = open_client()
     _ensure_registered(client, name)
     created = client.create_model_version(
         name,
@@ -121,7 +123,7 @@ def _release(package: str) -> str:
 
 def _holder(name: str, alias: str) -> ModelVersion | None:
     try:
-        return MlflowClient().get_model_version_by_alias(name, alias)
+        return open_client().get_model_version_by_alias(name, alias)
     except MlflowException:
         return None
 

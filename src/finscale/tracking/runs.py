@@ -15,7 +15,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlparse
 
-from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag, ViewType
 from mlflow.entities import Run as StoredRun
 from mlflow.environment_variables import MLFLOW_EXPERIMENT_ID, MLFLOW_EXPERIMENT_NAME
@@ -23,6 +22,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking.context.registry import resolve_tags
 
 from finscale.config import StoreError
+from finscale.tracking.client import open_client, unbroken
 from finscale.tracking.lease import take_lease
 from finscale.tracking.names import Artifact, Kind, Status, Tag
 
@@ -52,13 +52,13 @@ class Run:
     def tag(self, tags: Mapping[str, Any]) -> None:
         """Set tags; values become text."""
         entities = [RunTag(str(key), _text(value)) for key, value in tags.items()]
-        _client().log_batch(self.run_id, tags=entities)
+        open_client().log_batch(self.run_id, tags=entities)
 
     def param(self, params: Mapping[str, Any]) -> None:
         """Log params that the run does not have yet: those MLflow logged itself are immutable."""
-        there = _client().get_run(self.run_id).data.params
+        there = open_client().get_run(self.run_id).data.params
         entities = [Param(k, _text(v)) for k, v in params.items() if k not in there]
-        _client().log_batch(self.run_id, params=entities)
+        open_client().log_batch(self.run_id, params=entities)
 
     def metric(self, metrics: Mapping[str, float], step: int = 0) -> None:
         """Log metrics in one call; those without a finite value are left out."""
@@ -68,11 +68,11 @@ class Run:
             for key, value in metrics.items()
             if math.isfinite(value)  # MLflow would turn inf into 1.8e308, silently
         ]
-        _client().log_batch(self.run_id, metrics=entities)
+        open_client().log_batch(self.run_id, metrics=entities)
 
     def metric_once(self, metrics: Mapping[str, float]) -> None:
         """Log metrics that the run does not have yet."""
-        there = _client().get_run(self.run_id).data.metrics
+        there = open_client().get_run(self.run_id).data.metrics
         self.metric({key: value for key, value in metrics.items() if key not in there})
 
     def epoch(self, step: int, curves: Mapping[str, float]) -> None:
@@ -80,7 +80,7 @@ class Run:
         now = int(time.time() * 1000)
         metrics = [Metric(k, v, now, step) for k, v in curves.items() if math.isfinite(v)]
         lease = RunTag(Tag.LEASE.value, take_lease().encode())
-        _client().log_batch(self.run_id, metrics=metrics, tags=[lease])
+        open_client().log_batch(self.run_id, metrics=metrics, tags=[lease])
 
     def renew_lease(self) -> None:
         """Say that this process still works on the run."""
@@ -92,7 +92,7 @@ class Run:
 
     def file(self, path: Path, folder: str | None = None) -> None:
         """Store a file as an artifact under its own name."""
-        _client().log_artifact(self.run_id, str(path), folder)
+        open_client().log_artifact(self.run_id, str(path), folder)
 
     def text(self, name: str, content: str) -> None:
         """Store text as an artifact."""
@@ -107,13 +107,13 @@ class Run:
 
     def artifact_path(self, artifact: str) -> Path | None:
         """Return where an artifact lies on this machine, or None if it lies elsewhere."""
-        uri = _client().get_run(self.run_id).info.artifact_uri
+        uri = open_client().get_run(self.run_id).info.artifact_uri
         path = Path(urlparse(uri).path) / artifact
         return path if path.exists() else None
 
     def reopen(self) -> None:
         """Set the run running again, in the hands of this process: how it ended is past."""
-        client = _client()
+        client = open_client()
         client.update_run(self.run_id, status="RUNNING")
         if Tag.STATUS in client.get_run(self.run_id).data.tags:
             client.delete_tag(self.run_id, Tag.STATUS.value)
@@ -121,13 +121,20 @@ class Run:
 
     def end(self, status: Status, reason: str) -> None:
         """Close the run. The tag comes first: a kill in between leaves the result readable."""
-        self.tag({Tag.STATUS: status.value, Tag.REASON: reason})
-        _client().set_terminated(self.run_id, _MLFLOW_STATUS[status])
+        with unbroken():
+            self.tag({Tag.STATUS: status.value, Tag.REASON: reason})
+            open_client().set_terminated(self.run_id, _MLFLOW_STATUS[status])
 
     def interrupt(self, reason: str) -> None:
-        """Close the run without a result: the same command goes on with it."""
-        self.tag({Tag.REASON: reason})
-        _client().set_terminated(self.run_id, "KILLED")
+        """Close the run without a result: the same command goes on with it.
+
+        One that has its result already was on its way out, and is let out.
+        """
+        client = open_client()
+        ended = client.get_run(self.run_id).data.tags.get(Tag.STATUS)
+        if ended is None:
+            self.tag({Tag.REASON: reason})
+        client.set_terminated(self.run_id, _MLFLOW_STATUS[Status(ended)] if ended else "KILLED")
 
     def fail(self, reason: str, traceback: str) -> None:
         """Close the run as failed, with what went wrong."""
@@ -149,7 +156,7 @@ def create_run(
         **(tags or {}),
     }
     values = {str(key): _text(value) for key, value in everything.items()}
-    run = _client().create_run(experiment_id, tags=values, run_name=name)
+    run = open_client().create_run(experiment_id, tags=values, run_name=name)
     return Run(run.info.run_id, experiment_id)
 
 
@@ -162,7 +169,7 @@ def resume_run(run_id: str) -> Run:
         If the store does not hold it.
     """
     try:
-        run = _client().get_run(run_id)
+        run = open_client().get_run(run_id)
     except MlflowException:
         raise StoreError(
             "MLFLOW_RUN_ID",
@@ -179,7 +186,7 @@ def search(
     filter_string: str, *, deleted: bool = False, order_by: list[str] | None = None
 ) -> Iterator[StoredRun]:
     """Yield matching runs of every experiment, page by page; `deleted` adds deleted ones."""
-    client = _client()
+    client = open_client()
     view = ViewType.ALL if deleted else ViewType.ACTIVE_ONLY
     experiments = [e.experiment_id for e in client.search_experiments(view_type=view)]
     token: str | None = None
@@ -214,8 +221,8 @@ def current_experiment_id() -> str:
     name = MLFLOW_EXPERIMENT_NAME.get()
     if not name:
         return str(MLFLOW_EXPERIMENT_ID.get() or DEFAULT_EXPERIMENT_ID)
-    experiment = _client().get_experiment_by_name(name)
-    return str(experiment.experiment_id if experiment else _client().create_experiment(name))
+    experiment = open_client().get_experiment_by_name(name)
+    return str(experiment.experiment_id if experiment else open_client().create_experiment(name))
 
 
 @contextmanager
@@ -229,7 +236,7 @@ def downloaded(run_id: str, artifact: str) -> Iterator[Path]:
     """
     with TemporaryDirectory() as folder:
         try:
-            path = _client().download_artifacts(run_id, artifact, folder)
+            path = open_client().download_artifacts(run_id, artifact, folder)
         except (MlflowException, OSError) as error:
             raise StoreError(
                 f"run {run_id}",
@@ -244,10 +251,6 @@ def read_text(run_id: str, artifact: str) -> str:
     """Return a text artifact."""
     with downloaded(run_id, artifact) as path:
         return path.read_text(encoding="utf-8")
-
-
-def _client() -> MlflowClient:
-    return MlflowClient()
 
 
 def _text(value: Any) -> str:

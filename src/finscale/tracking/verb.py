@@ -14,6 +14,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
 from finscale.config import FinscaleError, RefusedError, StoreError
+from finscale.tracking.client import unbroken
 from finscale.tracking.lease import read_lease
 from finscale.tracking.names import Kind, Status, Tag
 from finscale.tracking.runs import Run, create_run, handle, resume_run, search, where
@@ -66,32 +67,20 @@ def verb_run(
     StoreError
         If another living process is at work on the same parent.
     """
-    found = _find_parent(kind, identity) if identity else None
-    own = resume_run(run_id) if run_id else None
-    if found is None or found == own:
-        identified: dict[str, str] = {Tag.FINGERPRINT: identity} if identity else {}
-        everything = {Tag.KIND: kind.value, "mlflow.runName": name, **identified, **tags}
-        parent = own or create_run(kind, name)
-        parent.tag(everything)
-        opened = VerbRun(parent, parent, found is None)
-    else:
-        opened = VerbRun(found, _invocation(found, own, name), False)
-        # A study tags what it is the first to make.
-        found.tag({key: value for key, value in tags.items() if key != Tag.STUDY})
-    opened.parent.reopen()
-    opened.own.param(params)
-    monitor = SystemMetricsMonitor(opened.own.run_id)
-    monitor.start()
+    opened: VerbRun | None = None
     try:
-        yield opened
+        with unbroken():
+            opened = _open(kind, name, run_id, params, tags, identity)
+        with _measured(opened.own):
+            yield opened
     except BaseException as error:
-        _close(opened, error)
+        if opened:
+            with unbroken():
+                _close(opened, error)
         raise
-    else:
+    with unbroken():
         for run in dict.fromkeys((opened.own, opened.parent)):
             run.end(Status.OK, "completed")
-    finally:
-        monitor.finish()
 
 
 def mark_failed(run_id: str, error: FinscaleError) -> None:
@@ -127,6 +116,42 @@ def close_abandoned(now: float) -> int:
     return closed
 
 
+def _open(
+    kind: Kind,
+    name: str,
+    run_id: str | None,
+    params: Mapping[str, Any],
+    tags: Mapping[str, Any],
+    identity: str | None,
+) -> VerbRun:
+    found = _find_parent(kind, identity) if identity else None
+    own = resume_run(run_id) if run_id else None
+    if found is None or found == own:
+        identified: dict[str, str] = {Tag.FINGERPRINT: identity} if identity else {}
+        everything = {Tag.KIND: kind.value, "mlflow.runName": name, **identified, **tags}
+        parent = own or create_run(kind, name)
+        parent.tag(everything)
+        opened = VerbRun(parent, parent, found is None)
+    else:
+        opened = VerbRun(found, _invocation(found, own, name), False)
+        # A study tags what it is the first to make.
+        found.tag({key: value for key, value in tags.items() if key != Tag.STUDY})
+    opened.parent.reopen()
+    opened.own.param(params)
+    return opened
+
+
+@contextmanager
+def _measured(run: Run) -> Iterator[None]:
+    """Log the machine's load while the block runs."""
+    monitor = SystemMetricsMonitor(run.run_id)
+    monitor.start()
+    try:
+        yield
+    finally:
+        monitor.finish()
+
+
 def _find_parent(kind: Kind, identity: str) -> Run | None:
     found = list(
         search(where(KIND=kind, FINGERPRINT=identity), order_by=["attributes.start_time ASC"])
@@ -156,7 +181,9 @@ def _invocation(parent: Run, own: Run | None, name: str) -> Run:
 def _close(opened: VerbRun, error: BaseException) -> None:
     runs = dict.fromkeys((opened.own, opened.parent))
     if isinstance(error, KeyboardInterrupt):
-        for run in runs:
+        beneath = f"{where(PARENT=opened.parent.run_id)} AND attributes.status = 'RUNNING'"
+        children = {handle(run) for run in search(beneath)}  # stopped before they had begun
+        for run in {*runs, *children}:
             run.interrupt("interrupted")
     elif isinstance(error, FinscaleError):
         opened.own.note(error.line)
