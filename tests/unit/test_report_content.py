@@ -7,10 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from finscale.report import render_html, render_summary
 from tests.reports import (
     SIZES,
     make_cells,
     make_closed,
+    make_finals,
     make_report,
 )
 
@@ -71,3 +73,16 @@ def test_a_frame_without_its_columns_is_refused() -> None:
 def test_an_open_test_with_missing_losses_is_refused() -> None:
     with pytest.raises(AssertionError, match="a loss for every cell"):
         replace(make_report(), cells=make_cells().drop(columns="test_loss"))
+
+
+@pytest.mark.parametrize(("n_cut_off", "said"), [(0, ""), (5, "5 of 12 finals were still")])
+def test_finals_that_ran_out_of_epochs_are_counted_on_top(n_cut_off: int, said: str) -> None:
+    finals = make_finals().assign(epochs=7, best_epoch=[7] * n_cut_off + [3] * (12 - n_cut_off))
+    report = replace(make_report(), finals=finals)
+    assert report.still_improving.startswith(said) and bool(report.still_improving) == bool(said)
+    assert report.still_improving in render_summary(report)
+    assert report.still_improving in render_html(report, {})
+
+
+def test_nothing_is_said_of_epochs_that_nobody_counted() -> None:
+    assert make_report().still_improving == ""

@@ -19,11 +19,11 @@ from finscale.tracking import Artifact, Run
 
 def console_summary(report: Report, run: Run) -> str:
     """Write what a user reads at the end."""
+    said = [report.against_reference, report.still_improving, report.opening_sentence]
     return "\n".join(
         [
             f"Verdict: {report.verdict.reason}",
-            report.against_reference,
-            report.opening_sentence,
+            *filter(None, said),
             results_table(report),
             *next_lines(run),
         ]

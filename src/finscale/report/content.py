@@ -29,7 +29,10 @@ BASELINES = (
         *("test_loss", "test_skill", "test_auc", "test_brier", "test_ece"),
     ],
 )
-FINALS = (["run_id", "budget", "n_params", "seed", "val_loss"], ["test_loss", "difference"])
+FINALS = (
+    ["run_id", "budget", "n_params", "seed", "val_loss"],
+    ["test_loss", "difference", "best_epoch", "epochs"],
+)
 LEFT_OUT: tuple[list[str], list[str]] = (["run_id", "status", "reason"], [])
 SHOWN_OPEN = ["difference", "ci_low", "ci_high", "test_loss", "test_loss_ref"]
 
@@ -53,7 +56,8 @@ class Report:
         One row a baseline (``reference``, ``prior``, ``logistic``): ``name run_id val_loss``,
         optional ``skill auc brier ece`` with prefix ``val_``, and the ``test_`` twins of all.
     finals : DataFrame
-        One row a run: ``run_id budget n_params seed val_loss``, then ``test_loss difference``.
+        One row a run: ``run_id budget n_params seed val_loss``, then ``test_loss difference``;
+        optional ``best_epoch epochs``.
     left_out : DataFrame
         One row a run that is in no number: ``run_id status reason``.
     opening : int or None
@@ -145,6 +149,21 @@ class Report:
         return (
             f"{n_better} of {len(self.cells)} sizes score better than a logistic regression "
             "on the same features."
+        )
+
+    @property
+    def still_improving(self) -> str:
+        """How many finals ran out of epochs; empty where none did.
+
+        A slope over models that were cut off tells how far each size was trained, and perhaps
+        nothing of what it can forecast.
+        """
+        n_cut_off = int((self.finals["best_epoch"] >= self.finals["epochs"]).sum())
+        if n_cut_off == 0:
+            return ""
+        return (
+            f"{n_cut_off} of {len(self.finals)} finals were still improving when their epochs ran "
+            "out: the slope may show how far each size was trained, not what it can forecast."
         )
 
     def gains(self) -> pd.Series:

@@ -16,6 +16,7 @@ def render_summary(report: Report) -> str:
         f"# {report.title}",
         f"**{report.verdict.reason}**",
         " ".join(filter(None, [report.against_reference, report.against_logistic])),
+        report.still_improving,
         report.opening_sentence,
     ]
     tables = [
@@ -27,4 +28,4 @@ def render_summary(report: Report) -> str:
     tail = [f"Runs left out, named in the report: {len(report.left_out)}."]
     if report.links:
         tail.append("\n".join(f"- [{name}]({address})" for name, address in report.links.items()))
-    return "\n\n".join([*head, *body, *tail]) + "\n"
+    return "\n\n".join(filter(None, [*head, *body, *tail])) + "\n"
