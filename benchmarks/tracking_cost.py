@@ -31,7 +31,7 @@ from finscale.training import pick_device  # noqa: E402
 ROUNDS = 3
 SHAPES = {
     "125K": {"d_model": 64, "n_layers": 3, "n_heads": 4, "d_ff": 128},
-    "2M": {"d_model": 192, "n_layers": 4, "n_heads": 8, "d_ff": 768},
+    "500K": {"d_model": 128, "n_layers": 4, "n_heads": 4, "d_ff": 256},
 }
 
 

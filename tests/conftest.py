@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.lab import TINY, Lab, copy_store, open_lab
+
+# A runner that starts us in the background has SIGINT ignored, here and in what tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Before torch and MLflow are imported anywhere: tests are small, and cores are shared.
 os.environ["OMP_NUM_THREADS"] = "1"
