@@ -50,6 +50,48 @@ def test_the_highs_decide_and_not_the_closes() -> None:
     assert make_labels(falling, "threshold_1pct", 1).iat[0] == 1.0
 
 
+@pytest.mark.parametrize(
+    ("horizon", "expected"),
+    [
+        (1, [0, 1, 0, 0, 1, 1, NAN]),
+        (3, [1, 1, 0, 1, NAN, NAN, NAN]),
+        (6, [1] + [NAN] * 6),
+        (7, [NAN] * 7),
+    ],
+)
+def test_a_threshold_may_be_for_closes(horizon: int, expected: list[float]) -> None:
+    # 101 reaches 100 * 1.01 and 102.1 does not reach 101.5 * 1.01.
+    closes = bars().assign(close=[100.0, 100.5, 102.0, 101.0, 100.0, 101.0, 103.0])
+    labels = make_labels(closes, "threshold_1pct", horizon, "close")
+    np.testing.assert_array_equal(labels.to_numpy(), expected)
+
+
+@pytest.mark.parametrize(
+    ("horizon", "expected"),
+    [(1, [1, 0, 0, 1, 0, 1, NAN]), (3, [0, 1, 0, 1, NAN, NAN, NAN]), (7, [NAN] * 7)],
+)
+def test_direction_is_whether_the_last_close_is_above(horizon: int, expected: list[float]) -> None:
+    # An equal close is not above.
+    closes = bars().assign(close=[100.0, 101.0, 101.0, 99.0, 102.0, 101.0, 103.0])
+    labels = make_labels(closes, "direction", horizon)
+    np.testing.assert_array_equal(labels.to_numpy(), expected)
+    assert make_labels(closes, "direction", horizon, "close").equals(labels)
+
+
+def test_regression_is_the_log_return_over_the_horizon() -> None:
+    closes = bars().assign(close=[100.0, 110.0, 99.0, 120.0, 100.0, 100.0, 50.0])
+    labels = make_labels(closes, "regression", 2)
+    expected = np.log([0.99, 120 / 110, 100 / 99, 100 / 120, 0.5])
+    np.testing.assert_allclose(labels.to_numpy()[:5], expected, rtol=1e-14)
+    assert labels.isna().tolist() == [False] * 5 + [True] * 2
+    assert make_labels(closes, "regression", 2, "close").equals(labels)
+
+
+def test_a_label_price_is_high_or_close() -> None:
+    with pytest.raises(AssertionError):
+        make_labels(bars(), "threshold_1pct", 1, "low")  # type: ignore[arg-type]
+
+
 def test_a_loaded_task_serves_like_its_name() -> None:
     by_name = make_labels(bars(), "threshold_1pct", 1)
     assert make_labels(bars(), load_task("threshold_1pct"), 1).equals(by_name)

@@ -1,4 +1,4 @@
-"""The splitter and the floors."""
+"""The splitter by date: three parts in time."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finscale.config import ConfigError, Floors, RefusedError
-from finscale.dataset import Fold, check_floors, effective_size, first_position, split
+from finscale.config import ConfigError
+from finscale.dataset import first_position, split
 
 # Eleven sessions; the 6th, 7th, 13th and 14th are weekends, the 10th a holiday.
 INDEX = pd.DatetimeIndex(
@@ -131,56 +131,3 @@ def test_no_training_label_meets_an_evaluation_label(
 
 def label_bars(positions: np.ndarray[tuple[int], np.dtype[np.int64]], horizon: int) -> set[int]:
     return {int(t) + step for t in positions for step in range(1, horizon + 1)}
-
-
-def test_effective_size_counts_labels_that_share_no_bar() -> None:
-    assert [effective_size(n, 5) for n in (0, 4, 5, 9, 10, 753)] == [0, 0, 1, 1, 2, 150]
-    assert effective_size(753, 1) == 753
-
-
-FLOORS = Floors(n_train=5, n_validation=4, n_test=3, n_minority=2, n_effective=2)
-
-
-def fold_of(train: int, validation: int, test: int) -> Fold:
-    ends = np.cumsum([train, validation, test])
-    return Fold(np.arange(ends[0]), np.arange(ends[0], ends[1]), np.arange(ends[1], ends[2]))
-
-
-def labels_with(positives: int, fold: Fold) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Give all of training and test the label 1: only validation may count."""
-    labels = np.ones(20)
-    labels[fold.validation] = 0.0
-    labels[fold.validation[:positives]] = 1.0
-    return labels
-
-
-@pytest.mark.parametrize("positives", [2, 3])
-def test_at_the_floors_a_cell_passes(positives: int) -> None:
-    fold = fold_of(5, 5, 3)
-    check_floors(fold, labels_with(positives, fold), 2, FLOORS)
-    with pytest.raises(RefusedError):
-        check_floors(fold, labels_with(positives, fold), 3, FLOORS)
-
-
-@pytest.mark.parametrize(
-    ("fold", "positives", "horizon", "says"),
-    [
-        (fold_of(4, 5, 3), 2, 1, "n_train: expected at least 5, the floor; got 4."),
-        (fold_of(5, 3, 3), 2, 1, "n_validation: expected at least 4, the floor; got 3."),
-        (fold_of(5, 5, 2), 2, 1, "n_test: expected at least 3, the floor; got 2."),
-        (fold_of(5, 5, 3), 1, 1, "n_minority: expected at least 2, the floor; got 1."),
-        (fold_of(5, 5, 3), 4, 1, "n_minority: expected at least 2, the floor; got 1."),
-        (fold_of(5, 5, 3), 2, 3, "n_effective: expected at least 2, the floor; got 1."),
-    ],
-)
-def test_below_a_floor_a_cell_is_refused_by_name(
-    fold: Fold, positives: int, horizon: int, says: str
-) -> None:
-    with pytest.raises(RefusedError, match=says):
-        check_floors(fold, labels_with(positives, fold), horizon, FLOORS)
-
-
-def test_nineteen_validation_samples_are_refused() -> None:
-    fold = fold_of(300, 19, 200)
-    with pytest.raises(RefusedError, match="n_validation: expected at least 100"):
-        check_floors(fold, np.tile([0.0, 1.0], 300), 1, Floors())

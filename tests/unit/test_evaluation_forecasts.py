@@ -92,7 +92,7 @@ def test_planted_coefficients_are_found_in_the_inputs_own_units() -> None:
     truth = 0.5 + 0.4 * (x[:, 0] - 5) - 0.02 * (x[:, 1] + 100)
     y = (RNG.random(len(x)) < 1 / (1 + np.exp(-truth))).astype(int)
     fitted = fit_logit(x, y)
-    assert fitted.weights / fitted.scale == pytest.approx([0.4, -0.02, 0.0], abs=0.04)
+    assert fitted.weights / fitted.standard.scale == pytest.approx([0.4, -0.02, 0.0], abs=0.04)
     assert fitted.intercept == pytest.approx(0.5, abs=0.05)
     assert np.abs(fitted.logits(x) - truth).max() < 0.4
 
@@ -101,14 +101,14 @@ def test_statistics_come_from_training_rows_only() -> None:
     x = RNG.normal(3.0, 2.0, size=(211, 2))
     y = (x[:, 0] > 3.0).astype(int)
     fitted = fit_logit(x[:101], y[:101])
-    assert fitted.mean == pytest.approx(x[:101].mean(axis=0))
+    assert fitted.standard.mean == pytest.approx(x[:101].mean(axis=0))
     assert fitted.logits(x)[:101] == pytest.approx(fitted.logits(x[:101]))
 
 
 def test_a_constant_input_is_harmless() -> None:
     x = np.column_stack([RNG.normal(size=97), np.full(97, 0.1)])
     fitted = fit_logit(x, (x[:, 0] > 0).astype(int))
-    assert fitted.scale[1] == 1.0
+    assert fitted.standard.scale[1] == 1.0
     assert fitted.weights[1] == pytest.approx(0.0, abs=1e-9)
 
 
@@ -129,3 +129,9 @@ def test_warm_up_rows_are_refused() -> None:
     fitted = fit_logit(x[22:], y[22:])
     with pytest.raises(DataError, match="22 of 53 rows"):
         fitted.logits(x)
+
+
+def test_outputs_are_logits_in_a_column_as_a_models() -> None:
+    x, y = RNG.normal(size=(31, 2)), np.arange(31) % 2
+    for fitted in (fit_prior(y), fit_logit(x, y)):
+        np.testing.assert_array_equal(fitted.outputs(x), fitted.logits(x)[:, None])

@@ -11,7 +11,17 @@ from finscale.config.errors import (
 )
 from finscale.config.files import unknown
 from finscale.config.floors import Floors
-from finscale.config.problem import DataConfig, Problem, Task, load_task
+from finscale.config.problem import (
+    LOG_SIGMA_BOUNDS,
+    N_BLOCKS,
+    ChunkSamples,
+    DataConfig,
+    LabelPrice,
+    Problem,
+    SplitKind,
+    Task,
+    load_task,
+)
 from finscale.config.space import Space, load_space
 from finscale.config.store import check_tracking_uri
 from finscale.config.study import Study, StudyConfig, load_study
@@ -27,18 +37,23 @@ from finscale.config.verbs import (
 
 __all__ = [
     "ARCHITECTURE_AXES",
+    "LOG_SIGMA_BOUNDS",
+    "N_BLOCKS",
     "TRAINING_AXES",
     "AnalyzeConfig",
+    "ChunkSamples",
     "ConfigError",
     "DataConfig",
     "DataError",
     "FinscaleError",
     "Floors",
     "HpoConfig",
+    "LabelPrice",
     "Problem",
     "RefusedError",
     "SearchConfig",
     "Space",
+    "SplitKind",
     "StoreError",
     "Study",
     "StudyConfig",

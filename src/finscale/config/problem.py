@@ -13,12 +13,51 @@ from finscale.config.universe import Universe, load_universe
 
 FeatureTier = Literal["a20"]
 Horizon = Annotated[int, Field(ge=1, le=250)]
+TaskKind = Literal["threshold", "direction", "regression"]
+LabelPrice = Literal["high", "close"]
+SplitKind = Literal["chronological", "walk-forward", "chunk", "cpcv"]
+ChunkSamples = Literal["one", "all"]
+
+N_BLOCKS = 5
+LOG_SIGMA_BOUNDS = (-12.0, 4.0)
+"""Log sigma of a forecast is read within these, in training and in scores alike: a standard
+deviation from a sixteenth of a basis point to a factor of e^54, and never a loss without end."""
 
 
 class Task(Named):
-    """What is asked of the next `horizon` bars: does the highest high reach close * (1 + rise)?"""
+    """What is asked of the next `horizon` bars; it binds the head, the loss and the scores.
 
-    rise: Annotated[float, Field(gt=0, lt=1)]
+    Attributes
+    ----------
+    kind : {"threshold", "direction", "regression"}
+        Does a price reach close * (1 + rise); is the last close above today's; the log return.
+    rise : float
+        Of a threshold, and only there.
+    """
+
+    kind: Annotated[TaskKind, Field(exclude_if=lambda kind: kind == "threshold")] = "threshold"
+    rise: Annotated[float, Field(gt=0, lt=1)] | None = None
+
+    @model_validator(mode="after")
+    def _only_thresholds_rise(self) -> Task:
+        if (self.kind == "threshold") != (self.rise is not None):
+            raise ConfigError(
+                f"task {self.name}",
+                expected="a rise with kind threshold, and only there",
+                got=f"kind {self.kind}, rise {self.rise}",
+                todo="Give a rise such as 0.01, or leave it out.",
+            )
+        return self
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether labels are 0 and 1 (a logit and cross-entropy), or returns (a Gaussian)."""
+        return self.kind != "regression"
+
+    @property
+    def n_outputs(self) -> int:
+        """K: a logit, or mean and log sigma."""
+        return 1 if self.is_binary else 2
 
 
 def load_task(name: object) -> Task:
@@ -44,9 +83,14 @@ class Problem(DataConfig):
         "threshold_1pct", "a file in configs/tasks"
     )
     horizon: Horizon = option(1, "bars ahead that the label looks at")
-    split: Literal["chronological"] = option(
-        "chronological", "how days are cut into training, validation and test"
+    label_price: LabelPrice = option(
+        "high", "price that has to reach a threshold: high or close; other tasks take the close"
     )
+    split: SplitKind = option("chronological", "how days are cut into training, validation, test")
+    n_blocks: Annotated[int, Field(ge=2, le=50)] = option(
+        N_BLOCKS, "blocks of the evaluation period (walk-forward)"
+    )
+    samples_per_chunk: ChunkSamples = option("all", "samples of a chunk: one or all (chunk)")
     context_length: Annotated[int, Field(ge=2, le=2000)] = option(60, "bars in a window")
     patch_length: Annotated[int, Field(ge=1)] = option(10, "bars in a patch")
     patch_stride: Annotated[int, Field(ge=1)] = option(5, "bars from one patch to the next")
@@ -62,9 +106,28 @@ class Problem(DataConfig):
             )
         return self
 
+    @model_validator(mode="after")
+    def _walk_forward_begins(self) -> Problem:
+        if self.split == "walk-forward" and self.universe.evaluation_start is None:
+            raise ConfigError(
+                "split walk-forward",
+                expected="a universe that says when evaluation starts",
+                got=f"universe {self.universe.name} without evaluation_start",
+                todo=f"Add evaluation_start to configs/universes/{self.universe.name}.yaml.",
+            )
+        return self
+
+    @property
+    def price(self) -> LabelPrice:
+        """The price that labels look at: there is a choice for thresholds only."""
+        return self.label_price if self.task.kind == "threshold" else "close"
+
     @property
     def problem_name(self) -> str:
-        """The identity of the problem: the tag ``finscale.problem``; no part holds a dot."""
+        """The identity of the problem: the tag ``finscale.problem``; no part holds a dot.
+
+        An option that the task or the split does not look at is no part of it.
+        """
         parts = [
             self.universe.name,
             self.task.name,
@@ -72,6 +135,14 @@ class Problem(DataConfig):
             self.timescale,
             self.feature_tier,
         ]
+        if self.task.kind == "threshold" and self.label_price != "high":
+            parts.append(self.label_price)
+        if self.split != "chronological":
+            parts.append(self.split)
+        if self.split == "walk-forward" and self.n_blocks != N_BLOCKS:
+            parts.append(f"blocks{self.n_blocks}")
+        if self.split == "chunk" and self.samples_per_chunk != "all":
+            parts.append(self.samples_per_chunk)
         if self.context_length != 60:
             parts.append(f"context{self.context_length}")
         if (self.patch_length, self.patch_stride) != (10, 5):

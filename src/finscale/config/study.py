@@ -10,7 +10,14 @@ from pydantic import BeforeValidator, Field
 
 from finscale.config.budget import parse_budget
 from finscale.config.files import Frozen, Named, load_named, option
-from finscale.config.problem import FeatureTier, Horizon, Task, load_task
+from finscale.config.problem import (
+    FeatureTier,
+    Horizon,
+    LabelPrice,
+    SplitKind,
+    Task,
+    load_task,
+)
 from finscale.config.space import Space, load_space
 from finscale.config.universe import Universe, load_universe
 from finscale.config.verbs import Seed, TrainConfig
@@ -39,14 +46,17 @@ class Study(Named):
     top_k: Annotated[int, Field(ge=1)] = 3
     n_seeds: Annotated[int, Field(ge=1)] = 3
     seed: Seed = 42
+    # Left out of a dump at their default: they came later, and old studies keep their identity.
+    label_price: Annotated[LabelPrice, Field(exclude_if=lambda price: price == "high")] = "high"
+    split: Annotated[SplitKind, Field(exclude_if=lambda kind: kind == "chronological")] = (
+        "chronological"
+    )
     delta: Annotated[float, Field(gt=0, lt=1)] = 0.01
 
     def cells(self, data_root: Path, device: str) -> tuple[TrainConfig, ...]:
         """Spell out the matrix, problem by problem, small budgets first."""
-        shared = {
-            name: getattr(self, name)
-            for name in ("universe", "space", "n_trials", "epochs", "top_k", "n_seeds", "seed")
-        }
+        names = ("universe", "space", "n_trials", "epochs", "top_k", "n_seeds", "seed")
+        shared = {name: getattr(self, name) for name in (*names, "label_price", "split")}
         matrix = product(self.tasks, self.horizons, self.feature_tiers, sorted(self.budgets))
         cells = (
             TrainConfig.model_validate(

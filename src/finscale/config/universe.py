@@ -27,6 +27,8 @@ class Universe(Named):
         First and last session that enter; `end` is fixed so that digests are comparable.
     train_end, validation_end : date
         Last sessions of the training and the validation part; the test is the rest.
+    evaluation_start : date, optional
+        First session that walk-forward evaluates.
     """
 
     source: Literal["bundled", "yahoo", "csv"]
@@ -36,6 +38,7 @@ class Universe(Named):
     train_end: date
     validation_end: date
     end: date
+    evaluation_start: date | None = None
     path: str | None = None
 
     @model_validator(mode="after")
@@ -62,6 +65,14 @@ class Universe(Named):
                 expected="start < train_end < validation_end < end",
                 got=f"{self.start}, {self.train_end}, {self.validation_end}, {self.end}",
                 todo="Put the dates in order.",
+            )
+        evaluation = self.evaluation_start
+        if evaluation is not None and not self.start < evaluation < self.end:
+            raise ConfigError(
+                where,
+                expected=f"an evaluation_start between start {self.start} and end {self.end}",
+                got=str(evaluation),
+                todo="Move it into the universe.",
             )
         if (self.source == "csv") != (self.path is not None):
             raise ConfigError(

@@ -7,17 +7,12 @@ from finscale.dataset.features import (
     Feature,
     build_features,
 )
+from finscale.dataset.floors import check_floors, effective_size
+from finscale.dataset.folds import Fold, Split
 from finscale.dataset.labels import LABEL_VERSION, make_labels
 from finscale.dataset.normalise import Scaler, fit_scaler, to_stationary
 from finscale.dataset.processed import PreparedInputs, dataset_sha256, prepare_inputs
-from finscale.dataset.split import (
-    Fold,
-    Split,
-    check_floors,
-    effective_size,
-    first_position,
-    split,
-)
+from finscale.dataset.split import first_position, split
 from finscale.dataset.windows import take_windows, window_positions
 
 __all__ = [

@@ -6,16 +6,21 @@ import numpy as np
 import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
 
-from finscale.config import Task, load_task
+from finscale.config import LabelPrice, Task, load_task
+from finscale.dataset.indicators import FloatArray
 
 # Goes up whenever a label's definition changes; written on every run.
 LABEL_VERSION = "1"
 
 
-def make_labels(bars: pd.DataFrame, task: Task | str, horizon: int) -> pd.Series[float]:
-    """Label each bar by whether a high of the next `horizon` bars reaches the threshold.
+def make_labels(
+    bars: pd.DataFrame, task: Task | str, horizon: int, label_price: LabelPrice = "high"
+) -> pd.Series[float]:
+    """Label each bar by what the next `horizon` bars bring.
 
-    y(t) = 1 if max(high(t+1) … high(t+h)) >= close(t) · (1 + rise), else 0.
+    A threshold: y(t) = 1 if max(price(t+1) … price(t+h)) >= close(t) · (1 + rise), else 0.
+    Direction: y(t) = 1 if close(t+h) > close(t), else 0.
+    Regression: y(t) = log(close(t+h) / close(t)).
 
     Parameters
     ----------
@@ -25,23 +30,37 @@ def make_labels(bars: pd.DataFrame, task: Task | str, horizon: int) -> pd.Series
         A task, or the name of a file in ``configs/tasks``.
     horizon : int
         h, in bars.
+    label_price : {"high", "close"}
+        The price that has to reach a threshold. Direction and regression are about the close.
 
     Returns
     -------
     Series of float64, shape (T,)
-        1.0 or 0.0 on the same index; NaN in the last `horizon` rows.
+        On the same index; NaN in the last `horizon` rows.
 
     Raises
     ------
     ConfigError
         If the task is unknown.
     """
-    rise = load_task(task).rise
+    task = load_task(task)
     assert horizon >= 1, "a label looks at least one bar ahead"
     labels = np.full(len(bars), np.nan)
     known = len(bars) - horizon
     if known > 0:
-        highest = sliding_window_view(bars["high"].to_numpy()[1:], horizon).max(axis=1)
-        threshold = bars["close"].to_numpy()[:known] * (1.0 + rise)
-        labels[:known] = highest >= threshold
+        close = bars["close"].to_numpy()
+        today, later = close[:known], close[horizon:]
+        if task.kind == "threshold":
+            assert task.rise is not None and label_price in ("high", "close")
+            reached = _highest(bars[label_price].to_numpy(), horizon)
+            labels[:known] = reached >= today * (1.0 + task.rise)
+        elif task.kind == "direction":
+            labels[:known] = later > today
+        else:
+            labels[:known] = np.log(later / today)
     return pd.Series(labels, index=bars.index, name="label")
+
+
+def _highest(price: FloatArray, horizon: int) -> FloatArray:
+    """Return the highest price of the next `horizon` bars, where there are as many."""
+    return np.asarray(sliding_window_view(price[1:], horizon).max(axis=1))

@@ -1,36 +1,17 @@
-"""The one splitter: parts that share no future, and the floors below which a cell is refused."""
+"""The one splitter: parts that share no future."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
+from typing import get_args
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from finscale.config import ConfigError, Floors, RefusedError
+from finscale.config import N_BLOCKS, ChunkSamples, ConfigError, SplitKind, unknown
 from finscale.dataset.features import WARMUP_ROWS, tier_features
-from finscale.dataset.indicators import FloatArray
-
-Positions = NDArray[np.int64]
-
-
-@dataclass(frozen=True, eq=False)
-class Fold:
-    """Positions of the samples of each part, ascending, read-only."""
-
-    train: Positions
-    validation: Positions
-    test: Positions
-
-
-@dataclass(frozen=True, eq=False)
-class Split:
-    """The folds of a split (one for chronological), and the samples that no part may have."""
-
-    folds: tuple[Fold, ...]
-    purged: Positions
+from finscale.dataset.folds import Split
+from finscale.dataset.schemes import chronological, combinatorial, scattered_chunks, walk_forward
 
 
 def first_position(tier: str, context_length: int) -> int:
@@ -44,16 +25,20 @@ def split(
     horizon: int,
     *,
     first_position: int,
-    train_end: date,
-    validation_end: date,
+    train_end: date | None = None,
+    validation_end: date | None = None,
+    kind: SplitKind = "chronological",
+    evaluation_start: date | None = None,
+    n_blocks: int = N_BLOCKS,
+    context_length: int | None = None,
+    samples_per_chunk: ChunkSamples = "all",
 ) -> Split:
-    """Cut samples into training, validation and test by the dates of their label intervals.
+    """Cut samples into training, validation and test by their label intervals.
 
     The sample at position t is labelled by bars t+1 … t+horizon. It belongs to the part in which
     this interval lies whole; where it straddles a boundary it is purged, so that no training
-    label shares a bar with an evaluation label (M. López de Prado, *Advances in Financial Machine
-    Learning*, 2018, section 7.4.1). Its context may reach back into an earlier part. A sample
-    whose interval ends beyond the data is in no part and not in `purged`.
+    label shares a bar with an evaluation label. Its context may reach back into an earlier part.
+    A sample whose interval ends beyond the data is in no part and not in `purged`.
 
     Parameters
     ----------
@@ -64,93 +49,80 @@ def split(
     first_position : int
         First position that may be a sample (see `first_position`).
     train_end, validation_end : date
-        Last dates of the training and the validation part.
+        Last dates of the training and the validation part: for ``chronological``.
+    kind : {"chronological", "walk-forward", "chunk", "cpcv"}
+        ``chronological``: three parts in time. ``walk-forward``: the bars from `evaluation_start`
+        in `n_blocks` blocks, each forecast from all before it. ``chunk``: scattered chunks of
+        context + horizon bars, each with `samples_per_chunk`. ``cpcv``: combinatorial purged
+        cross-validation. The last two carry no verdict.
+    context_length : int
+        For ``chunk`` and ``cpcv``, which keep a distance of context + horizon after evaluated bars.
 
     Raises
     ------
     ConfigError
-        If a part is left without a sample.
+        If the kind is unknown, a part is left without a sample, or `evaluation_start` lies
+        outside the data.
     """
     assert horizon >= 1 and first_position >= 0
-    t = np.arange(first_position, len(index) - horizon, dtype=np.int64)
-    dates = index.to_numpy()
-    begin, end = dates[t + 1], dates[t + horizon]
-    train_last, validation_last = (
-        pd.Timestamp(day).to_datetime64() for day in (train_end, validation_end)
-    )
-    in_train = end <= train_last
-    in_validation = (begin > train_last) & (end <= validation_last)
-    in_test = begin > max(train_last, validation_last)
-    fold = Fold(
-        train=_frozen(t[in_train]),
-        validation=_frozen(t[in_validation]),
-        test=_frozen(t[in_test]),
-    )
-    _check_parts(fold, index, train_end, validation_end)
-    return Split((fold,), _frozen(t[~(in_train | in_validation | in_test)]))
-
-
-def effective_size(n: int, horizon: int) -> int:
-    """Count the samples whose label intervals do not overlap: every `horizon`-th of `n`.
-
-    Neighbouring labels share horizon - 1 of their bars and are no independent evidence
-    (L. P. Hansen and R. J. Hodrick, *Journal of Political Economy* 88, 1980).
-    """
-    assert horizon >= 1
-    return n // horizon
-
-
-def check_floors(fold: Fold, labels: FloatArray, horizon: int, floors: Floors) -> None:
-    """Refuse a cell whose samples are too few to say anything.
-
-    Parameters
-    ----------
-    fold : Fold
-    labels : array of float, shape (T,)
-        Labels of all bars, as `make_labels` returns them.
-    horizon : int
-    floors : Floors
-
-    Raises
-    ------
-    RefusedError
-        Naming the first figure that lies below its floor.
-    """
-    y = np.asarray(labels, dtype=np.float64)[fold.validation]
-    positives = int((y == 1.0).sum())
-    figures = {
-        "n_train": len(fold.train),
-        "n_validation": len(fold.validation),
-        "n_test": len(fold.test),
-        "n_minority": min(positives, len(y) - positives),
-        "n_effective": effective_size(len(y), horizon),
-    }
-    for name, value in figures.items():
-        floor = getattr(floors, name)
-        if value < floor:
-            raise RefusedError(
-                name,
-                expected=f"at least {floor}, the floor",
-                got=str(value),
-                todo="Take a longer universe, a shorter horizon or another threshold.",
+    samples = np.arange(first_position, len(index) - horizon, dtype=np.int64)
+    if kind == "chronological":
+        assert train_end is not None and validation_end is not None, "it cuts by these dates"
+        how = f"train_end {train_end}, validation_end {validation_end}"
+        ends = (_datetime64(train_end), _datetime64(validation_end))
+        made = chronological(samples, horizon, index.to_numpy(), *ends)
+    elif kind == "walk-forward":
+        assert evaluation_start is not None, "it begins on this day"
+        how = f"evaluation_start {evaluation_start}, {n_blocks} blocks"
+        first_bar = _first_bar(index, evaluation_start, n_blocks)
+        made = walk_forward(samples, horizon, first_bar, len(index), n_blocks)
+    elif kind in ("chunk", "cpcv"):
+        assert context_length is not None, "it keeps a distance of context + horizon"
+        how = f"context {context_length}, horizon {horizon}"
+        if kind == "cpcv":
+            made = combinatorial(samples, horizon, context_length)
+        else:
+            origin = first_position - context_length + 1
+            one_each = samples_per_chunk == "one"
+            made = scattered_chunks(
+                samples, horizon, context_length, (origin, len(index)), one_each=one_each
             )
+    else:
+        raise unknown("split", kind, get_args(SplitKind))
+    _check_parts(made, index, how)
+    return made
 
 
-def _frozen(positions: Positions) -> Positions:
-    positions.setflags(write=False)
-    return positions
+def _datetime64(day: date) -> np.datetime64:
+    return pd.Timestamp(day).to_datetime64()
 
 
-def _check_parts(
-    fold: Fold, index: pd.DatetimeIndex, train_end: date, validation_end: date
-) -> None:
-    for part in ("train", "validation", "test"):
-        if len(getattr(fold, part)) == 0:
-            bars = f"{index[0].date()} to {index[-1].date()}" if len(index) else "none"
-            raise ConfigError(
-                f"{part} part",
-                expected="at least one sample",
-                got=f"none with train_end {train_end}, validation_end {validation_end}, "
-                f"{len(index)} bars ({bars})",
-                todo="Move the universe's dates, or shorten the horizon or the context.",
-            )
+def _first_bar(index: pd.DatetimeIndex, evaluation_start: date, n_blocks: int) -> int:
+    """Return the position of the first evaluated bar."""
+    first = int(np.searchsorted(index.to_numpy(), _datetime64(evaluation_start)))
+    if first == 0 or len(index) - first < n_blocks:
+        raise ConfigError(
+            "evaluation_start",
+            expected=f"a day after the first session, with {n_blocks} sessions or more from it on",
+            got=f"{evaluation_start} in {_bars(index)}",
+            todo="Move the universe's evaluation_start, or take fewer blocks.",
+        )
+    return first
+
+
+def _check_parts(made: Split, index: pd.DatetimeIndex, how: str) -> None:
+    for number, fold in enumerate(made.folds, start=1):
+        where = f" of fold {number}" if len(made.folds) > 1 else ""
+        for part in ("train", "validation", "test"):
+            if len(getattr(fold, part)) == 0:
+                raise ConfigError(
+                    f"{part} part{where}",
+                    expected="at least one sample",
+                    got=f"none with {how}, {_bars(index)}",
+                    todo="Move the universe's dates, or shorten the horizon or the context.",
+                )
+
+
+def _bars(index: pd.DatetimeIndex) -> str:
+    span = f"{index[0].date()} to {index[-1].date()}" if len(index) else "none"
+    return f"{len(index)} bars ({span})"

@@ -1,22 +1,72 @@
 """Scores, reference forecasts and paired comparison: what a loss means, and how sure it is."""
 
+from finscale.evaluation.boosting import (
+    BoostedGaussian,
+    Boosting,
+    fit_boosted_gaussian,
+    fit_boosting,
+)
 from finscale.evaluation.bootstrap import block_length, bootstrap_means, covariance, intervals
+from finscale.evaluation.comparison import (
+    Comparison,
+    SuperiorAbility,
+    compare_two,
+    model_confidence_set,
+    selection_optimism,
+    superior_predictive_ability,
+)
 from finscale.evaluation.forecasts import Logit, Prior, fit_logit, fit_prior, reference_inputs
+from finscale.evaluation.gaussian import (
+    GaussianPrior,
+    LinearGaussian,
+    fit_gaussian_prior,
+    fit_linear_gaussian,
+)
+from finscale.evaluation.regression import (
+    RegressionScores,
+    conformal_multiplier,
+    density_skill,
+    gaussian_nll,
+    is_collapsed_regression,
+    sample_losses,
+    score_regression,
+)
 from finscale.evaluation.scores import Scores, bce_with_logits, is_collapsed, score, skill
 
 __all__ = [
+    "BoostedGaussian",
+    "Boosting",
+    "Comparison",
+    "GaussianPrior",
+    "LinearGaussian",
     "Logit",
     "Prior",
+    "RegressionScores",
     "Scores",
+    "SuperiorAbility",
     "bce_with_logits",
     "block_length",
     "bootstrap_means",
+    "compare_two",
+    "conformal_multiplier",
     "covariance",
+    "density_skill",
+    "fit_boosted_gaussian",
+    "fit_boosting",
+    "fit_gaussian_prior",
+    "fit_linear_gaussian",
     "fit_logit",
     "fit_prior",
+    "gaussian_nll",
     "intervals",
     "is_collapsed",
+    "is_collapsed_regression",
+    "model_confidence_set",
     "reference_inputs",
+    "sample_losses",
     "score",
+    "score_regression",
+    "selection_optimism",
     "skill",
+    "superior_predictive_ability",
 ]

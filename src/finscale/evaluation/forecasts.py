@@ -6,12 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.linear_model import LogisticRegression
 
-from finscale.config import DataError, RefusedError
-
-Floats = NDArray[np.float64]
+from finscale.evaluation.inputs import Floats, Standard, fit_standard, two_classes
 
 # A variance of one basis point squared: below it a bar counts as flat.
 VARIANCE_FLOOR = 1e-8
@@ -34,6 +32,10 @@ class Prior:
         """Give the same logit for every row of `x`, shape (N,)."""
         return np.full(len(np.asarray(x)), self.logit, dtype=np.float64)
 
+    def outputs(self, x: ArrayLike) -> Floats:
+        """Give raw outputs as a model does, shape (N, 1)."""
+        return self.logits(x)[:, None]
+
 
 @dataclass(frozen=True)
 class Logit:
@@ -41,16 +43,15 @@ class Logit:
 
     Attributes
     ----------
-    mean, scale : ndarray, shape (F,)
-        Of the training rows; `scale` is 1 where an input never varied.
+    standard : Standard
+        Of the training rows.
     weights : ndarray, shape (F,)
         Log odds per standard deviation.
     intercept : float
         Log odds at the training mean.
     """
 
-    mean: Floats
-    scale: Floats
+    standard: Standard
     weights: Floats
     intercept: float
 
@@ -62,10 +63,11 @@ class Logit:
         DataError
             If an input is not finite.
         """
-        inputs = _inputs(x)
-        assert inputs.shape[1] == self.mean.size, "as many inputs as in training"
-        z = (inputs - self.mean) / self.scale
-        return np.asarray(z @ self.weights + self.intercept, dtype=np.float64)
+        return np.asarray(self.standard.transform(x) @ self.weights + self.intercept)
+
+    def outputs(self, x: ArrayLike) -> Floats:
+        """Give raw outputs as a model does, shape (N, 1)."""
+        return self.logits(x)[:, None]
 
 
 def reference_inputs(bars: pd.DataFrame) -> pd.DataFrame:
@@ -111,7 +113,7 @@ def fit_prior(y_train: ArrayLike) -> Prior:
     RefusedError
         If the training labels hold one class only.
     """
-    labels = _two_classes(y_train)
+    labels = two_classes(y_train)
     rate = labels.mean()
     return Prior(logit=float(np.log(rate) - np.log1p(-rate)))
 
@@ -133,14 +135,11 @@ def fit_logit(x_train: ArrayLike, y_train: ArrayLike) -> Logit:
     DataError
         If an input is not finite.
     """
-    labels, inputs = _two_classes(y_train), _inputs(x_train)
-    mean, scale = inputs.mean(axis=0), inputs.std(axis=0)
-    # A column without spread carries nothing: it becomes 0, not a division by zero.
-    scale = np.where(scale > 1e-12 * np.maximum(np.abs(mean), 1e-12), scale, 1.0)
+    labels, standard = two_classes(y_train), fit_standard(x_train)
     model = LogisticRegression(C=1.0, solver="lbfgs", max_iter=10_000, tol=1e-6)
-    model.fit((inputs - mean) / scale, labels)
+    model.fit(standard.transform(x_train), labels)
     weights = np.asarray(model.coef_[0], dtype=np.float64)
-    return Logit(mean=mean, scale=scale, weights=weights, intercept=float(model.intercept_[0]))
+    return Logit(standard=standard, weights=weights, intercept=float(model.intercept_[0]))
 
 
 def _log_mean(daily: pd.Series, span: int) -> pd.Series:
@@ -148,31 +147,3 @@ def _log_mean(daily: pd.Series, span: int) -> pd.Series:
     # large values forward, and a forecast must not depend on them.
     mean = sum((daily.shift(lag) for lag in range(1, span)), start=daily) / span
     return pd.Series(np.log(mean.clip(lower=VARIANCE_FLOOR)), index=daily.index)
-
-
-def _two_classes(y_train: ArrayLike) -> Floats:
-    labels = np.asarray(y_train, dtype=np.float64)
-    assert labels.ndim == 1 and bool(np.isin(labels, (0.0, 1.0)).all()), "labels are 0 or 1"
-    n_positive = int(labels.sum())
-    if n_positive in (0, labels.size):
-        raise RefusedError(
-            "training labels",
-            expected="both classes",
-            got=f"{n_positive} positives among {labels.size} samples",
-            todo="Take a task or horizon in which both happen.",
-        )
-    return labels
-
-
-def _inputs(x: ArrayLike) -> Floats:
-    inputs = np.asarray(x, dtype=np.float64)
-    assert inputs.ndim == 2, "inputs are rows of features"
-    bad = int(np.count_nonzero(~np.isfinite(inputs).all(axis=1)))
-    if bad:
-        raise DataError(
-            "baseline inputs",
-            expected="finite values in every row",
-            got=f"{bad} of {len(inputs)} rows with NaN or infinity",
-            todo="Leave the warm-up rows out.",
-        )
-    return inputs

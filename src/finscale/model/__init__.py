@@ -2,6 +2,7 @@
 
 from finscale.model.architecture import Architecture
 from finscale.model.grid import TOLERANCE, Axes, architectures, fits
+from finscale.model.mlp import MLP, MlpArchitecture, count_mlp_params, mlp_of_size
 from finscale.model.patchtst import PatchTST
 from finscale.model.served import ServedModel
 from finscale.model.sizing import (
@@ -13,17 +14,21 @@ from finscale.model.sizing import (
 from finscale.model.storage import load_weights, save_weights
 
 __all__ = [
+    "MLP",
     "TOLERANCE",
     "Architecture",
     "Axes",
+    "MlpArchitecture",
     "ParamCount",
     "PatchTST",
     "ServedModel",
     "architectures",
+    "count_mlp_params",
     "count_params",
     "fits",
     "forward_flops",
     "load_weights",
+    "mlp_of_size",
     "save_weights",
     "training_memory_bytes",
 ]

@@ -140,6 +140,8 @@ def _weights(cells: Sequence[TrainConfig]) -> dict[str, float]:
 
 def _identity(plan: Study) -> str:
     values = plan.model_dump(mode="json", exclude={"question", "n_trials", "top_k", "n_seeds"})
+    if plan.split != "walk-forward":
+        del values["universe"]["evaluation_start"]  # no other split looks at it
     return fingerprint(Kind.STUDY, **values)
 
 

@@ -6,6 +6,7 @@ from finscale.training.devices import (
     pick_device,
 )
 from finscale.training.fit import Epoch, FitResult, FitSettings, fit, predict
+from finscale.training.losses import Loss, bce_loss, gaussian_nll_loss
 from finscale.training.samples import Samples, make_samples
 from finscale.training.schedule import learning_rate_factor
 
@@ -13,9 +14,12 @@ __all__ = [
     "Epoch",
     "FitResult",
     "FitSettings",
+    "Loss",
     "Samples",
     "available_memory_bytes",
+    "bce_loss",
     "fit",
+    "gaussian_nll_loss",
     "learning_rate_factor",
     "make_samples",
     "measure_flops_per_second",

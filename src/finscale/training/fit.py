@@ -11,11 +11,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
-from torch.nn import functional
+from torch import Tensor, nn
 
-from finscale.model import PatchTST
 from finscale.training.devices import peak_memory_bytes
+from finscale.training.losses import Loss, bce_loss
 from finscale.training.samples import Samples
 from finscale.training.schedule import learning_rate_factor
 
@@ -83,21 +82,26 @@ class FitResult:
 
 
 def fit(
-    model: PatchTST,
+    model: nn.Module,
     train: Samples,
     validation: Samples,
     settings: FitSettings,
     *,
     on_epoch: Callable[[Epoch], bool],
+    loss: Loss = bce_loss,
 ) -> FitResult:
     """Train `model` in place and leave it with its best weights.
 
     Parameters
     ----------
+    model : Module
+        Windows in, raw outputs out: x_BLC to outputs_BK.
     train, validation : Samples
         On the same device as the model.
     on_epoch : callable
         Told each epoch; a true answer prunes the run.
+    loss : callable
+        From outputs_BK and labels_B to the mean over the batch, in nats: the objective too.
 
     Notes
     -----
@@ -117,8 +121,10 @@ def fit(
     for number in range(1, settings.epochs + 1):
         rate = optimiser.param_groups[0]["lr"]
         batches = _batches(len(train), settings.batch_size, order)
-        train_loss = _train_epoch(model, train, batches, optimiser, schedule, settings.clip_norm)
-        val_loss = _mean_loss(model, validation)
+        train_loss = _train_epoch(
+            model, train, batches, optimiser, schedule, settings.clip_norm, loss
+        )
+        val_loss = _mean_loss(model, validation, loss)
         if not (math.isfinite(train_loss) and math.isfinite(val_loss)):
             status, reason = "diverged", "not_finite"
             break
@@ -144,7 +150,7 @@ def fit(
     )
 
 
-def predict(model: torch.nn.Module, samples: Samples) -> Tensor:
+def predict(model: nn.Module, samples: Samples) -> Tensor:
     """Return outputs_NK of a model in evaluation mode, on the CPU."""
     model.eval()
     with torch.inference_mode():
@@ -155,7 +161,7 @@ def predict(model: torch.nn.Module, samples: Samples) -> Tensor:
     return torch.cat(parts)
 
 
-def _optimiser(model: PatchTST, settings: FitSettings) -> torch.optim.Optimizer:
+def _optimiser(model: nn.Module, settings: FitSettings) -> torch.optim.Optimizer:
     return torch.optim.AdamW(
         model.parameters(),
         lr=settings.learning_rate,
@@ -165,32 +171,30 @@ def _optimiser(model: PatchTST, settings: FitSettings) -> torch.optim.Optimizer:
 
 
 def _train_epoch(
-    model: PatchTST,
+    model: nn.Module,
     train: Samples,
     batches: Iterator[Tensor],
     optimiser: torch.optim.Optimizer,
     schedule: torch.optim.lr_scheduler.LambdaLR,
     clip_norm: float,
+    loss: Loss,
 ) -> float:
     """Take one pass; return the mean loss of the batches as they were met."""
     model.train()
     total = torch.zeros((), device=train.values_TC.device)
     for which_B in batches:
-        logits_B = model(train.windows(which_B)).squeeze(1)
-        loss = functional.binary_cross_entropy_with_logits(logits_B, train.labels_N[which_B])
+        mean = loss(model(train.windows(which_B)), train.labels_N[which_B])
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        mean.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
         optimiser.step()
         schedule.step()
-        total += loss.detach() * len(which_B)
+        total += mean.detach() * len(which_B)
     return float(total) / len(train)
 
 
-def _mean_loss(model: PatchTST, samples: Samples) -> float:
-    outputs_N = predict(model, samples).squeeze(1).double()
-    labels_N = samples.labels_N.cpu().double()
-    return float(functional.binary_cross_entropy_with_logits(outputs_N, labels_N))
+def _mean_loss(model: nn.Module, samples: Samples, loss: Loss) -> float:
+    return float(loss(predict(model, samples).double(), samples.labels_N.cpu().double()))
 
 
 def _batches(n: int, batch_size: int, order: torch.Generator) -> Iterator[Tensor]:
@@ -205,7 +209,7 @@ class _BestWeights:
         self.epoch, self.loss = 0, math.inf
         self.weights: dict[str, Tensor] = {}
 
-    def see(self, epoch: int, loss: float, model: PatchTST) -> None:
+    def see(self, epoch: int, loss: float, model: nn.Module) -> None:
         if loss < self.loss:
             self.epoch, self.loss = epoch, loss
             self.weights = {k: v.detach().clone() for k, v in model.state_dict().items()}
@@ -214,7 +218,7 @@ class _BestWeights:
         # Patience counts from the end of warm-up: the loss of a cold start says nothing.
         return epoch - max(self.epoch, self.warmup_epochs) >= self.patience
 
-    def restore(self, model: PatchTST) -> None:
+    def restore(self, model: nn.Module) -> None:
         if self.weights:
             model.load_state_dict(self.weights)
         model.eval()

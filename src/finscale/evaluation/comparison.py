@@ -1,0 +1,189 @@
+"""Is one better than another, or the best of many: paired losses of the same days.
+
+Legend: `T` days, `M` models.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+
+from finscale.config import DataError
+from finscale.evaluation.bootstrap import Floats, block_length, bootstrap_means, intervals
+
+N_DRAWS = 2_000
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two runs compared.
+
+    Attributes
+    ----------
+    difference : float
+        Mean loss of a minus that of b, in nats a day: below 0, a is better.
+    low, high : float
+        Its 95 % interval.
+    p_value : float
+        Two-sided, of no difference.
+    block_length : float
+        Mean length of the bootstrap's blocks, in days.
+    """
+
+    difference: float
+    low: float
+    high: float
+    p_value: float
+    block_length: float
+
+
+@dataclass(frozen=True)
+class SuperiorAbility:
+    """Whether any of many models beats a benchmark: p-values of the hypothesis that none does.
+
+    Attributes
+    ----------
+    lower, consistent, upper : float
+        With models that are clearly worse than the benchmark left out, in part, or all kept in.
+    """
+
+    lower: float
+    consistent: float
+    upper: float
+
+
+def compare_two(
+    loss_a_T: Floats, loss_b_T: Floats, horizon: int, rng: np.random.Generator
+) -> Comparison:
+    """Compare two runs on the same days by the stationary bootstrap of their paired difference.
+
+    The p-value is the share of draws, centred on no difference, that are as far from 0 as what
+    was found, counted with it (Davison & Hinkley 1997, *Bootstrap Methods*, eq. 4.11).
+
+    Raises
+    ------
+    DataError
+        If there is no day, or a loss is not finite.
+    """
+    assert loss_a_T.ndim == 1 and loss_a_T.shape == loss_b_T.shape, "the same days for both"
+    pair_1T = (loss_a_T - loss_b_T)[None, :]
+    _check_finite(pair_1T)
+    length = block_length(pair_1T, horizon)
+    draws = bootstrap_means([pair_1T], length, N_DRAWS, rng)
+    difference = float(pair_1T.mean())
+    low, high = intervals(draws)
+    n_extreme = int(np.count_nonzero(np.abs(draws - difference) >= abs(difference)))
+    p_value = (1 + n_extreme) / (1 + N_DRAWS)
+    return Comparison(difference, float(low[0]), float(high[0]), p_value, length)
+
+
+def model_confidence_set(losses_TM: Floats, horizon: int, *, seed: int) -> Floats:
+    """Return each model's p-value in the model confidence set; those above 5 % are in it.
+
+    P. R. Hansen, A. Lunde and J. M. Nason 2011, "The Model Confidence Set", Econometrica 79: the
+    set holds the best model with 95 %.
+
+    Returns
+    -------
+    ndarray, shape (M,)
+
+    Raises
+    ------
+    DataError
+        If there is no day, a loss is not finite, or two models have the same losses.
+    """
+    from arch.bootstrap import MCS  # takes seconds, needed here only
+
+    _check_finite(losses_TM)
+    assert losses_TM.ndim == 2 and losses_TM.shape[1] >= 2, "two models or more"
+    _check_distinct(losses_TM)
+    centred_MT = (losses_TM - losses_TM.mean(axis=1, keepdims=True)).T
+    size = ceil(block_length(centred_MT, horizon))
+    found = MCS(losses_TM, 0.05, reps=N_DRAWS, block_size=size, bootstrap="stationary", seed=seed)
+    found.compute()
+    return np.asarray(found.pvalues["Pvalue"].sort_index(), dtype=np.float64)
+
+
+def superior_predictive_ability(
+    benchmark_T: Floats, losses_TM: Floats, horizon: int, *, seed: int
+) -> SuperiorAbility:
+    """Test whether any model beats the benchmark, with the search over all of them counted.
+
+    P. R. Hansen 2005, "A Test for Superior Predictive Ability", Journal of Business & Economic
+    Statistics 23.
+
+    Raises
+    ------
+    DataError
+        If there is no day, a loss is not finite, or a model has the benchmark's losses.
+    """
+    from arch.bootstrap import SPA  # takes seconds, needed here only
+
+    _check_finite(np.column_stack([benchmark_T, losses_TM]))
+    differences_TM = losses_TM - benchmark_T[:, None]
+    _check_distinct(np.column_stack([np.zeros(len(benchmark_T)), differences_TM]))
+    size = ceil(block_length(differences_TM.T, horizon))
+    found = SPA(
+        benchmark_T, losses_TM, block_size=size, reps=N_DRAWS, bootstrap="stationary", seed=seed
+    )
+    found.compute()
+    return SuperiorAbility(
+        *(float(found.pvalues[name]) for name in ("lower", "consistent", "upper"))
+    )
+
+
+def selection_optimism(losses_MT: Floats, horizon: int, rng: np.random.Generator) -> float:
+    """How much better than it is the best of `M` trials looks on the days it was chosen by.
+
+    In each draw of days the best trial is chosen anew; its loss on all days minus that on the
+    days which chose it, on average over draws, is the bias of the minimum (R. J. Tibshirani and
+    R. Tibshirani 2009, "A Bias Correction for the Minimum Error Rate in Cross-Validation",
+    Annals of Applied Statistics 3, with bootstrap draws in the place of folds).
+
+    Parameters
+    ----------
+    losses_MT : ndarray, shape (M, T)
+        Validation loss of every finished trial on every day.
+
+    Returns
+    -------
+    float
+        In nats a day, 0 or more but for the noise of the draws; 0 for a single trial.
+
+    Raises
+    ------
+    DataError
+        If there is no day, or a loss is not finite.
+    """
+    assert losses_MT.ndim == 2 and len(losses_MT) >= 1, "trials x days"
+    _check_finite(losses_MT)
+    # What is common to all trials chooses none of them, and would only be noise.
+    relative_MT = losses_MT - losses_MT.mean(axis=0)
+    length = block_length(relative_MT, horizon)
+    draws_RM = bootstrap_means([trial[None, :] for trial in relative_MT], length, N_DRAWS, rng)
+    chosen_R = draws_RM.argmin(axis=1)
+    return float((relative_MT.mean(axis=1)[chosen_R] - draws_RM.min(axis=1)).mean())
+
+
+def _check_finite(losses: Floats) -> None:
+    bad = int(np.count_nonzero(~np.isfinite(losses)))
+    if bad or losses.size == 0:
+        raise DataError(
+            "paired losses",
+            expected="a finite loss for every day",
+            got=f"{bad} not finite of {losses.size}",
+            todo="Train the runs concerned again.",
+        )
+
+
+def _check_distinct(losses_TM: Floats) -> None:
+    n_distinct = len(np.unique(losses_TM, axis=1).T)
+    if n_distinct < losses_TM.shape[1]:
+        raise DataError(
+            "models to compare",
+            expected="losses that differ on some day",
+            got=f"{n_distinct} different ones of {losses_TM.shape[1]}",
+            todo="Leave out the copies: a model equals itself.",
+        )

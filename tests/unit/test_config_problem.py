@@ -1,0 +1,124 @@
+"""A problem's name is its identity: what is in it, what is not, and what is refused."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from finscale.config import ConfigError, Problem, Task, Universe, load_study, load_task
+from finscale.pipeline.study import _identity
+
+DEFAULT = "sp500.threshold_1pct.h1.daily.a20"
+# Of the stores that exist: computed before tasks had kinds and studies had splits.
+DEMO, PHASE6A = "ed574273fe40", "15ea6bfffd84"
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ({}, DEFAULT),
+        ({"label_price": "close"}, f"{DEFAULT}.close"),
+        ({"split": "walk-forward"}, f"{DEFAULT}.walk-forward"),
+        ({"split": "walk-forward", "n_blocks": 3}, f"{DEFAULT}.walk-forward.blocks3"),
+        ({"split": "chunk"}, f"{DEFAULT}.chunk"),
+        ({"split": "chunk", "samples_per_chunk": "one"}, f"{DEFAULT}.chunk.one"),
+        ({"split": "cpcv", "context_length": 90}, f"{DEFAULT}.cpcv.context90"),
+        ({"label_price": "close", "split": "chunk"}, f"{DEFAULT}.close.chunk"),
+        ({"task": "direction"}, "sp500.direction.h1.daily.a20"),
+        ({"task": "regression", "horizon": 5}, "sp500.regression.h5.daily.a20"),
+        # What the task or the split does not look at makes no other problem.
+        ({"task": "direction", "label_price": "close"}, "sp500.direction.h1.daily.a20"),
+        ({"n_blocks": 3, "samples_per_chunk": "one"}, DEFAULT),
+        ({"split": "walk-forward", "samples_per_chunk": "one"}, f"{DEFAULT}.walk-forward"),
+    ],
+)
+def test_the_name_holds_what_is_not_default(options: dict[str, Any], name: str) -> None:
+    problem = Problem(**options)
+    assert problem.problem_name == name
+    assert len(set(problem.problem_name.split("."))) == len(problem.problem_name.split("."))
+
+
+@pytest.mark.parametrize(
+    ("task", "label_price", "price"),
+    [
+        ("threshold_1pct", "high", "high"),
+        ("threshold_1pct", "close", "close"),
+        ("direction", "high", "close"),
+        ("regression", "high", "close"),
+        ("regression", "close", "close"),
+    ],
+)
+def test_only_thresholds_have_a_choice_of_price(task: str, label_price: str, price: str) -> None:
+    problem = Problem.model_validate({"task": task, "label_price": label_price})
+    assert problem.price == price
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "is_binary", "n_outputs"),
+    [
+        ("threshold_0p5pct", "threshold", True, 1),
+        ("direction", "direction", True, 1),
+        ("regression", "regression", False, 2),
+    ],
+)
+def test_a_task_binds_its_head(name: str, kind: str, is_binary: bool, n_outputs: int) -> None:
+    task = load_task(name)
+    assert (task.kind, task.is_binary, task.n_outputs) == (kind, is_binary, n_outputs)
+
+
+@pytest.mark.parametrize(
+    ("fields", "got"),
+    [
+        ({}, "got kind threshold, rise None"),
+        ({"kind": "threshold"}, "got kind threshold, rise None"),
+        ({"kind": "direction", "rise": 0.01}, "got kind direction, rise 0.01"),
+        ({"kind": "regression", "rise": 0.01}, "got kind regression, rise 0.01"),
+    ],
+)
+def test_a_rise_belongs_to_a_threshold(fields: dict[str, Any], got: str) -> None:
+    with pytest.raises(ConfigError, match=f"task mine: expected a rise .*; {got}") as caught:
+        Task(name="mine", **fields)
+    assert "\n" not in caught.value.line
+
+
+def universe(**changed: Any) -> Universe:
+    return Universe.model_validate({**dict(Problem().universe), **changed})
+
+
+def test_walk_forward_wants_a_universe_that_says_when_it_starts() -> None:
+    assert Problem().universe.evaluation_start == date(2009, 1, 2)
+    bare = universe(evaluation_start=None)
+    assert Problem(universe=bare).problem_name == DEFAULT
+    with pytest.raises(ConfigError, match="universe sp500 without evaluation_start") as caught:
+        Problem(universe=bare, split="walk-forward")
+    assert "\n" not in caught.value.line
+
+
+@pytest.mark.parametrize("day", [date(1999, 1, 4), date(1990, 1, 1), date(2018, 12, 31)])
+def test_evaluation_starts_within_the_universe(day: date) -> None:
+    with pytest.raises(ConfigError, match=f"an evaluation_start between .*; got {day}"):
+        universe(evaluation_start=day)
+
+
+def test_a_study_is_what_it_was_in_stores_that_exist() -> None:
+    for name, digest in (("demo", DEMO), ("phase6a", PHASE6A)):
+        assert _identity(load_study(name)).startswith(digest)
+
+
+def test_a_study_of_another_split_or_label_is_another_study() -> None:
+    plan = load_study("demo")
+    changes: list[dict[str, Any]] = [{"split": "walk-forward"}, {"label_price": "close"}]
+    others = [plan.model_copy(update=change) for change in changes]
+    assert len({_identity(study) for study in (plan, *others)}) == 3
+    later = plan.universe.model_copy(update={"evaluation_start": date(2010, 1, 4)})
+    assert _identity(plan.model_copy(update={"universe": later})) == _identity(plan)
+    moved = others[0].model_copy(update={"universe": later})
+    assert _identity(moved) != _identity(others[0])
+
+
+def test_a_studys_cells_have_its_split_and_label() -> None:
+    plan = load_study("demo").model_copy(update={"split": "cpcv", "label_price": "close"})
+    names = {cell.problem_name for cell in plan.cells(Problem().data_root, "cpu")}
+    assert names == {f"{DEFAULT}.close.cpcv"}
