@@ -14,7 +14,11 @@ SIZES = (31_907, 121_013, 509_767, 2_031_229)
 DIFFERENCE = np.array([0.0102, 0.0085, 0.0051, 0.0066])
 REFERENCE = 0.3721
 CONDITIONS = Conditions(SIZES, (3,) * 4, 751, 751.0, ("ab" * 32,), ("1",), ("chronological",))
-TEST_COLUMNS = ["difference", "ci_low", "ci_high", "test_loss", "test_loss_ref", "test_skill"]
+TEST_COLUMNS = [
+    *("difference", "ci_low", "ci_high", "test_loss", "test_loss_ref", "test_skill"),
+    *("skill_low", "skill_high", "n_effective", "mcs_p", "test_auc", "test_brier", "test_ece"),
+]
+NAN = float("nan")
 
 
 def make_cells(difference: np.ndarray = DIFFERENCE) -> pd.DataFrame:
@@ -55,6 +59,57 @@ def make_finals() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def make_scored_cells() -> pd.DataFrame:
+    """Give cells with everything that may be known of a classifier's."""
+    cells = make_cells()
+    return cells.assign(
+        skill_low=cells["test_skill"] - 0.0107,
+        skill_high=cells["test_skill"] + 0.0107,
+        n_effective=[412.4, 398.0, 371.0, 402.0],
+        mcs_p=[0.004, 0.031, 0.212, 0.05],
+        test_auc=[0.61, 0.64, 0.66, 0.65],
+        test_brier=[0.1163, 0.1149, 0.1131, 0.1137],
+        test_ece=[0.041, 0.032, 0.021, 0.027],
+        val_auc=[0.63, 0.65, 0.67, 0.66],
+        val_brier=[0.121, 0.119, 0.118, 0.119],
+        val_ece=[0.044, 0.037, 0.025, 0.029],
+        val_skill=1.0 - cells["val_loss"] / 0.3712,
+    )
+
+
+def make_scored_baselines() -> pd.DataFrame:
+    """Give every baseline of a classification, in no order, one of them matched to each cell."""
+    names = ["mlp", "boosting", "mlp", "prior", "reference", "logistic", "mlp", "mlp"]
+    test_loss = np.array([0.3755, 0.3689, 0.3761, 0.4213, REFERENCE, 0.3702, 0.3748, 0.3782])
+    difference = np.where(np.array(names) == "reference", NAN, test_loss - REFERENCE)
+    skill = 1.0 - test_loss / REFERENCE
+    val_loss = np.array([0.371, 0.3655, 0.3722, 0.456, 0.3712, 0.368, 0.3708, 0.374])
+    return pd.DataFrame(
+        {
+            "name": names,
+            "run_id": [f"{place:x}" * 32 for place in range(8)],
+            "budget": ["2M", NAN, "125K", NAN, NAN, NAN, "500K", "32K"],
+            "val_loss": val_loss,
+            "val_skill": 1.0 - val_loss / 0.3712,
+            "val_auc": [0.67, 0.7, 0.66, 0.5, 0.68, 0.69, 0.67, 0.65],
+            "val_brier": [0.118, 0.115, 0.118, 0.139, 0.117, 0.116, 0.118, 0.119],
+            "val_ece": [0.03, 0.02, 0.03, 0.12, 0.02, 0.02, 0.03, 0.03],
+            "test_loss": test_loss,
+            "difference": difference,
+            "ci_low": difference - 0.0031,
+            "ci_high": difference + 0.0031,
+            "test_skill": skill,
+            "skill_low": np.where(np.isfinite(difference), skill - 0.0083, NAN),
+            "skill_high": np.where(np.isfinite(difference), skill + 0.0083, NAN),
+            "n_effective": [388, 421, 390, 151, NAN, 433, 386, 379],
+            "mcs_p": [0.287, 1.0, 0.25, 0.0, 0.511, 0.734, 0.301, 0.122],
+            "test_auc": [0.66, 0.69, 0.65, 0.5, 0.67, 0.68, 0.66, 0.64],
+            "test_brier": [0.113, 0.1117, 0.1135, 0.1216, 0.1122, 0.112, 0.1131, 0.114],
+            "test_ece": [0.02, 0.017, 0.023, 0.118, 0.019, 0.016, 0.021, 0.026],
+        }
+    )
+
+
 def make_report() -> Report:
     """Give an open report in which no model beats the reference."""
     cov = 0.002**2 * np.eye(4)
@@ -90,9 +145,81 @@ def make_closed() -> Report:
     return replace(
         make_report(),
         verdict=refuse(gate),
-        cells=make_cells().drop(columns=TEST_COLUMNS),
+        cells=make_cells().drop(columns=TEST_COLUMNS, errors="ignore"),
         baselines=make_report().baselines[["name", "run_id", "val_loss"]],
         finals=make_finals().drop(columns=["test_loss", "difference"]),
         opening=None,
         power_law=None,
+    )
+
+
+def make_full() -> Report:
+    """Give an open report with every forecast and every number that there may be."""
+    return replace(
+        make_report(),
+        cells=make_scored_cells(),
+        baselines=make_scored_baselines(),
+        base_rates={"training": 0.2494, "validation": 0.153, "test": 0.1308},
+        superior_p=0.4124,
+        n_days=751,
+    )
+
+
+def make_full_closed() -> Report:
+    """Give the same before its test is opened."""
+    baselines = make_scored_baselines()
+    return replace(
+        make_closed(),
+        cells=make_scored_cells().drop(columns=TEST_COLUMNS, errors="ignore"),
+        baselines=baselines.drop(columns=TEST_COLUMNS, errors="ignore"),
+        base_rates={"training": 0.2494, "validation": 0.153},
+    )
+
+
+def make_partial() -> Report:
+    """Give a report of one cell, its test opened although a gate stopped the verdict."""
+    one = replace(CONDITIONS, n_params=SIZES[:1], n_seeds=(3,))
+    gate = check_gates(one)
+    assert gate is not None
+    baselines = make_scored_baselines()
+    return replace(
+        make_full(),
+        verdict=refuse(gate),
+        cells=make_scored_cells().iloc[:1],
+        finals=make_finals().iloc[:3],
+        baselines=baselines[baselines["budget"].isin(["32K"]) | baselines["budget"].isna()],
+        power_law=None,
+        partial=gate.sentence,
+    )
+
+
+def make_regression() -> Report:
+    """Give a report of returns: densities above 1, hence negative losses."""
+    # The loss of the reference in nats; every difference stays what it is.
+    shift = -3.1013 - REFERENCE
+    returns = {"mae": 0.00612, "rmse": 0.00871, "coverage": 0.8935}
+    parts = ("val", "test")
+    scores = {f"{part}_{name}": value for part in parts for name, value in returns.items()}
+    classes = [f"{part}_{name}" for part in parts for name in ("auc", "brier", "ece")]
+    moved = [
+        frame.drop(columns=classes).assign(
+            val_loss=frame["val_loss"] + shift,
+            test_loss=frame["test_loss"] + shift,
+            test_skill=1.0 - np.exp(frame["difference"]),
+            skill_low=1.0 - np.exp(frame["ci_high"]),
+            skill_high=1.0 - np.exp(frame["ci_low"]),
+            **scores,
+        )
+        for frame in (make_scored_cells(), make_scored_baselines())
+    ]
+    finals = make_finals()
+    return replace(
+        make_report(),
+        cells=moved[0].assign(test_loss_ref=REFERENCE + shift),
+        baselines=moved[1].replace({"name": {"logistic": "linear"}}),
+        finals=finals.assign(
+            val_loss=finals["val_loss"] + shift, test_loss=finals["test_loss"] + shift
+        ),
+        is_binary=False,
+        n_days=751,
     )

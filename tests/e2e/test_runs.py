@@ -56,7 +56,7 @@ def check_complete(shell: Shell, first: StoredRun) -> None:
         assert run.data.tags[Tag.STATUS] in ("ok", "pruned", "diverged")
         history = MlflowClient().get_metric_history(run.info.run_id, "epoch/val_loss")
         assert [point.step for point in history] == list(range(1, len(history) + 1))
-    assert len(shell.lab.runs("invocation")) == 1 and len(shell.lab.runs("baseline")) == 3
+    assert len(shell.lab.runs("invocation")) == 1 and len(shell.lab.runs("baseline")) == 4
 
 
 def test_data_and_a_search_are_the_runs_that_mlflow_made(shell: Shell) -> None:
@@ -71,7 +71,7 @@ def test_data_and_a_search_are_the_runs_that_mlflow_made(shell: Shell) -> None:
         assert run.data.tags["mlflow.project.entryPoint"] == entry_point
         assert run.info.status == "FINISHED"
     trials = by_number(shell)
-    assert len(runs) == 2 + 2 + 3  # verbs, trials, baselines
+    assert len(runs) == 2 + 2 + 4  # verbs, trials, baselines
     assert [run.data.tags[Tag.PARENT] for run in trials] == [parent.info.run_id] * 2
     for run in trials:
         n_params = sum(weight.numel() for weight in load_trial(run.info.run_id).parameters())
@@ -133,7 +133,8 @@ def check_study(shell: Shell, done: Done) -> None:
     """Check what a finished study of four cells leaves."""
     count = {kind: len(shell.lab.runs(kind)) for kind in ("hpo", "trial", "train", "final")}
     assert count == {"hpo": 4, "trial": 4, "train": 4, "final": 12}
-    assert len(shell.lab.runs("study")) == 1 and len(shell.lab.runs("baseline")) == 3
+    assert len(shell.lab.runs("study")) == 1
+    assert len(shell.lab.runs("baseline")) == 4 + 4  # of the problem, and a perceptron a cell
     assert shell.running() == []
     (analysis,) = shell.lab.runs("analysis")
     assert f"Verdict: {analysis.data.tags[Tag.NOTE].split('**')[1]}" in done.out

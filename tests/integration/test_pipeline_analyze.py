@@ -6,8 +6,10 @@ The finals here are written as runs with made-up predictions: nothing is trained
 from __future__ import annotations
 
 import math
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlparse
 
 import numpy as np
 import pandas as pd
@@ -42,7 +44,7 @@ SHAPES = [(16, 2), (32, 3), (64, 4), (128, 6)]  # 9K to 1.2M parameters: 2.1 dec
 SEEDS = (43, 44, 45)
 TEST_METRICS = {
     *("test_loss", "test_loss_ref", "test_skill", "test_auc", "test_brier", "test_accuracy"),
-    *("test_precision", "test_recall", "test_f1", "test_ece", "test_pred_std"),
+    *("test_precision", "test_recall", "test_f1", "test_ece", "test_pred_std", "test_base_rate"),
 }
 
 
@@ -82,7 +84,8 @@ def write_final(
     log_predictions(run, frame)
     validation = frame[frame["segment"] == "validation"]
     loss = float(bce_with_logits(validation["y"], validation["output"]).mean())
-    run.metric({**data.sample_metrics(), "n_params": size, "val_loss": loss, "train_loss": loss})
+    losses = {"val_loss": loss, "val_loss_ref": reference_loss(), "train_loss": loss}
+    run.metric({**data.sample_metrics(), "n_params": size, **losses})
     run.end(Status.OK, "completed")
     return run
 
@@ -105,6 +108,10 @@ def write_cell(data: ProblemData, width: int, depth: int) -> None:
 def reference_run() -> str:
     known = baselines(PROBLEM)
     return str(known[known["baseline"] == "reference"]["run_id"].iloc[-1])
+
+
+def reference_loss() -> float:
+    return float(MlflowClient().get_run(reference_run()).data.metrics["val_loss"])
 
 
 @pytest.fixture(scope="module")
@@ -197,6 +204,55 @@ def test_with_diverged_finals_alone_there_is_one_line(study: Lab) -> None:
     assert recorded_openings() == []
 
 
+# A study that is not whole
+
+
+def test_a_user_may_insist_and_it_is_recorded_as_such(study: Lab) -> None:
+    for width in (16, 32, 64):
+        study.delete(parent_of(study, width).run_id)
+        for final in finals_of(study, width):
+            study.delete(final.info.run_id)
+    run = study.analyze(allow_partial="true")
+    tags = study.run(run.run_id).data.tags
+    why = "gate sizes: expected at least 4 true sizes, got 1"
+    assert (tags[Tag.VERDICT], tags[Tag.PARTIAL]) == ("not identifiable", why)
+    (opening,) = recorded_openings()
+    assert opening.is_partial and opening.number == 1
+    sentence = "Partial: the test was opened although the study is not whole"
+    assert sentence in report(run) and sentence in tags[Tag.NOTE] and sentence in study.lines[-1]
+    assert "test_loss" in study.runs("final")[0].data.metrics
+    assert "PatchTST" in study.lines[-1] and "closed" not in study.lines[-1]
+
+
+def test_nobody_can_insist_on_pairing_what_cannot_be_paired(study: Lab) -> None:
+    handle(finals_of(study, 64)[0]).tag({Tag.DATA_SHA256: "another"})
+    study.analyze(allow_partial="true")
+    assert "gate data digest" in study.lines[-1] and "stays closed" in study.lines[-1]
+    assert metrics_of_the_test(study) == set() and recorded_openings() == []
+
+
+def test_a_whole_study_after_a_look_at_a_part_is_exploratory(study: Lab) -> None:
+    kept = [final for final in study.runs("final") if final.data.params["seed"] == "45"]
+    for final in kept:
+        study.delete(final.info.run_id)
+    study.analyze(allow_partial="true")
+    for final in kept:
+        MlflowClient().restore_run(final.info.run_id)
+    whole = study.analyze()
+    assert [(o.number, o.is_partial) for o in recorded_openings()] == [(1, True), (2, False)]
+    assert "Exploratory: this is opening 2" in report(whole)
+    assert Tag.PARTIAL not in study.run(whole.run_id).data.tags
+
+
+def test_a_diagnostic_split_carries_no_verdict(study: Lab) -> None:
+    with sqlite3.connect(study.folder / "mlflow.db") as connection:
+        connection.execute("UPDATE params SET value = 'cpcv' WHERE key = 'split'")
+    study.analyze()
+    line = study.lines[-1]
+    assert "Not identifiable: gate diagnostic split" in line and "stays closed" in line
+    assert recorded_openings() == []
+
+
 # The test is opened
 
 
@@ -222,12 +278,12 @@ def test_the_same_finals_again_are_the_same_opening_and_scored_once(study: Lab) 
     assert [opening.number for opening in recorded_openings()] == [1, 1]
     assert len(study.runs("analysis")) == 2 and "Exploratory" not in report(again)
     reference = read_predictions(reference_run()).pipe(part, TEST)
-    reference_loss = bce_with_logits(reference["y"], reference["output"]).mean()
+    ref_loss = bce_with_logits(reference["y"], reference["output"]).mean()
     for run in (*study.runs("final"), *study.runs("baseline")):
         there = {name for name in run.data.metrics if name.startswith("test_")}
         assert TEST_METRICS - {"test_precision", "test_f1"} <= there <= TEST_METRICS
         assert len(MlflowClient().get_metric_history(run.info.run_id, "test_loss")) == 1
-        assert run.data.metrics["test_loss_ref"] == pytest.approx(reference_loss)
+        assert run.data.metrics["test_loss_ref"] == pytest.approx(ref_loss)
         frame = part(read_predictions(run.info.run_id), TEST)
         loss = bce_with_logits(frame["y"], frame["output"]).mean()
         assert run.data.metrics["test_loss"] == pytest.approx(loss)
@@ -257,12 +313,50 @@ def test_other_finals_are_exploratory_in_store_and_report(study: Lab) -> None:
     assert sentence in study.run(second.run_id).data.tags[Tag.NOTE]
 
 
+@pytest.mark.parametrize("column", ["output", "date"])
+def test_a_run_without_a_finite_output_or_a_column_stops_the_analysis(
+    study: Lab, column: str
+) -> None:
+    final = finals_of(study, 32)[1]
+    frame = read_predictions(final.info.run_id)
+    if column == "output":
+        frame.loc[7, "output"] = np.nan
+    else:
+        frame = frame.drop(columns="date")
+    log_predictions(handle(final), frame)
+    got = "got 1 that are not finite" if column == "output" else "got no column date"
+    with pytest.raises(StoreError, match=rf"predictions of run {final.info.run_id}: .*{got}"):
+        study.analyze()
+    assert metrics_of_the_test(study) == set() and recorded_openings() == []
+
+
+def predictions_file(run: StoredRun) -> Path:
+    return Path(urlparse(run.info.artifact_uri).path) / "predictions.parquet"
+
+
+def test_missing_predictions_stop_the_analysis_and_name_the_run(study: Lab) -> None:
+    final = finals_of(study, 64)[2]
+    predictions_file(final).unlink()
+    with pytest.raises(StoreError, match=f"run {final.info.run_id}: expected the artifact pred"):
+        study.analyze()
+    assert recorded_openings() == []
+
+
+def test_a_damaged_file_stops_the_analysis_and_names_the_run(study: Lab) -> None:
+    final = finals_of(study, 64)[2]
+    path = predictions_file(final)
+    path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(StoreError, match=f"predictions of run {final.info.run_id}: expected a Pa"):
+        study.analyze()
+    assert recorded_openings() == []
+
+
 def test_truncated_predictions_stop_the_analysis_and_name_the_run(study: Lab) -> None:
     final = finals_of(study, 32)[1]
     log_predictions(handle(final), read_predictions(final.info.run_id).iloc[:-3])
     with pytest.raises(StoreError, match=f"predictions of run {final.info.run_id}: expected the"):
         study.analyze()
-    assert metrics_of_the_test(study) == set()
+    assert metrics_of_the_test(study) == set() and recorded_openings() == []
     assert study.runs("analysis")[0].info.status == "FAILED"
 
 
@@ -270,18 +364,18 @@ def test_predictions_of_other_days_stop_the_analysis(study: Lab) -> None:
     final = finals_of(study, 32)[1]
     frame = read_predictions(final.info.run_id)
     log_predictions(handle(final), frame.assign(date=frame["date"] + pd.Timedelta(days=1)))
-    with pytest.raises(StoreError, match=r"got 252 days or other labels"):
+    with pytest.raises(StoreError, match=r"got 252 samples, on other days or of other labels"):
         study.analyze()
-    assert metrics_of_the_test(study) == set()
+    assert metrics_of_the_test(study) == set() and recorded_openings() == []
 
 
 def test_other_labels_stop_the_analysis(study: Lab) -> None:
     final = finals_of(study, 32)[1]
     frame = read_predictions(final.info.run_id)
     log_predictions(handle(final), frame.assign(y=1 - frame["y"]))
-    with pytest.raises(StoreError, match=r"got 252 days or other labels"):
+    with pytest.raises(StoreError, match=r"got 252 samples, on other days or of other labels"):
         study.analyze()
-    assert metrics_of_the_test(study) == set()
+    assert metrics_of_the_test(study) == set() and recorded_openings() == []
 
 
 def test_diverged_finals_are_left_out_and_collapsed_ones_stay(study: Lab) -> None:
@@ -311,7 +405,7 @@ def test_differences_are_from_the_reference_of_the_same_data(lab: Lab) -> None:
     ensure_baselines(data)
     write_cell(data, *SHAPES[0])
     known = collect(PROBLEM).baselines
-    assert len(lab.runs("baseline")) == 4 and len(known) == 3
+    assert len(lab.runs("baseline")) == 5 and len(known) == 4
     assert reference.info.run_id not in set(known["run_id"])
 
 

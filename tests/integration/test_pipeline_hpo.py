@@ -43,6 +43,7 @@ COORDINATES = {
     "context_length": "60",
     "patch_length": "10",
     "patch_stride": "5",
+    "label_price": "high",
     "split": "chronological",
     "budget": "9K",
     "seed": "42",
@@ -60,6 +61,7 @@ METRICS = {
     *("val_precision", "val_recall", "val_f1", "val_ece", "val_pred_std"),
     *("n_params", "n_params_embedding", "n_params_encoder", "n_params_head"),
     *("n_train", "n_val", "n_val_positive", "n_val_effective"),
+    *("train_base_rate", "val_base_rate"),
     *("train_flops", "samples_per_second", "peak_memory_bytes", "wall_time_s"),
     *("epochs_run", "best_epoch"),
 }
@@ -153,7 +155,7 @@ def test_the_objective_is_logged_once_and_curves_by_epoch(searched: Lab) -> None
 def test_a_trial_keeps_its_model_and_says_what_it_saw(searched: Lab) -> None:
     for run in by_number(searched):
         paths = {file.path for file in MlflowClient().list_artifacts(run.info.run_id)}
-        assert paths == {"config.json", "weights.safetensors"}
+        assert paths == {"config.json", "weights.safetensors", "predictions.parquet"}
         inputs = run.inputs.dataset_inputs
         assert {tag.value for each in inputs for tag in each.tags} == {"training", "validation"}
         digest = tags_of(run)[Tag.DATASET_SHA256][:36]
@@ -173,8 +175,8 @@ def test_the_size_is_that_of_the_weights_and_within_the_budget(searched: Lab) ->
 
 def test_a_loaded_trial_gives_the_loss_that_was_logged(searched: Lab) -> None:
     data = searched.problem()
-    days = data.fold.validation
-    windows = make_samples(data.scaled_TC, days, data.labels_T, 60)
+    days = data.search.at.validation
+    windows = make_samples(data.search.scaled_TC, days, data.labels_T, 60)
     for run in by_number(searched):
         logits_N = predict(load_trial(run.info.run_id), windows).squeeze(1).double().numpy()
         loss = score(data.labels_T[days], logits_N).loss
@@ -209,7 +211,7 @@ def test_more_trials_go_under_the_same_parent(searched: Lab) -> None:
 
 def test_a_finished_search_trains_nothing(searched: Lab) -> None:
     searched.hpo()
-    assert len(searched.runs("trial")) == 2 and len(searched.runs("baseline")) == 3
+    assert len(searched.runs("trial")) == 2 and len(searched.runs("baseline")) == 4
     assert f"{CELL}: the search has its 2 trials already." in searched.lines
     assert len(searched.runs("invocation")) == 1
 
@@ -220,7 +222,7 @@ def test_a_deleted_parent_makes_a_new_search(searched: Lab) -> None:
     parent = searched.hpo(n_trials=1, epochs=2)
     assert parent.run_id != old.info.run_id
     assert len(trials(parent=parent.run_id)) == 1
-    assert len(searched.runs("baseline")) == 3
+    assert len(searched.runs("baseline")) == 4
 
 
 def test_targets_and_places_are_no_part_of_an_identity(searched: Lab) -> None:
@@ -282,7 +284,7 @@ def test_the_time_to_expect_is_said_first(searched: Lab) -> None:
 def test_runs_are_ordered_by_kept_weights_not_by_their_last_epoch(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    steps = -(-len(lab.problem().fold.train) // 128)
+    steps = -(-len(lab.problem().search.at.train) // 128)
 
     def wrecked_in_epoch_2(step: int, *_: int) -> float:
         return 1.0 if step < steps else 1000.0

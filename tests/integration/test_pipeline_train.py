@@ -87,8 +87,8 @@ def test_a_final_predicts_validation_and_test_days(trained: Lab) -> None:
     for run in all_finals(trained):
         frame = read_predictions(run.info.run_id)
         validation, test = part(frame, VALIDATION), part(frame, TEST)
-        assert list(validation.index) == list(data.bars.index[data.fold.validation])
-        assert list(test.index) == list(data.bars.index[data.fold.test])
+        assert list(validation["date"]) == list(data.bars.index[data.search.at.validation])
+        assert list(test["date"]) == list(data.bars.index[data.search.at.test])
         assert list(frame["y"].dropna()) == list(frame["y"])
         assert test["loss"].isna().all() and frame["log_sigma"].isna().all()
         expected = run.data.metrics["val_loss"]
@@ -141,7 +141,8 @@ def test_the_alias_points_to_the_served_final(trained: Lab) -> None:
 
 def test_baselines_are_runs_of_their_own_computed_once(trained: Lab) -> None:
     rows = {run.data.tags[Tag.BASELINE]: run for run in trained.runs("baseline")}
-    assert set(rows) == {"reference", "prior", "logistic"} and len(trained.runs("baseline")) == 3
+    assert set(rows) == {"reference", "prior", "logistic", "boosting", "mlp"}
+    assert len(trained.runs("baseline")) == 5
     assert rows["reference"].data.metrics["val_skill"] == 0.0
     for run in rows.values():
         assert run.data.tags[Tag.PROBLEM] == PROBLEM and Tag.PARENT not in run.data.tags
@@ -154,7 +155,7 @@ def test_baselines_are_runs_of_their_own_computed_once(trained: Lab) -> None:
 def test_a_service_without_our_library_gives_the_stored_predictions(
     trained: Lab, tmp_path: Path
 ) -> None:
-    data, days = trained.problem(), trained.problem().fold.validation[-7:]
+    data, days = trained.problem(), trained.problem().search.at.validation[-7:]
     raw_TC = data.inputs.frame.to_numpy(dtype=np.float32)
     np.save(tmp_path / "windows.npy", np.stack([raw_TC[t - 59 : t + 1] for t in days]))
     command = [sys.executable, "-c", SERVE, f"models:/{MODEL}@{ALIAS}"]
@@ -177,7 +178,7 @@ def test_a_second_call_trains_nothing_and_moves_nothing(trained: Lab) -> None:
     version = holder().version
     trained.train()
     assert len(all_finals(trained)) == 4 and len(trained.runs("trial")) == 2
-    assert len(trained.runs("train")) == 1 and len(trained.runs("baseline")) == 3
+    assert len(trained.runs("train")) == 1 and len(trained.runs("baseline")) == 5
     assert holder().version == version
     assert trained.lines[-1].endswith(f"version {version} is this very configuration.")
     invocation = only(trained.runs("invocation"))

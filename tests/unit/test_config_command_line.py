@@ -12,7 +12,9 @@ from finscale.config import (
     AnalyzeConfig,
     ConfigError,
     DataConfig,
+    Floors,
     HpoConfig,
+    Problem,
     StudyConfig,
     TrainConfig,
     option_names,
@@ -53,7 +55,6 @@ def test_values_become_types_in_one_hop() -> None:
         # No abbreviations: `--pat` would change its meaning with the next option.
         ("--horiz=3", r"parameter: .*got 'horiz'\. Did you mean horizon\?"),
         ("horizon=3", r"parameter: .*got 'horizon'"),
-        ("--floors=0", r"parameter: .*got 'floors'"),
         ("--horizon=0", "horizon: expected greater than or equal to 1; got '0'"),
         ("--horizon=251", "horizon: expected less than or equal to 250; got '251'"),
         ("--horizon=1.5", r"horizon: expected a valid integer.*got '1\.5'"),
@@ -70,6 +71,8 @@ def test_values_become_types_in_one_hop() -> None:
         ("--label_price=low", "label_price: expected 'high' or 'close'; got 'low'"),
         ("--n_blocks=1", "n_blocks: expected greater than or equal to 2; got '1'"),
         ("--samples_per_chunk=two", "samples_per_chunk: expected 'one' or 'all'; got 'two'"),
+        ("--floors=strict", r"floors: expected one of default; got 'strict'.*configs/floors/"),
+        ("--floors=0", "floors: expected one of default; got '0'"),
         ("--task=regresion", "task: expected one of .*Did you mean regression"),
         ("--device=tpu", "device: expected 'auto', 'cpu', 'cuda' or 'mps'; got 'tpu'"),
         ("--seed=-1", "seed: expected greater than or equal to 0"),
@@ -109,7 +112,9 @@ def test_options_are_the_fields_a_user_may_set() -> None:
     assert option_names(DataConfig) == ["universe", "timescale", "feature_tier", "data_root"]
     assert option_names(StudyConfig) == ["study", "workers", "device", "data_root"]
     assert set(option_names(TrainConfig)) - set(option_names(HpoConfig)) == {"top_k", "n_seeds"}
-    assert "floors" not in option_names(AnalyzeConfig)
+    own = set(option_names(AnalyzeConfig)) - set(option_names(Problem))
+    assert own == {"study", "floors", "allow_partial"}
+    assert set(option_names(AnalyzeConfig)) - own == set(option_names(Problem))
 
 
 def test_pins_are_what_a_user_has_fixed() -> None:
@@ -135,6 +140,30 @@ def test_options_are_written_as_a_user_would() -> None:
     assert written["data_root"] == "/mnt/bars/data"
     assert written["dropout"] == "0.1"
     assert list(written) == option_names(HpoConfig)
+
+
+@pytest.mark.parametrize("text", ["true", "false", "True"])
+def test_a_partial_study_is_allowed_in_a_word(text: str) -> None:
+    config = parse(AnalyzeConfig, [f"--allow_partial={text}"], PROG)
+    assert config.allow_partial is (text.lower() == "true")
+    assert options(config)["allow_partial"] == text.lower()
+    spelled = "" if text == "false" else " -P allow_partial=true"
+    assert spell("analyze", config) == f"mlflow run . -e analyze{spelled}"
+
+
+@pytest.mark.parametrize("text", ["maybe", "", "search", "2"])
+def test_what_is_neither_true_nor_false_is_one_line(text: str) -> None:
+    with pytest.raises(ConfigError, match="allow_partial: expected a valid boolean") as caught:
+        parse(AnalyzeConfig, [f"--allow_partial={text}"], PROG)
+    assert "\n" not in caught.value.line
+    assert f"got '{text}'" in caught.value.line
+
+
+def test_floors_are_written_as_their_name() -> None:
+    assert options(hpo())["floors"] == "default"
+    mine = HpoConfig(floors=Floors(name="mine", n_train=300))
+    assert options(mine)["floors"] == "mine"
+    assert spell("hpo", mine) == "mlflow run . -e hpo -P floors=mine"
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,13 @@ def test_the_module_itself_leaves_with_2() -> None:
     assert line.startswith("finscale: parameters, horizon: expected a valid integer")
 
 
+def test_a_wrong_boolean_leaves_with_2() -> None:
+    done = run("-m", "entrypoints.analyze", "--allow_partial=maybe")
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("finscale: parameters, allow_partial: expected a valid boolean")
+
+
 def test_a_relative_store_is_refused_before_anything_is_imported() -> None:
     done = run("-c", PROBE, "hpo", "--budget=2M", MLFLOW_TRACKING_URI="sqlite:///mlflow.db")
     assert done.stdout.splitlines() == ["exit 2", "imported"]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from pydantic import BaseModel, ValidationError
 
 from finscale.config import (
@@ -22,6 +23,7 @@ from finscale.config import (
     Task,
     TrainConfig,
     Universe,
+    load_floors,
     load_space,
     load_study,
     load_task,
@@ -60,12 +62,13 @@ def spaces(**changed: Any) -> Space:
         ("universes", load_universe),
         ("tasks", load_task),
         ("search", load_space),
+        ("floors", load_floors),
         ("studies", load_study),
     ],
 )
 def test_every_file_loads(folder: str, load: Callable[[object], BaseModel]) -> None:
     names = [path.stem for path in (CONFIGS / folder).iterdir()]
-    assert len(names) >= 2
+    assert names
     assert [getattr(load(name), "name", None) for name in names] == names
 
 
@@ -82,6 +85,7 @@ def test_a_loaded_config_passes_through() -> None:
         (load_universe, "sp500"),
         (load_task, "threshold_1pct"),
         (load_space, "demo"),
+        (load_floors, "default"),
         (load_study, "demo"),
     ]:
         loaded = load(name)
@@ -95,6 +99,7 @@ def test_a_loaded_config_passes_through() -> None:
         (load_universe, "sp50", "sp500"),
         (load_study, "phase6", "phase6a"),
         (load_space, "defalt", "default"),
+        (load_floors, "defualt", "default"),
     ],
 )
 def test_a_misspelled_name_gets_the_nearest(
@@ -105,7 +110,7 @@ def test_a_misspelled_name_gets_the_nearest(
     assert f"got '{typo}'" in caught.value.line
 
 
-@pytest.mark.parametrize("load", [load_task, load_universe, load_study, load_space])
+@pytest.mark.parametrize("load", [load_task, load_universe, load_study, load_space, load_floors])
 @pytest.mark.parametrize("name", ["zzzzzz", "../tasks/threshold_1pct", "", None, ["sp500"]])
 def test_a_strange_name_gets_the_list(load: Callable[[object], BaseModel], name: object) -> None:
     with pytest.raises(ConfigError, match="expected one of ") as caught:
@@ -188,6 +193,8 @@ def test_names_that_do_not_fit_into_tags_are_refused(tmp_path: Path, name: str) 
         Task.model_validate({"name": name, "rise": 0.01})
     with pytest.raises(ConfigError, match=r"space .*Rename the file"):
         spaces(name=name)
+    with pytest.raises(ConfigError, match=r"floors .*Rename the file"):
+        Floors(name=name)
 
 
 @pytest.mark.parametrize("rise", [0, -0.01, 1, float("nan"), float("inf"), "much"])
@@ -244,6 +251,62 @@ def test_a_spaces_values_do_not_hold_its_name() -> None:
     assert set(renamed.values()) == set(Space.model_fields) - {"name"}
 
 
+# Floors.
+
+
+def floors(tmp_path: Path, text: str) -> Floors:
+    (tmp_path / "floors").mkdir()
+    (tmp_path / "floors" / "mine.yaml").write_text(text, encoding="utf-8")
+    return load_named("floors", "mine", Floors, tmp_path)
+
+
+def test_the_default_floors_stand_in_their_file_in_full() -> None:
+    written = yaml.safe_load((CONFIGS / "floors" / "default.yaml").read_text(encoding="utf-8"))
+    assert written == Floors().model_dump(exclude={"name"})
+    assert load_floors("default") == Floors()
+
+
+def test_floors_of_a_user_may_be_high_and_few(tmp_path: Path) -> None:
+    found = floors(tmp_path, "n_test: 1000000007\nn_minority: 1\n")
+    assert found == Floors(name="mine", n_test=1_000_000_007, n_minority=1)
+    assert (found.n_train, found.n_validation, found.n_effective) == (250, 100, 60)
+
+
+@pytest.mark.parametrize("field", sorted(set(Floors.model_fields) - {"name"}))
+@pytest.mark.parametrize(
+    ("value", "line"),
+    [
+        ("0", "greater than or equal to 1; got 0"),
+        ("-5", "greater than or equal to 1; got -5"),
+        ("many", "a valid integer; got 'many'"),
+        ("2.5", "a valid integer; got 2.5"),
+        (".nan", "a valid integer; got nan"),
+        ("[100]", r"a valid integer; got \[100\]"),
+        ("", "a valid integer; got None"),
+        # Not a floor of 1.
+        ("yes", "a valid integer; got True"),
+    ],
+)
+def test_a_floor_is_a_whole_number_from_one(
+    tmp_path: Path, field: str, value: str, line: str
+) -> None:
+    where = rf"^configs/floors/mine\.yaml, {field}: expected {line}\. Correct the value\.$"
+    with pytest.raises(ConfigError, match=where) as caught:
+        floors(tmp_path, f"{field}: {value}")
+    assert "\n" not in caught.value.line
+
+
+def test_a_misspelled_floor_is_named_with_its_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"floors/mine\.yaml, n_tran: expected a known field"):
+        floors(tmp_path, "n_tran: 250")
+
+
+@pytest.mark.parametrize("text", ["", "- 250", "only text"])
+def test_floors_are_a_mapping(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match=r"floors/mine\.yaml: expected a YAML mapping"):
+        floors(tmp_path, text)
+
+
 # All of them.
 
 
@@ -283,6 +346,9 @@ def test_configs_are_frozen_and_closed(config: BaseModel) -> None:
         ("seed", -1),
         ("n_seeds", 0),
         ("delta", 0),
+        ("n_blocks", 1),
+        ("n_blocks", 51),
+        ("samples_per_chunk", "two"),
     ],
 )
 def test_a_study_whose_cells_cannot_be_is_refused_when_it_is_read(
@@ -299,3 +365,15 @@ def test_a_study_with_a_wrong_budget_or_task_is_refused() -> None:
         Study.model_validate({**fields, "budgets": ["20X"]})
     with pytest.raises(ConfigError, match=r"task: .*Did you mean threshold_1pct"):
         Study.model_validate({**fields, "tasks": ["threshold_1pc"]})
+    with pytest.raises(ConfigError, match=r"floors: .*Did you mean default"):
+        Study.model_validate({**fields, "floors": "defaults"})
+
+
+def test_a_study_cannot_walk_through_a_universe_without_a_start() -> None:
+    """Said when the study is read, not when its first cell runs."""
+    fields = dict(load_study("demo"))
+    bare = fields["universe"].model_copy(update={"evaluation_start": None})
+    assert Study.model_validate({**fields, "universe": bare}).split == "chronological"
+    with pytest.raises(ConfigError, match="universe sp500 without evaluation_start") as caught:
+        Study.model_validate({**fields, "universe": bare, "split": "walk-forward"})
+    assert "\n" not in caught.value.line

@@ -7,12 +7,21 @@ from typing import Any
 
 import pytest
 
-from finscale.config import ConfigError, Problem, Task, Universe, load_study, load_task
+from finscale.config import (
+    ConfigError,
+    Floors,
+    HpoConfig,
+    Problem,
+    Task,
+    Universe,
+    load_study,
+    load_task,
+)
 from finscale.pipeline.study import _identity
 
 DEFAULT = "sp500.threshold_1pct.h1.daily.a20"
-# Of the stores that exist: computed before tasks had kinds and studies had splits.
-DEMO, PHASE6A = "ed574273fe40", "15ea6bfffd84"
+# Of the stores that exist: computed before tasks had kinds and studies had splits (at 40b6848).
+DEMO, PHASE6A = "8a0639253b63", "15ea6bfffd84"
 
 
 @pytest.mark.parametrize(
@@ -109,13 +118,26 @@ def test_a_study_is_what_it_was_in_stores_that_exist() -> None:
 
 def test_a_study_of_another_split_or_label_is_another_study() -> None:
     plan = load_study("demo")
-    changes: list[dict[str, Any]] = [{"split": "walk-forward"}, {"label_price": "close"}]
+    changes: list[dict[str, Any]] = [
+        {"split": "walk-forward"},
+        {"label_price": "close"},
+        {"split": "walk-forward", "n_blocks": 3},
+        {"split": "chunk"},
+        {"split": "chunk", "samples_per_chunk": "one"},
+    ]
     others = [plan.model_copy(update=change) for change in changes]
-    assert len({_identity(study) for study in (plan, *others)}) == 3
+    assert len({_identity(study) for study in (plan, *others)}) == 6
     later = plan.universe.model_copy(update={"evaluation_start": date(2010, 1, 4)})
     assert _identity(plan.model_copy(update={"universe": later})) == _identity(plan)
     moved = others[0].model_copy(update={"universe": later})
     assert _identity(moved) != _identity(others[0])
+
+
+def test_floors_are_no_part_of_an_identity() -> None:
+    plan = load_study("demo")
+    low = Floors(name="low", n_train=7)
+    assert _identity(plan.model_copy(update={"floors": low})) == _identity(plan)
+    assert HpoConfig(floors=low).cell_name == HpoConfig().cell_name == f"{DEFAULT}.2M"
 
 
 def test_a_studys_cells_have_its_split_and_label() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finscale.config import HpoConfig, Problem, Study, TrainConfig, load_study
+from finscale.config import Floors, HpoConfig, Problem, Study, TrainConfig, load_study
 
 
 def test_the_matrix_goes_problem_by_problem_small_budgets_first() -> None:
@@ -60,6 +62,43 @@ def test_the_demo_study_spans_the_sizes_that_a_verdict_needs() -> None:
     assert budgets == [32_000, 125_000, 500_000, 2_000_000]
     assert max(budgets) / min(budgets) > 10**1.5
     assert all(isinstance(cell, TrainConfig) and cell.n_seeds >= 3 for cell in cells)
+
+
+# SHA-256 of the dump of each at f959d3f, before studies had blocks and floors.
+DUMPS = {
+    "demo": "6ad10e6302404297eb2739e1559211f54bbe560c9cb2fc75e1d027513098813d",
+    "phase6a": "ac3cc2372929992e0b40c0ba675181e45ccac336423a4af9877bd893b1130a05",
+}
+
+
+def dump(plan: Study) -> str:
+    return json.dumps(plan.model_dump(mode="json"), sort_keys=True)
+
+
+@pytest.mark.parametrize("name", DUMPS)
+def test_a_dump_is_what_it_was_before_there_were_more_fields(name: str) -> None:
+    plan = load_study(name)
+    assert hashlib.sha256(dump(plan).encode()).hexdigest() == DUMPS[name]
+    stricter = plan.model_copy(update={"floors": Floors(name="mine", n_train=1_009)})
+    assert dump(stricter) == dump(plan)
+
+
+def test_what_is_not_default_is_in_a_dump() -> None:
+    changed = {"n_blocks": 3, "samples_per_chunk": "one", "label_price": "close", "split": "cpcv"}
+    plan = load_study("demo")
+    written = plan.model_copy(update=changed).model_dump(mode="json")
+    assert written == plan.model_dump(mode="json") | changed
+
+
+def test_a_study_passes_its_split_and_floors_on_to_every_cell() -> None:
+    floors = Floors(name="mine", n_train=1_009)
+    fields = {**dict(load_study("demo")), "split": "walk-forward", "floors": floors}
+    plan = Study.model_validate({**fields, "n_blocks": 7, "samples_per_chunk": "one"})
+    for cell in plan.cells(Path("data"), "cpu"):
+        assert (cell.split, cell.n_blocks, cell.samples_per_chunk) == ("walk-forward", 7, "one")
+        assert cell.floors is floors
+        assert cell.problem_name.endswith(".walk-forward.blocks7")
+    assert {cell.floors for cell in load_study("demo").cells(Path("data"), "cpu")} == {Floors()}
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ SOUND = Conditions(
     label_versions=("1",) * 4,
     splits=("chronological",) * 4,
 )
-REFERENCE_LOSS = 0.37
+LOSS_SCALE = 0.37
 
 
 def study(slope: float, sd: float, train: float | None = None) -> Evidence:
@@ -39,7 +39,7 @@ def study(slope: float, sd: float, train: float | None = None) -> Evidence:
         conditions=SOUND,
         difference=0.01 + slope * offset,
         cov=sd**2 * np.eye(4),
-        reference_loss=REFERENCE_LOSS,
+        loss_scale=LOSS_SCALE,
         train_loss=None if train is None else 0.3 + train * offset,
     )
 
@@ -54,7 +54,8 @@ def test_sound_conditions_pass_every_gate() -> None:
         ({"data_digests": ("a" * 64, "b" * 64)}, "data digest", "aaaaaaaaaaaa, bbbbbbbbbbbb"),
         ({"data_digests": ()}, "data digest", "none"),
         ({"label_versions": ("1", "2", "1", "1")}, "label version", "1, 2"),
-        ({"splits": ("chronological", "chunk")}, "split", "chronologica, chunk"),
+        ({"splits": ("chronological", "chunk")}, "split", "chronological, chunk"),
+        ({"carries_verdict": False}, "diagnostic split", "chronological"),
         ({"n_seeds": (3, 2, 3, 3)}, "seeds", "2"),
         ({"n_effective": 59.9}, "effective days", "59.9"),
         ({"n_effective": float("nan")}, "effective days", "nan"),
@@ -74,6 +75,47 @@ def test_each_gate_fires_and_is_named(change: dict[str, object], name: str, got:
     assert f"gate {name}" in found.reason
 
 
+@pytest.mark.parametrize("split", ["chunk", "cpcv"])
+def test_a_diagnostic_split_carries_no_verdict(split: str) -> None:
+    diagnostic = replace(SOUND, splits=(split,) * 4, carries_verdict=False)
+    gate = check_gates(diagnostic)
+    assert gate is not None
+    assert gate.sentence == (
+        "gate diagnostic split: expected a split that never trains after an evaluated day, "
+        f"got {split}"
+    )
+    # After what makes cells incomparable, before what more finals would mend.
+    for change, name in [
+        ({"data_digests": ("a" * 64, "b" * 64)}, "data digest"),
+        ({"label_versions": ("1", "2")}, "label version"),
+        ({"splits": ("chunk", "cpcv")}, "split"),
+        ({"n_seeds": (2,) * 4}, "diagnostic split"),
+    ]:
+        first = check_gates(replace(diagnostic, **change))  # type: ignore[arg-type]
+        assert first is not None and first.name == name
+
+
+@pytest.mark.parametrize(
+    ("change", "is_comparable"),
+    [
+        ({"data_digests": ("a" * 64, "b" * 64)}, False),
+        ({"label_versions": ("1", "2")}, False),
+        ({"splits": ("chronological", "chunk")}, False),
+        ({"carries_verdict": False}, True),
+        ({"n_seeds": (1,) * 4}, True),
+        ({"n_effective": 19.0}, True),
+        ({"n_params": (32_003,) * 4}, True),
+        ({"n_params": (70_001, 125_003, 500_009, 2_000_003)}, True),
+    ],
+)
+def test_only_cells_that_were_asked_the_same_are_comparable(
+    change: dict[str, object], is_comparable: bool
+) -> None:
+    gate = check_gates(replace(SOUND, **change))  # type: ignore[arg-type]
+    assert gate is not None
+    assert gate.is_comparable is is_comparable
+
+
 def test_one_size_fails_on_sizes_before_decades() -> None:
     gate = check_gates(replace(SOUND, n_params=(500_009,), n_seeds=(3,)))
     assert gate is not None and gate.name == "sizes"
@@ -90,6 +132,13 @@ def test_rules_can_be_set_by_a_study() -> None:
     assert (found.answer, found.delta) == (Answer.FLAT, pytest.approx(0.037))
 
 
+def test_delta_is_a_share_of_the_loss_scale() -> None:
+    density = replace(study(-0.02, 0.001), loss_scale=1.0)
+    assert verdict(density).delta == pytest.approx(0.01)
+    with pytest.raises(AssertionError, match="a loss scale is positive"):
+        verdict(replace(density, loss_scale=-3.2))
+
+
 def test_the_nineteen_samples_are_not_identifiable() -> None:
     sizes = (2_070_000, 20_700_000, 178_000_000, 1_650_000_000)
     losses = np.array([0.3067, 0.3377, 0.3574, 0.3716])
@@ -104,7 +153,7 @@ def test_the_nineteen_samples_are_not_identifiable() -> None:
 def test_flat() -> None:
     found = verdict(study(-0.0008, 0.0005))
     assert found.answer is Answer.FLAT
-    assert found.delta == pytest.approx(0.01 * REFERENCE_LOSS)
+    assert found.delta == pytest.approx(0.01 * LOSS_SCALE)
     assert found.reason.startswith("Flat: slope −0.0008")
     assert "±0.0037" in found.reason
 

@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from finscale.model import Architecture, PatchTST, ServedModel
+from finscale.model import Architecture, LabelUnits, PatchTST, ServedModel
 
 CENTER_C = np.array([100.0, -3.0, 0.5])
 SCALE_C = np.array([10.0, 2.0, 0.25])
 
 
-def network(revin: bool = False, stride: int = 4) -> PatchTST:
+def network(revin: bool = False, stride: int = 4, n_outputs: int = 1) -> PatchTST:
     torch.manual_seed(5)
     arch = Architecture(
         n_channels=3,
@@ -25,6 +25,7 @@ def network(revin: bool = False, stride: int = 4) -> PatchTST:
         patch_length=3,
         patch_stride=stride,
         revin=revin,
+        n_outputs=n_outputs,
     )
     return PatchTST(arch).eval()
 
@@ -36,7 +37,7 @@ def unscaled(batch: int = 5) -> Tensor:
 
 def test_it_scales_clips_and_predicts() -> None:
     model = network()
-    served = ServedModel(model, CENTER_C, SCALE_C, clip=1.5).eval()
+    served = ServedModel(model, CENTER_C, SCALE_C, 1.5, LabelUnits()).eval()
     scaled_BLC = (unscaled().numpy().astype(np.float64) - CENTER_C) / SCALE_C
     clipped_BLC = np.clip(scaled_BLC, -1.5, 1.5)
     assert (np.abs(scaled_BLC) > 1.5).any()
@@ -45,8 +46,23 @@ def test_it_scales_clips_and_predicts() -> None:
     torch.testing.assert_close(outputs_BK, expected_BK, rtol=1e-12, atol=1e-12)
 
 
+def test_a_return_forecast_is_served_in_the_labels_own_units() -> None:
+    model, units = network(n_outputs=2), LabelUnits(center=0.0004, scale=0.011)
+    raw_BK = ServedModel(model, CENTER_C, SCALE_C, 5.0, LabelUnits()).eval()(unscaled())
+    served_BK = ServedModel(model, CENTER_C, SCALE_C, 5.0, units).eval()(unscaled())
+    mean_B = 0.0004 + 0.011 * raw_BK[:, 0]
+    torch.testing.assert_close(served_BK[:, 0], mean_B, rtol=1e-12, atol=0)
+    sigma_B = 0.011 * raw_BK[:, 1].exp()
+    torch.testing.assert_close(served_BK[:, 1].exp(), sigma_B, rtol=1e-12, atol=0)
+
+
+def test_a_logit_has_no_units() -> None:
+    logits_B1 = torch.tensor([[0.5], [-2.0]])
+    assert torch.equal(LabelUnits(center=3.0, scale=7.0).restore(logits_B1), logits_B1)
+
+
 def test_a_window_gives_the_same_number_in_every_batch_size() -> None:
-    served = ServedModel(network(), CENTER_C, SCALE_C, clip=5.0).eval()
+    served = ServedModel(network(), CENTER_C, SCALE_C, 5.0, LabelUnits()).eval()
     x_BLC = unscaled(31)
     together_BK = served(x_BLC)
     for batch in (1, 3, 7):
@@ -55,7 +71,7 @@ def test_a_window_gives_the_same_number_in_every_batch_size() -> None:
 
 
 def test_clipping_bounds_what_one_wild_bar_can_do() -> None:
-    served = ServedModel(network(), CENTER_C, SCALE_C, clip=5.0).eval()
+    served = ServedModel(network(), CENTER_C, SCALE_C, 5.0, LabelUnits()).eval()
     wild_BLC, wilder_BLC = unscaled(), unscaled()
     wild_BLC[:, 16, 0], wilder_BLC[:, 16, 0] = 1e4, torch.inf
     assert torch.equal(served(wild_BLC), served(wilder_BLC))
@@ -69,7 +85,7 @@ def test_clipping_bounds_what_one_wild_bar_can_do() -> None:
 def test_a_nan_concerns_its_own_window_only(
     revin: bool, stride: int, bar: int, channel: int
 ) -> None:
-    served = ServedModel(network(revin, stride), CENTER_C, SCALE_C, clip=5.0).eval()
+    served = ServedModel(network(revin, stride), CENTER_C, SCALE_C, 5.0, LabelUnits()).eval()
     x_BLC = unscaled()
     before_BK = served(x_BLC)
     x_BLC[3, bar, channel] = torch.nan
@@ -79,7 +95,7 @@ def test_a_nan_concerns_its_own_window_only(
 
 
 def test_the_scaler_travels_with_the_weights_and_is_not_trained() -> None:
-    served = ServedModel(network(), CENTER_C, SCALE_C, clip=5.0)
+    served = ServedModel(network(), CENTER_C, SCALE_C, 5.0, LabelUnits())
     state = served.state_dict()
     torch.testing.assert_close(state["center_C"].double().numpy(), CENTER_C)
     torch.testing.assert_close(state["scale_C"].double().numpy(), SCALE_C)
@@ -88,7 +104,7 @@ def test_the_scaler_travels_with_the_weights_and_is_not_trained() -> None:
 
 
 def test_it_exports_with_any_batch_size() -> None:
-    served = ServedModel(network(), CENTER_C, SCALE_C, clip=5.0).eval()
+    served = ServedModel(network(), CENTER_C, SCALE_C, 5.0, LabelUnits()).eval()
     program = torch.export.export(
         served, (unscaled(3),), dynamic_shapes=({0: torch.export.Dim("batch")},)
     )

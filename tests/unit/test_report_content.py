@@ -13,6 +13,9 @@ from tests.reports import (
     make_cells,
     make_closed,
     make_finals,
+    make_full,
+    make_partial,
+    make_regression,
     make_report,
 )
 
@@ -86,3 +89,63 @@ def test_finals_that_ran_out_of_epochs_are_counted_on_top(n_cut_off: int, said: 
 
 def test_nothing_is_said_of_epochs_that_nobody_counted() -> None:
     assert make_report().still_improving == ""
+
+
+def test_a_partial_study_says_so_before_its_opening() -> None:
+    report = make_partial()
+    assert report.opening_sentence == (
+        "Partial: the test was opened although the study is not whole (gate sizes: expected at "
+        "least 4 true sizes, got 1). This is opening 1 of this test, with these finals only."
+    )
+    again = replace(report, opening=3, exploratory=True).opening_sentence
+    assert again.startswith("Partial: the test was") and "Exploratory: this is opening 3" in again
+    closed = replace(make_closed(), partial="unfinished: sp500.2M").opening_sentence
+    assert closed.startswith("The test stays closed")
+
+
+def test_base_rates_are_said_by_part() -> None:
+    assert make_full().base_rate_sentence == (
+        "Share of ones: training .249, validation .153, test .131; a constant forecast is only "
+        "as good as the base rate stands still."
+    )
+    assert "training 1.000;" in replace(make_full(), base_rates={"training": 1}).base_rate_sentence
+    assert make_regression().base_rate_sentence == ""
+
+
+@pytest.mark.parametrize(
+    ("p_value", "said"), [(0.4124, "p = 0.412."), (0.0, "p < 0.001."), (0.001, "p = 0.001.")]
+)
+def test_hansens_test_is_said_with_its_p_value(p_value: float, said: str) -> None:
+    assert replace(make_report(), superior_p=p_value).superior_sentence == (
+        "Hansen's test that no PatchTST beats the reference, with the choice among them "
+        f"counted: {said}"
+    )
+    assert make_report().superior_sentence == ""
+
+
+def test_models_of_returns_are_compared_with_the_linear_one() -> None:
+    report = make_regression()
+    assert report.against_logistic == (
+        "A linear model on the same features scores better than all of them."
+    )
+    better = report.cells.assign(test_loss=[-3.2, -3.1, -3.0, -2.9])
+    assert replace(report, cells=better).against_logistic == (
+        "1 of 4 sizes score better than a linear model on the same features."
+    )
+
+
+def test_forecasts_stand_by_size_and_from_simple_to_rich() -> None:
+    forecasts = make_full().forecasts()
+    assert forecasts["forecast"].tolist() == [
+        *("PatchTST 32K", "PatchTST 125K", "PatchTST 500K", "PatchTST 2M"),
+        *("reference", "prior", "logistic", "boosting"),
+        *("mlp 32K", "mlp 125K", "mlp 500K", "mlp 2M"),
+    ]
+    runs = dict(zip(forecasts["forecast"], forecasts["run_id"], strict=True))
+    assert runs["boosting"] == "1" * 32 and runs["PatchTST 2M"] == ""
+
+
+def test_forecasts_know_what_is_missing() -> None:
+    forecasts = make_closed().forecasts()
+    assert forecasts[["test_loss", "difference", "mcs_p", "val_mae"]].isna().all(axis=None)
+    assert forecasts["val_loss"].notna().all()

@@ -13,7 +13,17 @@ from matplotlib.figure import Figure
 import finscale.report
 from finscale.report import save_figure, scaling_figure, validation_figure
 from finscale.report.canvas import spread
-from tests.reports import DIFFERENCE, SIZES, make_closed, make_report
+from finscale.report.figures import STYLES
+from tests.reports import (
+    DIFFERENCE,
+    SIZES,
+    make_closed,
+    make_full,
+    make_full_closed,
+    make_partial,
+    make_regression,
+    make_report,
+)
 
 
 def texts(figure: Figure) -> list[str]:
@@ -119,3 +129,41 @@ def test_labels_keep_their_distance_and_their_order() -> None:
     assert (np.diff(placed) >= 0.05 - 1e-12).all()
     assert placed.min() >= 0.0 and placed.max() <= 1.0
     assert spread(np.array([0.2, 0.8]), 0.05).tolist() == [0.2, 0.8]
+
+
+def test_boosting_is_a_level_and_several_matched_baselines_are_none() -> None:
+    for figure in (scaling_figure(make_full()), validation_figure(make_full_closed())):
+        named = " ".join(texts(figure))
+        assert "boosting" in named and "logistic" in named and "mlp" not in named
+
+
+def test_levels_are_told_apart_by_colour_and_by_dashes() -> None:
+    levels = [style for name, style in STYLES.items() if name != "linear"]
+    assert len({colour for colour, _ in levels}) == len({dashes for _, dashes in levels}) == 5
+
+
+def test_an_open_test_behind_a_gate_shows_its_cell_with_the_interval() -> None:
+    figure = scaling_figure(make_partial())
+    axes = figure.axes[0]
+    assert "Verdict: not identifiable (gate sizes, partial)" in texts(figure)
+    assert legend(figure) == ["one final (seed)", "collapsed cell, 95 % interval"]
+    assert {"mlp 32K +0.0061", "boosting \u22120.0032"} <= set(texts(figure))
+    low, high = axes.get_ylim()
+    assert low < -0.0032 and 0.0142 < high < 0.03
+    assert axes.get_xlim()[0] < SIZES[0] < axes.get_xlim()[1]
+
+
+def test_negative_losses_are_drawn_where_they_are() -> None:
+    figure = validation_figure(make_regression())
+    low, high = figure.axes[0].get_ylim()
+    assert -3.13 < low < -3.1079 and -3.0844 < high < -3.06
+    assert {"reference (\u22123.1022)", "linear (\u22123.1054)"} <= set(texts(figure))
+    assert "prior (\u22123.0174) \u2191" in texts(figure)
+    assert "reference (\u22123.1013)" in texts(scaling_figure(make_regression()))
+
+
+def test_the_reference_is_in_sight_of_one_model_in_validation() -> None:
+    report = make_full_closed()
+    alone = replace(report, cells=report.cells.iloc[:1], finals=report.finals.iloc[:1])
+    low, high = validation_figure(alone).axes[0].get_ylim()
+    assert low < 0.3712 < 0.389 < high

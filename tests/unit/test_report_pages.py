@@ -10,7 +10,13 @@ from html import unescape
 import pandas as pd
 
 from finscale.report import Report, render_html, render_summary, scaling_figure
-from tests.reports import make_closed, make_report
+from tests.reports import (
+    make_closed,
+    make_full,
+    make_partial,
+    make_regression,
+    make_report,
+)
 
 
 def page(report: Report) -> str:
@@ -26,8 +32,8 @@ def test_the_page_holds_verdict_figure_numbers_and_runs_in_this_order() -> None:
         report.opening_sentence,
         "data:image/svg+xml;base64,",
         "The numbers that decided",
-        "run00",
         "runreference",
+        "run00",
         "runbad",
         report.query,
     ]
@@ -63,7 +69,7 @@ def test_text_from_the_store_cannot_become_markup() -> None:
 
 def test_a_closed_test_shows_no_test_column() -> None:
     html = page(make_closed())
-    assert "test loss" not in html and "difference (nats)" not in html
+    assert "test loss" not in html and "test days" not in html and "interval" not in html
     assert "validation loss" in html
     assert "The test stays closed: gate seeds" in html
     assert "The numbers that decided" not in html
@@ -80,8 +86,8 @@ def test_missing_numbers_and_reasons_are_dashes() -> None:
     report = make_report()
     left_out = report.left_out.assign(reason=[None])
     html = page(replace(report, left_out=left_out))
-    # Skill, AUC, Brier and calibration of three baselines, and one reason.
-    assert html.count("<td>\u2013</td>") == 13
+    # Difference and skill of three baselines, and one reason.
+    assert html.count("<td>\u2013</td>") == 7
     assert "nan" not in html.replace("finance", "").lower().split("<main>")[1]
 
 
@@ -114,3 +120,35 @@ def test_bars_in_values_do_not_break_the_notes_tables() -> None:
     note = render_summary(replace(make_report(), cells=cells))
     rows = [line for line in note.splitlines() if "a\\|b c" in line]
     assert len(rows) == 4
+
+
+def test_page_and_note_hold_every_forecast_with_its_uncertainty() -> None:
+    report = make_full()
+    html, note = unescape(page(report)).replace("\u00a0", " "), render_summary(report)
+    for text in (html, note):
+        assert report.superior_sentence in text
+        assert report.base_rate_sentence in text
+        assert "model confidence set (Hansen, Lunde & Nason 2011)" in text
+    assert '+0.0034<span class="beside">[+0.0003, +0.0065]</span>' in html
+    assert "| mlp 2M | 0.3755 | +0.0034 [+0.0003, +0.0065] |" in note
+    assert "| 0.734 in the set |" in note
+    # A model has several runs, named with its cell; an empty line would say nothing.
+    assert html.count("run: <code>") == len(report.baselines) and "run: </span>" not in html
+
+
+def test_returns_are_not_scored_as_classes() -> None:
+    for text in (page(make_regression()), render_summary(make_regression())):
+        assert "coverage" in text and "89.3%" in text and "\u22123.1032" in text
+        assert "Brier" not in text and "Share of ones" not in text
+
+
+def test_a_partial_page_looks_different_and_says_why() -> None:
+    html = page(make_partial())
+    assert 'class="verdict exploratory"' in html
+    assert "Partial: the test was opened although the study is not whole (gate sizes" in html
+    assert "The numbers that decided" not in html
+
+
+def test_what_is_said_of_forecasts_is_not_said_again_of_cells() -> None:
+    table = page(make_full()).split("<h2>Cells</h2>")[1].split("<h2>Finals</h2>")[0]
+    assert "training loss" in table and "validation loss" not in table and "skill" not in table

@@ -93,6 +93,7 @@ def test_the_coordinates_of_a_problem_are_all_there() -> None:
         "timescale": "daily",
         "feature_tier": "a20",
         "vix": False,
+        "label_price": "high",
         "split": "chronological",
         "context_length": 60,
         "patch_length": 10,
@@ -100,3 +101,11 @@ def test_the_coordinates_of_a_problem_are_all_there() -> None:
         "n_features": 25,
     }
     assert Problem().universe.validation_end == date(2015, 12, 31)
+
+
+def test_a_split_logs_what_it_alone_looks_at() -> None:
+    forward = problem_params(Problem(split="walk-forward", n_blocks=7), n_features=25)
+    assert (forward["n_blocks"], "samples_per_chunk" in forward) == (7, False)
+    chunks = problem_params(Problem(split="chunk", samples_per_chunk="one"), n_features=25)
+    assert (chunks["samples_per_chunk"], "n_blocks" in chunks) == ("one", False)
+    assert problem_params(Problem(task="direction"), n_features=25)["label_price"] == "close"

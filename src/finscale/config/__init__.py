@@ -10,7 +10,7 @@ from finscale.config.errors import (
     StoreError,
 )
 from finscale.config.files import unknown
-from finscale.config.floors import Floors
+from finscale.config.floors import Floors, load_floors
 from finscale.config.problem import (
     LOG_SIGMA_BOUNDS,
     N_BLOCKS,
@@ -63,6 +63,7 @@ __all__ = [
     "check_tracking_uri",
     "format_budget",
     "format_size",
+    "load_floors",
     "load_space",
     "load_study",
     "load_task",

@@ -13,7 +13,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from finscale.config.errors import ConfigError
 
-_FOLDERS = {"universe": "universes", "task": "tasks", "space": "search", "study": "studies"}
+_FOLDERS = {
+    "universe": "universes",
+    "task": "tasks",
+    "space": "search",
+    "floors": "floors",
+    "study": "studies",
+}
 _NAME = re.compile(r"[a-z][a-z0-9_-]*", re.ASCII)
 CONFIGS = Path(__file__).resolve().parents[3] / "configs"
 

@@ -6,11 +6,16 @@ from typing import Annotated
 
 from pydantic import Field
 
-from finscale.config.files import Frozen
+from finscale.config.files import Named, load_named
+
+# Strict: YAML reads `yes` as true, which would pass for a floor of 1.
+Floor = Annotated[int, Field(ge=1, strict=True)]
 
 
-class Floors(Frozen):
-    """Smallest acceptable sample sizes.
+class Floors(Named):
+    """Smallest acceptable sample sizes; what a file leaves out is at its default.
+
+    They decide what is refused and change no result: no part of an identity.
 
     Attributes
     ----------
@@ -22,8 +27,14 @@ class Floors(Frozen):
         Validation samples whose label intervals do not overlap.
     """
 
-    n_train: Annotated[int, Field(ge=1)] = 250
-    n_validation: Annotated[int, Field(ge=1)] = 100
-    n_test: Annotated[int, Field(ge=1)] = 100
-    n_minority: Annotated[int, Field(ge=1)] = 20
-    n_effective: Annotated[int, Field(ge=1)] = 60
+    name: str = "default"
+    n_train: Floor = 250
+    n_validation: Floor = 100
+    n_test: Floor = 100
+    n_minority: Floor = 20
+    n_effective: Floor = 60
+
+
+def load_floors(name: object) -> Floors:
+    """Read floors by name; already loaded ones pass through."""
+    return name if isinstance(name, Floors) else load_named("floors", name, Floors)

@@ -16,6 +16,7 @@ Horizon = Annotated[int, Field(ge=1, le=250)]
 TaskKind = Literal["threshold", "direction", "regression"]
 LabelPrice = Literal["high", "close"]
 SplitKind = Literal["chronological", "walk-forward", "chunk", "cpcv"]
+BlockCount = Annotated[int, Field(ge=2, le=50)]
 ChunkSamples = Literal["one", "all"]
 
 N_BLOCKS = 5
@@ -65,6 +66,23 @@ def load_task(name: object) -> Task:
     return name if isinstance(name, Task) else load_named("task", name, Task)
 
 
+def check_start(split: SplitKind, universe: Universe) -> None:
+    """Refuse to walk forward through a universe that does not say from where.
+
+    Raises
+    ------
+    ConfigError
+        If `split` is walk-forward and `universe` has no evaluation_start.
+    """
+    if split == "walk-forward" and universe.evaluation_start is None:
+        raise ConfigError(
+            "split walk-forward",
+            expected="a universe that says when evaluation starts",
+            got=f"universe {universe.name} without evaluation_start",
+            todo=f"Add evaluation_start to configs/universes/{universe.name}.yaml.",
+        )
+
+
 class DataConfig(Frozen):
     """Options of `data`: which bars, at which timescale, with which features."""
 
@@ -87,9 +105,7 @@ class Problem(DataConfig):
         "high", "price that has to reach a threshold: high or close; other tasks take the close"
     )
     split: SplitKind = option("chronological", "how days are cut into training, validation, test")
-    n_blocks: Annotated[int, Field(ge=2, le=50)] = option(
-        N_BLOCKS, "blocks of the evaluation period (walk-forward)"
-    )
+    n_blocks: BlockCount = option(N_BLOCKS, "blocks of the evaluation period (walk-forward)")
     samples_per_chunk: ChunkSamples = option("all", "samples of a chunk: one or all (chunk)")
     context_length: Annotated[int, Field(ge=2, le=2000)] = option(60, "bars in a window")
     patch_length: Annotated[int, Field(ge=1)] = option(10, "bars in a patch")
@@ -108,13 +124,7 @@ class Problem(DataConfig):
 
     @model_validator(mode="after")
     def _walk_forward_begins(self) -> Problem:
-        if self.split == "walk-forward" and self.universe.evaluation_start is None:
-            raise ConfigError(
-                "split walk-forward",
-                expected="a universe that says when evaluation starts",
-                got=f"universe {self.universe.name} without evaluation_start",
-                todo=f"Add evaluation_start to configs/universes/{self.universe.name}.yaml.",
-            )
+        check_start(self.split, self.universe)
         return self
 
     @property

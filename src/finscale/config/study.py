@@ -6,23 +6,43 @@ from itertools import product
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from finscale.config.budget import parse_budget
 from finscale.config.files import Frozen, Named, load_named, option
+from finscale.config.floors import load_floors
 from finscale.config.problem import (
+    N_BLOCKS,
+    BlockCount,
+    ChunkSamples,
     FeatureTier,
     Horizon,
     LabelPrice,
     SplitKind,
     Task,
+    check_start,
     load_task,
 )
 from finscale.config.space import Space, load_space
 from finscale.config.universe import Universe, load_universe
-from finscale.config.verbs import Seed, TrainConfig
+from finscale.config.verbs import ChosenFloors, Seed, TrainConfig
 
 Budget = Annotated[int, BeforeValidator(parse_budget)]
+
+_SHARED = (
+    "universe",
+    "space",
+    "n_trials",
+    "epochs",
+    "top_k",
+    "n_seeds",
+    "seed",
+    "label_price",
+    "split",
+    "n_blocks",
+    "samples_per_chunk",
+    "floors",
+)
 
 
 class Study(Named):
@@ -31,7 +51,10 @@ class Study(Named):
     Attributes
     ----------
     delta : float
-        Share of the reference loss that counts as a difference; fixed before looking.
+        Share of the loss scale (the reference loss; 1 nat for a density) that counts as a
+        difference; fixed before looking.
+    floors : Floors
+        What a cell must have, or it is refused; they change no result and are in no dump.
     """
 
     question: str
@@ -51,12 +74,19 @@ class Study(Named):
     split: Annotated[SplitKind, Field(exclude_if=lambda kind: kind == "chronological")] = (
         "chronological"
     )
+    n_blocks: Annotated[BlockCount, Field(exclude_if=lambda n: n == N_BLOCKS)] = N_BLOCKS
+    samples_per_chunk: Annotated[ChunkSamples, Field(exclude_if=lambda n: n == "all")] = "all"
     delta: Annotated[float, Field(gt=0, lt=1)] = 0.01
+    floors: ChosenFloors = Field(default_factory=lambda: load_floors("default"), exclude=True)
+
+    @model_validator(mode="after")
+    def _walk_forward_begins(self) -> Study:
+        check_start(self.split, self.universe)
+        return self
 
     def cells(self, data_root: Path, device: str) -> tuple[TrainConfig, ...]:
         """Spell out the matrix, problem by problem, small budgets first."""
-        names = ("universe", "space", "n_trials", "epochs", "top_k", "n_seeds", "seed")
-        shared = {name: getattr(self, name) for name in (*names, "label_price", "split")}
+        shared = {name: getattr(self, name) for name in _SHARED}
         matrix = product(self.tasks, self.horizons, self.feature_tiers, sorted(self.budgets))
         cells = (
             TrainConfig.model_validate(

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field
 from finscale.config.budget import format_budget, parse_budget
 from finscale.config.command_line import SEARCHED
 from finscale.config.files import option
-from finscale.config.floors import Floors
+from finscale.config.floors import Floors, load_floors
 from finscale.config.problem import Problem
 from finscale.config.space import Positive, Share, Space, load_space
 
@@ -24,6 +24,7 @@ PinnedCount = Annotated[Annotated[int, Field(gt=0)] | None, _Free]
 PinnedPositive = Annotated[Positive | None, _Free]
 PinnedShare = Annotated[Share | None, _Free]
 PinnedFlag = Annotated[bool | None, _Free]
+ChosenFloors = Annotated[Floors, BeforeValidator(load_floors)]
 
 ARCHITECTURE_AXES = ("d_model", "n_layers", "n_heads", "d_ff")
 TRAINING_AXES = (
@@ -65,7 +66,7 @@ class SearchConfig(Problem):
     batch_size: PinnedCount = _pin("windows in a step")
     revin: PinnedFlag = _pin("normalise each window (true or false)")
     device: Literal["auto", "cpu", "cuda", "mps"] = option("auto", "where to train")
-    floors: Floors = Floors()
+    floors: ChosenFloors = option("default", "a file in configs/floors")
 
     @property
     def cell_name(self) -> str:
@@ -94,4 +95,9 @@ class AnalyzeConfig(Problem):
     """Options of `analyze`: a verdict from the finals in the tracking store."""
 
     study: str = option("none", "a file in configs/studies; 'none': this problem, all budgets")
-    floors: Floors = Floors()
+    floors: ChosenFloors = option(
+        "default", "a file in configs/floors; with a study, the study's own are taken"
+    )
+    allow_partial: bool = option(
+        "false", "open the test although the study is not whole; recorded as such (true or false)"
+    )

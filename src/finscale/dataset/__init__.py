@@ -12,10 +12,11 @@ from finscale.dataset.folds import Fold, Split
 from finscale.dataset.labels import LABEL_VERSION, make_labels
 from finscale.dataset.normalise import Scaler, fit_scaler, to_stationary
 from finscale.dataset.processed import PreparedInputs, dataset_sha256, prepare_inputs
-from finscale.dataset.split import first_position, split
+from finscale.dataset.split import DIAGNOSTIC_SPLITS, first_position, split
 from finscale.dataset.windows import take_windows, window_positions
 
 __all__ = [
+    "DIAGNOSTIC_SPLITS",
     "FEATURE_VERSION",
     "LABEL_VERSION",
     "TIERS",

@@ -22,13 +22,18 @@ from finscale.evaluation.gaussian import (
     fit_gaussian_prior,
     fit_linear_gaussian,
 )
+from finscale.evaluation.outputs import (
+    is_collapsed_forecast,
+    sample_losses,
+    score_outputs,
+    skill_of,
+)
 from finscale.evaluation.regression import (
     RegressionScores,
     conformal_multiplier,
     density_skill,
     gaussian_nll,
     is_collapsed_regression,
-    sample_losses,
     score_regression,
 )
 from finscale.evaluation.scores import Scores, bce_with_logits, is_collapsed, score, skill
@@ -60,13 +65,16 @@ __all__ = [
     "gaussian_nll",
     "intervals",
     "is_collapsed",
+    "is_collapsed_forecast",
     "is_collapsed_regression",
     "model_confidence_set",
     "reference_inputs",
     "sample_losses",
     "score",
+    "score_outputs",
     "score_regression",
     "selection_optimism",
     "skill",
+    "skill_of",
     "superior_predictive_ability",
 ]

@@ -14,7 +14,6 @@ from finscale.evaluation.scores import (
     MIN_DISTINCT,
     MIN_SPREAD,
     Floats,
-    bce_with_logits,
 )
 
 LEVEL = 0.9
@@ -68,17 +67,8 @@ def gaussian_nll(y: ArrayLike, mean: ArrayLike, log_sigma: ArrayLike) -> Floats:
     return np.asarray(0.5 * np.log(2.0 * np.pi) + np.log(sigma) + 0.5 * z * z)
 
 
-def sample_losses(y: ArrayLike, outputs_NK: ArrayLike) -> Floats:
-    """Loss of each sample from raw outputs: cross-entropy for K=1, Gaussian for K=2; (N,)."""
-    outputs = np.asarray(outputs_NK, dtype=np.float64)
-    assert outputs.ndim == 2 and outputs.shape[1] in (1, 2), "a logit, or mean and log sigma"
-    if outputs.shape[1] == 1:
-        return bce_with_logits(y, outputs[:, 0])
-    return gaussian_nll(y, outputs[:, 0], outputs[:, 1])
-
-
 def score_regression(
-    y: ArrayLike, mean: ArrayLike, log_sigma: ArrayLike, multiplier: float | None = None
+    y: ArrayLike, mean: ArrayLike, log_sigma: ArrayLike, multiplier: ArrayLike | None = None
 ) -> RegressionScores:
     """Score a forecast.
 
@@ -86,10 +76,10 @@ def score_regression(
     ----------
     y, mean, log_sigma : array_like, shape (N,)
         As `gaussian_nll` takes them.
-    multiplier : float, optional
-        Half width of the interval in sigmas: that of `conformal_multiplier` from validation. By
-        default the normal distribution's own for 90 %, which shows how the forecast itself is
-        calibrated.
+    multiplier : float or array_like, shape (N,), optional
+        Half width of the interval in sigmas, of all samples or of each: that of
+        `conformal_multiplier` from validation. By default the normal distribution's own for
+        90 %, which shows how the forecast itself is calibrated.
 
     Raises
     ------
@@ -97,15 +87,14 @@ def score_regression(
         If there is no sample, or an output is not finite.
     """
     values, means, sigma = _usable(y, mean, log_sigma)
-    if multiplier is None:
-        multiplier = float(norm.ppf(0.5 + LEVEL / 2))
-    error = values - means
+    half = norm.ppf(0.5 + LEVEL / 2) if multiplier is None else np.asarray(multiplier)
+    reach, error = half * sigma, values - means
     return RegressionScores(
         loss=float(gaussian_nll(y, mean, log_sigma).mean()),
         mae=float(np.abs(error).mean()),
         rmse=float(np.sqrt(np.mean(error**2))),
-        coverage=float(np.mean(np.abs(error) <= multiplier * sigma)),
-        width=float(2.0 * multiplier * sigma.mean()),
+        coverage=float(np.mean(np.abs(error) <= reach)),
+        width=float(2.0 * reach.mean()),
         pred_std=float(means.std()),
         n_distinct=_n_distinct(means, sigma),
     )

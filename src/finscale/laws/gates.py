@@ -14,7 +14,7 @@ class Rules:
     Attributes
     ----------
     delta_share : float
-        Smallest slope that matters, as a share of the reference loss per decade.
+        Smallest slope that matters, per decade, as a share of the loss scale.
     min_seeds : int
         Seeds of every cell.
     min_effective_days : float
@@ -34,6 +34,9 @@ class Rules:
 
 DEFAULT_RULES = Rules()
 
+# Cells that differ in one of these were not asked the same: no day of theirs can be paired.
+_IDENTITIES = ("data digest", "label version", "split")
+
 
 @dataclass(frozen=True)
 class Conditions:
@@ -49,6 +52,9 @@ class Conditions:
         Evaluation days, and how many of them do not overlap in their labels.
     data_digests, label_versions, splits : tuple of str
         Of the cells; repeats allowed, in any order.
+    carries_verdict : bool
+        False for the diagnostic splits chunk and cpcv, whose training sees days after an
+        evaluated one.
     """
 
     n_params: tuple[int, ...]
@@ -58,6 +64,7 @@ class Conditions:
     data_digests: tuple[str, ...]
     label_versions: tuple[str, ...]
     splits: tuple[str, ...]
+    carries_verdict: bool = True
 
 
 @dataclass(frozen=True)
@@ -67,8 +74,8 @@ class Gate:
     Attributes
     ----------
     name : str
-        ``data digest``, ``label version``, ``split``, ``seeds``, ``effective days``, ``sizes``
-        or ``decades``.
+        ``data digest``, ``label version``, ``split``, ``diagnostic split``, ``seeds``,
+        ``effective days``, ``sizes`` or ``decades``.
     expected, got : str
         What the procedure asks for, and what there is.
     """
@@ -82,6 +89,11 @@ class Gate:
         """The gate for people: ``gate seeds: expected ..., got ...``."""
         return f"gate {self.name}: expected {self.expected}, got {self.got}"
 
+    @property
+    def is_comparable(self) -> bool:
+        """Whether losses pair day by day all the same: to be looked at, without a verdict."""
+        return self.name not in _IDENTITIES
+
 
 def check_gates(conditions: Conditions, rules: Rules = DEFAULT_RULES) -> Gate | None:
     """Return the first gate that does not hold, or None.
@@ -94,15 +106,16 @@ def check_gates(conditions: Conditions, rules: Rules = DEFAULT_RULES) -> Gate | 
 
 
 def _failures(conditions: Conditions, rules: Rules) -> Iterator[Gate]:
-    for name, values in (
-        ("data digest", conditions.data_digests),
-        ("label version", conditions.label_versions),
-        ("split", conditions.splits),
-    ):
+    identities = (conditions.data_digests, conditions.label_versions, conditions.splits)
+    for name, values in zip(_IDENTITIES, identities, strict=True):
         distinct = sorted(set(values))
         if len(distinct) != 1:
-            got = ", ".join(value[:12] for value in distinct) or "none"
+            shown = 12 if name == "data digest" else None
+            got = ", ".join(value[:shown] for value in distinct) or "none"
             yield Gate(name, "one and the same for all cells", got)
+    if not conditions.carries_verdict:
+        expected = "a split that never trains after an evaluated day"
+        yield Gate("diagnostic split", expected, ", ".join(sorted(set(conditions.splits))))
     fewest = min(conditions.n_seeds, default=0)
     if fewest < rules.min_seeds:
         yield Gate("seeds", f"at least {rules.min_seeds} a cell", str(fewest))

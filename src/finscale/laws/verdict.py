@@ -41,8 +41,9 @@ class Evidence:
         Mean paired difference of every cell from the reference, in nats a day.
     cov : ndarray, shape (J, J)
         Its covariance over days and seeds, in nats squared.
-    reference_loss : float
-        Mean loss of the reference on the same days, in nats.
+    loss_scale : float
+        What delta is a share of, in nats: the mean reference loss; for a density, whose loss
+        has no zero, 1 nat.
     train_loss : ndarray, shape (J,), optional
         Mean training loss of every cell's finals, in nats.
     """
@@ -50,7 +51,7 @@ class Evidence:
     conditions: Conditions
     difference: Floats
     cov: Floats
-    reference_loss: float
+    loss_scale: float
     train_loss: Floats | None = None
 
 
@@ -128,13 +129,13 @@ def verdict(evidence: Evidence, rules: Rules = DEFAULT_RULES) -> Verdict:
     gate = check_gates(evidence.conditions, rules)
     if gate is not None:
         return refuse(gate)
-    assert evidence.reference_loss > 0.0, "a reference loss is positive"
+    assert evidence.loss_scale > 0.0, "a loss scale is positive"
     line = fit_slope(evidence.conditions.n_params, evidence.difference, evidence.cov)
     # The part of the covariance that is between seeds rests on few of them. Student's t with
     # their degrees of freedom is exact were that all, and on the wide side otherwise.
     dof = sum(n - 1 for n in evidence.conditions.n_seeds)
     return _conclude(
-        delta=rules.delta_share * evidence.reference_loss,
+        delta=rules.delta_share * evidence.loss_scale,
         line=line,
         dof=dof,
         n_days=evidence.conditions.n_days,

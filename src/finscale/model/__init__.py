@@ -12,12 +12,14 @@ from finscale.model.sizing import (
     training_memory_bytes,
 )
 from finscale.model.storage import load_weights, save_weights
+from finscale.model.units import LabelUnits
 
 __all__ = [
     "MLP",
     "TOLERANCE",
     "Architecture",
     "Axes",
+    "LabelUnits",
     "MlpArchitecture",
     "ParamCount",
     "PatchTST",

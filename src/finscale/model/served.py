@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from finscale.model.patchtst import PatchTST
+from finscale.model.units import LabelUnits
 
 
 class ServedModel(nn.Module):
-    """Scale, clip, predict. A NaN anywhere in a window gives NaN for that window.
+    """Scale, clip, predict, in the labels' units. A NaN in a window gives NaN for that window.
 
     Weights are kept in float32 and computed with in float64: in float32 the same window gives
     another last digit in another batch size, and what is served must be what was stored.
@@ -24,11 +25,17 @@ class ServedModel(nn.Module):
     scale_C: Tensor
 
     def __init__(
-        self, model: PatchTST, center_C: np.ndarray, scale_C: np.ndarray, clip: float
+        self,
+        model: PatchTST,
+        center_C: np.ndarray,
+        scale_C: np.ndarray,
+        clip: float,
+        units: LabelUnits,
     ) -> None:
         super().__init__()
         self.model = model
         self.clip = clip
+        self.units = units
         self.register_buffer("center_C", torch.tensor(center_C, dtype=torch.float64))
         self.register_buffer("scale_C", torch.tensor(scale_C, dtype=torch.float64))
 
@@ -41,4 +48,4 @@ class ServedModel(nn.Module):
         )
         # Said outright, since patches need not cover the oldest bars.
         unknown_B1 = x_BLC.isnan().flatten(1).any(1, keepdim=True)
-        return outputs_BK.masked_fill(unknown_B1, torch.nan)
+        return self.units.restore(outputs_BK).masked_fill(unknown_B1, torch.nan)

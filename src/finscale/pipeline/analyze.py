@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from finscale.config import AnalyzeConfig, Study, load_study, options
-from finscale.laws import Rules, check_gates
+from finscale.laws import Gate, Rules, check_gates
 from finscale.pipeline.conclude import conclude, conclude_closed, make_report
-from finscale.pipeline.evidence import ProblemFinals, collect, log_test_metrics, score_test
+from finscale.pipeline.evidence import ProblemFinals, collect
 from finscale.pipeline.membership import study_parents
+from finscale.pipeline.opened import TestLosses, log_test_metrics, read_forecasts, score_test
 from finscale.pipeline.progress import Line, Listen, Screen
 from finscale.pipeline.summary import console_summary
 from finscale.report import (
@@ -46,7 +47,7 @@ class Setting:
     title: str
     question: str
     rules: Rules
-    study: str | None
+    allow_partial: bool
 
 
 def analyze(
@@ -73,16 +74,18 @@ def analyze(
     name = f"analysis {setting.title}"
     with verb_run(Kind.ANALYSIS, name, run_id=run_id, params=options(config), tags={}) as opened:
         run = opened.own
+        missing: tuple[str, ...] = ()
         if plan:
             run.tag({Tag.STUDY: plan.name})
-            parents = study_parents(plan, config, listen)
-            problems = [collect(problem, ids) for problem, ids in parents.items()]
+            members = study_parents(plan, config, listen, allow_partial=config.allow_partial)
+            problems = [collect(problem, ids) for problem, ids in members.parents.items()]
+            missing = members.missing
         else:
             run.tag({Tag.PROBLEM: config.problem_name})
             problems = [collect(config.problem_name)]
         everything = [print_ for p in problems for print_ in p.finals["fingerprint"]]
         run.tag({Tag.FINALS: finals_sha256(everything)})
-        reports = _conclude_all(run, problems, setting)
+        reports = _conclude_all(run, problems, setting, missing)
         _publish(run, reports)
         text = "\n\n".join(console_summary(report, run) for report in reports.values())
         run.text(Artifact.SUMMARY.value, text)
@@ -93,49 +96,91 @@ def analyze(
 def _setting(config: AnalyzeConfig, plan: Study | None) -> Setting:
     floor = float(config.floors.n_effective)
     if plan:
-        rules = Rules(delta_share=plan.delta, min_effective_days=floor)
-        return Setting(plan.name, plan.question, rules, plan.name)
+        rules = Rules(delta_share=plan.delta, min_effective_days=float(plan.floors.n_effective))
+        return Setting(plan.name, plan.question, rules, config.allow_partial)
     question = "Does the error of a PatchTST fall with its size on this problem?"
-    return Setting(config.problem_name, question, Rules(min_effective_days=floor), None)
+    rules = Rules(min_effective_days=floor)
+    return Setting(config.problem_name, question, rules, config.allow_partial)
 
 
 def _conclude_all(
-    run: Run, problems: Sequence[ProblemFinals], setting: Setting
+    run: Run, problems: Sequence[ProblemFinals], setting: Setting, missing: Sequence[str]
 ) -> dict[str, Report]:
-    """Check every gate, then write every opening, and only then look at a test loss."""
+    """Check gates and forecasts, then write every opening, and only then look at a test loss."""
     gates = {p.problem: check_gates(p.conditions(), setting.rules) for p in problems}
-    openings = _open([p for p in problems if gates[p.problem] is None], run)
-    reports: dict[str, Report] = {}
-    for problem in problems:
-        gate, losses = gates[problem.problem], None
-        if gate:
-            conclusion = conclude_closed(gate)
-        else:
-            losses = score_test(problem)
-            log_test_metrics(problem, losses)
-            conclusion = conclude(problem, losses, setting.rules)
-        several = f": {problem.problem}" if len(problems) > 1 else ""
-        reports[problem.problem] = make_report(
+    opened = [p for p in problems if _is_opened(gates[p.problem], setting)]
+    partial = {p.problem: _why_partial(gates[p.problem], missing) for p in opened}
+    forecasts = {p.problem: read_forecasts(p) for p in opened}
+    openings = _open(opened, run, partial)
+    losses = {p.problem: score_test(p, forecasts[p.problem]) for p in opened}
+    for problem in opened:
+        log_test_metrics(problem, losses[problem.problem])
+    return {
+        problem.problem: _report(
             problem,
-            conclusion,
-            losses,
-            openings.get(problem.question()) if gate is None else None,
-            title=setting.title + several,
-            question=setting.question,
-            query=f'mlflow.search_runs(search_all_experiments=True, filter_string="'
-            f'{where(KIND=Kind.FINAL, PROBLEM=problem.problem)}")',
-            links={},
+            gates[problem.problem],
+            losses.get(problem.problem),
+            openings.get(problem.question()),
+            setting,
+            title=setting.title + (f": {problem.problem}" if len(problems) > 1 else ""),
+            partial=partial.get(problem.problem, ""),
         )
-    return reports
+        for problem in problems
+    }
 
 
-def _open(passed: Sequence[ProblemFinals], run: Run) -> dict[Question, Opening]:
+def _report(
+    problem: ProblemFinals,
+    gate: Gate | None,
+    losses: TestLosses | None,
+    opening: Opening | None,
+    setting: Setting,
+    *,
+    title: str,
+    partial: str,
+) -> Report:
+    if losses:
+        conclusion = conclude(problem, losses, setting.rules, gate)
+    else:
+        assert gate is not None, "a test stays closed behind a gate"
+        conclusion = conclude_closed(gate)
+    tags = where(KIND=Kind.FINAL, PROBLEM=problem.problem)
+    return make_report(
+        problem,
+        conclusion,
+        losses,
+        opening if losses else None,
+        title=title,
+        question=setting.question,
+        query=f'mlflow.search_runs(search_all_experiments=True, filter_string="{tags}")',
+        links={},
+        partial=partial,
+    )
+
+
+def _is_opened(gate: Gate | None, setting: Setting) -> bool:
+    """Tell whether a problem's test is opened: it carries a verdict, or the user insists."""
+    return gate is None or (setting.allow_partial and gate.is_comparable)
+
+
+def _why_partial(gate: Gate | None, missing: Sequence[str]) -> str:
+    unfinished = f"unfinished: {', '.join(missing)}" if missing else ""
+    return "; ".join(filter(None, [unfinished, gate.sentence if gate else ""]))
+
+
+def _open(
+    problems: Sequence[ProblemFinals], run: Run, partial: Mapping[str, str]
+) -> dict[Question, Opening]:
     """Write one opening for each question: finals of all its problems together."""
+    reasons = dict.fromkeys(filter(None, partial.values()))
+    if reasons:
+        run.tag({Tag.PARTIAL: "; ".join(reasons)})
     together: dict[Question, list[str]] = {}
-    for problem in passed:
+    for problem in problems:
         together.setdefault(problem.question(), []).extend(problem.finals["fingerprint"])
     digests = {question: finals_sha256(prints) for question, prints in together.items()}
-    return {opening.question: opening for opening in open_tests(run, digests)}
+    in_part = {problem.question() for problem in problems if partial[problem.problem]}
+    return {opening.question: opening for opening in open_tests(run, digests, in_part)}
 
 
 def _publish(run: Run, reports: dict[str, Report]) -> None:

@@ -1,15 +1,31 @@
-"""Baselines of a problem: what a model has to beat, as runs of their own, each computed once."""
+"""Baselines of a problem: what a model has to beat, as runs of their own, each computed once.
+
+Legend: `N` samples, `F` inputs, `K` outputs.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from finscale.evaluation import fit_logit, fit_prior, reference_inputs, score
-from finscale.pipeline.predictions import evaluation_positions, log_predictions, predictions_frame
-from finscale.pipeline.problem import ProblemData
+from finscale.evaluation import (
+    fit_boosted_gaussian,
+    fit_boosting,
+    fit_gaussian_prior,
+    fit_linear_gaussian,
+    fit_logit,
+    fit_prior,
+    reference_inputs,
+    score_outputs,
+)
+from finscale.pipeline.predictions import (
+    Outputs,
+    evaluation_positions,
+    log_predictions,
+    predictions_frame,
+)
+from finscale.pipeline.problem import FoldData, ProblemData
 from finscale.tracking import (
     VAL_LOSS,
     Kind,
@@ -22,13 +38,17 @@ from finscale.tracking import (
     unbroken,
 )
 
-PRIOR, REFERENCE, LOGISTIC = "prior", "reference", "logistic"
+PRIOR, REFERENCE, BOOSTING = "prior", "reference", "boosting"
+LOGISTIC, LINEAR = "logistic", "linear"
+MLP_NAME = "mlp"
 
 _NOTES = {
-    PRIOR: "The class prior: the share of ones in training, said every day.",
-    REFERENCE: "The reference forecast: a logit on past volatility and returns. "
+    PRIOR: "The prior: what training looked like on average, said every day.",
+    REFERENCE: "The reference forecast: linear in past volatility and returns. "
     "Skill and paired differences of every model are measured against it.",
     LOGISTIC: "A logistic regression on the last bar's features.",
+    LINEAR: "Mean and log volatility, linear in the last bar's features.",
+    BOOSTING: "Histogram gradient boosting on the last bar's features.",
 }
 
 
@@ -43,8 +63,9 @@ class Baseline:
 
 def ensure_baselines(data: ProblemData, study: str | None = None) -> dict[str, Baseline]:
     """Return the problem's baselines; compute and log those that the store does not hold."""
+    linear = LOGISTIC if data.problem.task.is_binary else LINEAR
     found: dict[str, Baseline] = {}
-    for name in (REFERENCE, PRIOR, LOGISTIC):
+    for name in (REFERENCE, PRIOR, linear, BOOSTING):
         identity = fingerprint(Kind.BASELINE, name=name, **data.identity())
         stored = find_result(Kind.BASELINE, identity)
         if stored is None:
@@ -59,15 +80,20 @@ def ensure_baselines(data: ProblemData, study: str | None = None) -> dict[str, B
 def _log_baseline(
     data: ProblemData, name: str, identity: str, reference: float | None, study: str | None
 ) -> Baseline:
-    outputs_N = _fit(data, name)
-    frame = predictions_frame(data, outputs_N)
-    n = len(data.fold.validation)
-    scores = score(data.labels_T[data.fold.validation], outputs_N[:n])
+    outputs = [_forecast(data, fold, name) for fold in data.folds]
+    validation = data.folds[0].at.validation
+    scores = score_outputs(data.labels_T[validation], outputs[0][: len(validation)])
+    frame = predictions_frame(data, outputs)
     with unbroken():  # a moment: the next command finds all of it or nothing
         run = create_run(
             Kind.BASELINE,
             f"{name} {data.problem.problem_name}",
-            tags={Tag.FINGERPRINT: identity, Tag.BASELINE: name, **_study(study), **data.tags()},
+            tags={
+                **data.tags(),
+                Tag.FINGERPRINT: identity,
+                Tag.BASELINE: name,
+                **({Tag.STUDY: study} if study else {}),
+            },
         )
         run.param({**data.params(), "baseline": name})
         data.log_inputs(run)
@@ -75,7 +101,7 @@ def _log_baseline(
         log_predictions(run, frame)
         run.metric(
             {
-                **score_metrics("val", scores, reference if reference is not None else scores.loss),
+                **score_metrics("val", scores, scores.loss if reference is None else reference),
                 **data.sample_metrics(),
             }
         )
@@ -83,18 +109,18 @@ def _log_baseline(
     return Baseline(name, run.run_id, scores.loss)
 
 
-def _fit(data: ProblemData, name: str) -> NDArray[np.float64]:
-    """Fit on training samples; return logits at the evaluation positions."""
-    train, ahead = data.fold.train, evaluation_positions(data)
+def _forecast(data: ProblemData, fold: FoldData, name: str) -> Outputs:
+    """Fit on the fold's training samples; return outputs_NK at its evaluation positions."""
+    is_binary, horizon = data.problem.task.is_binary, data.problem.horizon
+    train, ahead = fold.at.train, evaluation_positions(fold.at)
     y = data.labels_T[train]
     if name == PRIOR:
-        return fit_prior(y).logits(ahead)
+        return (fit_prior if is_binary else fit_gaussian_prior)(y).outputs(ahead)
     if name == REFERENCE:
         x_TF = reference_inputs(data.bars).to_numpy()
     else:
-        x_TF = data.scaled_TC.astype(np.float64)
-    return fit_logit(x_TF[train], y).logits(x_TF[ahead])
-
-
-def _study(study: str | None) -> dict[str, str]:
-    return {Tag.STUDY: study} if study else {}
+        x_TF = fold.scaled_TC.astype(np.float64)
+    if name == BOOSTING:
+        fit_trees = fit_boosting if is_binary else fit_boosted_gaussian
+        return fit_trees(x_TF[train], y, horizon).outputs(x_TF[ahead])
+    return (fit_logit if is_binary else fit_linear_gaussian)(x_TF[train], y).outputs(x_TF[ahead])

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from finscale.evaluation import block_length, bootstrap_means, covariance, intervals
 from finscale.laws import (
     Evidence,
     Gate,
@@ -20,14 +19,13 @@ from finscale.laws import (
     refuse,
     verdict,
 )
-from finscale.model import Architecture
-from finscale.pipeline.evidence import ProblemFinals, TestLosses
-from finscale.pipeline.trials import architecture_name
+from finscale.pipeline.baselines import REFERENCE
+from finscale.pipeline.evidence import ProblemFinals
+from finscale.pipeline.opened import TestLosses
+from finscale.pipeline.trials import shape_name
+from finscale.pipeline.uncertainty import Uncertainty, measure
 from finscale.report import Report
 from finscale.tracking import Opening
-
-N_DRAWS = 4000
-BOOTSTRAP_SEED = 42
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,34 +33,34 @@ class Conclusion:
     """A verdict with what the report adds to it."""
 
     verdict: Verdict
-    power_law: PowerLaw | None
-    ci_low: np.ndarray | None
-    ci_high: np.ndarray | None
+    power_law: PowerLaw | None = None
+    uncertainty: Uncertainty | None = None
 
 
 def conclude_closed(gate: Gate) -> Conclusion:
     """Conclude without the test: a gate has failed."""
-    return Conclusion(refuse(gate), None, None, None)
+    return Conclusion(refuse(gate))
 
 
-def conclude(problem: ProblemFinals, losses: TestLosses, rules: Rules) -> Conclusion:
-    """Bootstrap the paired differences and draw the verdict."""
-    means_JT = np.stack([cell.mean(axis=0) for cell in losses.differences])
-    length = block_length(means_JT, problem.horizon)
-    rng = np.random.default_rng(BOOTSTRAP_SEED)
-    draws_RJ = bootstrap_means(losses.differences, length, N_DRAWS, rng)
+def conclude(
+    problem: ProblemFinals, losses: TestLosses, rules: Rules, gate: Gate | None
+) -> Conclusion:
+    """Bootstrap the paired differences and draw the verdict; a failed gate draws it at once."""
+    found = measure(losses, problem.horizon, is_binary=problem.is_binary)
+    if gate:
+        return Conclusion(refuse(gate), uncertainty=found)
+    difference_J = np.array([cell.mean() for cell in losses.differences])
     conditions = problem.conditions()
-    difference_J, cov_JJ = means_JT.mean(axis=1), covariance(draws_RJ)
     evidence = Evidence(
         conditions=conditions,
         difference=difference_J,
-        cov=cov_JJ,
-        reference_loss=float(losses.reference_T.mean()),
+        cov=found.cov_JJ,
+        # The loss of a density has no zero to be a share of: there a nat is the unit.
+        loss_scale=float(losses.reference_T.mean()) if problem.is_binary else 1.0,
         train_loss=_by_cell(problem, "train_loss"),
     )
-    low, high = intervals(draws_RJ)
-    power_law = fit_power_law(conditions.n_params, difference_J, cov=cov_JJ)
-    return Conclusion(verdict(evidence, rules), power_law, low, high)
+    power_law = fit_power_law(conditions.n_params, difference_J, cov=found.cov_JJ)
+    return Conclusion(verdict(evidence, rules), power_law, found)
 
 
 def make_report(
@@ -75,20 +73,21 @@ def make_report(
     question: str,
     query: str,
     links: Mapping[str, str],
+    partial: str,
 ) -> Report:
     """Put everything a report shows into frames."""
     finals, known = problem.finals, problem.baselines.rename(columns={"name": "run_name"})
     known = known.assign(name=known["baseline"])
     if losses:
-        finals = _with_test(finals, losses)
-        known = _with_test(known, losses)
-        reference = float(losses.reference_T.mean())
-        finals = finals.assign(difference=finals["test_loss"] - reference)
+        finals, known = _with_test(finals, losses), _with_test(known, losses)
+    cells = _cells(finals)
+    if conclusion.uncertainty:
+        cells, known = _with_uncertainty(cells, known, conclusion.uncertainty)
     return Report(
         title=title,
         question=question,
         verdict=conclusion.verdict,
-        cells=_cells(finals, conclusion),
+        cells=cells,
         baselines=known,
         finals=finals,
         left_out=problem.left_out,
@@ -97,62 +96,73 @@ def make_report(
         query=query,
         links=links,
         power_law=conclusion.power_law,
+        is_binary=problem.is_binary,
+        base_rates=_base_rates(finals, is_open=losses is not None),
+        partial=partial,
+        superior_p=conclusion.uncertainty.superior_p if conclusion.uncertainty else None,
+        n_days=len(losses.reference_T) if losses else None,
     )
 
 
-def _cells(finals: pd.DataFrame, conclusion: Conclusion) -> pd.DataFrame:
+def _cells(finals: pd.DataFrame) -> pd.DataFrame:
     """Return one row a cell, means over its seeds."""
+    names = [str(column) for column in finals]
+    scores = [name for name in names if name.startswith(("val_", "test_", "difference"))]
     rows: list[dict[str, Any]] = []
     for _, group in finals.groupby("cell", sort=False):
         first = group.iloc[0]
-        means = {
-            name: group[name].mean()
-            for name in (
-                "val_loss",
-                "val_loss_ref",
-                "val_skill",
-                "train_loss",
-                "test_loss",
-                "test_loss_ref",
-                "test_skill",
-                "difference",
-            )
-            if name in group
-        }
+        shape = (int(first[name]) for name in ("n_params", "d_model", "n_layers", "n_heads"))
+        means = group[["train_loss", *scores]].mean()
         rows.append(
             {
+                **{str(name): float(mean) for name, mean in means.items()},
                 "budget": first["budget"],
                 "n_params": int(first["n_params"]),
                 "n_seeds": len(group),
-                "architecture": architecture_name(_architecture(first)),
+                "architecture": shape_name(*shape),
                 "collapsed": bool((group["collapsed"] == "True").any()),
                 "run_ids": tuple(group["run_id"]),
-                **means,
             }
         )
-    frame = pd.DataFrame(rows)
-    if conclusion.ci_low is None:
-        return frame
-    return frame.assign(ci_low=conclusion.ci_low, ci_high=conclusion.ci_high)
-
-
-def _architecture(row: pd.Series) -> Architecture:
-    return Architecture(
-        n_channels=int(row["n_features"]),
-        d_model=int(row["d_model"]),
-        n_layers=int(row["n_layers"]),
-        n_heads=int(row["n_heads"]),
-        d_ff=int(row["d_ff"]),
-        context_length=int(row["context_length"]),
-        patch_length=int(row["patch_length"]),
-        patch_stride=int(row["patch_stride"]),
-    )
+    return pd.DataFrame(rows)
 
 
 def _with_test(frame: pd.DataFrame, losses: TestLosses) -> pd.DataFrame:
+    """Add what the test says of each run; `difference` is from the reference, nats a day."""
     scored = pd.DataFrame([losses.metrics[run_id] for run_id in frame["run_id"]])
+    scored = scored.assign(
+        difference=scored["test_loss"] - scored["test_loss_ref"],
+        n_effective=scored["n_test_effective"],
+    )
     kept = frame.drop(columns=[c for c in scored if c in frame])
     return pd.concat([kept.reset_index(drop=True), scored], axis=1)
+
+
+def _with_uncertainty(
+    cells: pd.DataFrame, known: pd.DataFrame, found: Uncertainty
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Add intervals to cells and baselines, which follow each other in `found`."""
+    columns = {
+        "ci_low": found.low,
+        "ci_high": found.high,
+        "skill_low": found.skill_low,
+        "skill_high": found.skill_high,
+        "mcs_p": found.confidence,
+    }
+    n = len(cells)
+    models = {name: values[:n] for name, values in columns.items()}
+    known = known.assign(**{name: values[n:] for name, values in columns.items()})
+    itself = known["name"] == REFERENCE
+    known.loc[itself, ["difference", "n_effective", *set(columns) - {"mcs_p"}]] = np.nan
+    return cells.assign(n_effective=found.n_effective_J, **models), known
+
+
+def _base_rates(finals: pd.DataFrame, *, is_open: bool) -> dict[str, float]:
+    """Return the share of ones by part; none where labels are returns."""
+    names = {"training": "train_base_rate", "validation": "val_base_rate"}
+    names |= {"test": "test_base_rate"} if is_open else {}
+    first = finals.iloc[0]
+    return {part: float(first[name]) for part, name in names.items() if name in first}
 
 
 def _by_cell(problem: ProblemFinals, column: str) -> np.ndarray:

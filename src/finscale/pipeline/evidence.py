@@ -1,34 +1,26 @@
-"""From runs to paired losses: which finals count, on which days, against which reference.
-
-Legend: `J` cells, `S` seeds of a cell, `T` test days.
-"""
+"""Which finals a verdict rests on, on which days, against which reference."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from finscale.config import StoreError
-from finscale.dataset import effective_size
-from finscale.evaluation import bce_with_logits, score
+from finscale.dataset import DIAGNOSTIC_SPLITS, effective_size
 from finscale.laws import Conditions
-from finscale.pipeline.baselines import REFERENCE
+from finscale.pipeline.baselines import MLP_NAME, REFERENCE
 from finscale.pipeline.predictions import TEST, part
 from finscale.tracking import (
     Kind,
     Question,
-    Run,
     Status,
     baselines,
     finals,
     finals_sha256,
     read_predictions,
     runs_frame,
-    score_metrics,
     search,
     where,
 )
@@ -46,7 +38,7 @@ class ProblemFinals:
         Finals of these cells that count nowhere: ``run_id status reason``.
     baselines : DataFrame
         One row a baseline.
-    test_dates : DatetimeIndex, length T
+    test_dates : DatetimeIndex
         Test days of the reference.
     """
 
@@ -62,6 +54,11 @@ class ProblemFinals:
         """Cells by size."""
         return list(dict.fromkeys(self.finals["cell"]))
 
+    @property
+    def is_binary(self) -> bool:
+        """Whether labels are classes; else they are returns."""
+        return "val_mae" not in self.finals
+
     def conditions(self) -> Conditions:
         """Return what the gates ask for: none of it needs a loss."""
         groups = [self.finals[self.finals["cell"] == cell] for cell in self.cell_names]
@@ -74,11 +71,12 @@ class ProblemFinals:
             data_digests=tuple(self.finals["data_sha256"]),
             label_versions=tuple(self.finals["label_version"]),
             splits=tuple(
-                f"{n_train:.0f}+{n_val:.0f} {split}"  # one word may stand for other dates
+                f"{split} ({n_train:.0f} + {n_val:.0f} samples)"  # a word may stand for other dates
                 for split, n_train, n_val in zip(
                     self.finals["split"], self.finals["n_train"], self.finals["n_val"], strict=True
                 )
             ),
+            carries_verdict=not self.finals["split"].isin(DIAGNOSTIC_SPLITS).any(),
         )
 
     def question(self) -> Question:
@@ -95,24 +93,6 @@ class ProblemFinals:
     def finals_sha256(self) -> str:
         """Digest the finals: the same ones again are no new opening."""
         return finals_sha256(self.finals["fingerprint"])
-
-
-@dataclass(frozen=True, eq=False)
-class TestLosses:
-    """Losses on the opened test, in nats.
-
-    Attributes
-    ----------
-    differences : list of J arrays, shape (S_j, T)
-        Each final's loss minus the reference's, day by day.
-    reference_T : ndarray, shape (T,)
-    metrics : dict of str to dict
-        ``test_*`` metrics of each run, by run id.
-    """
-
-    differences: list[NDArray[np.float64]]
-    reference_T: NDArray[np.float64]
-    metrics: dict[str, dict[str, float]]
 
 
 def collect(problem: str, train_parents: Sequence[str] | None = None) -> ProblemFinals:
@@ -142,49 +122,16 @@ def collect(problem: str, train_parents: Sequence[str] | None = None) -> Problem
     if train_parents is None:
         ok = _best_of_each_cell(ok)
     left_out = stored[stored["cell"].isin(set(parents["cell"])) & (stored["status"] != Status.OK)]
-    known = _on_same_days(baselines(problem), ok)
-    reference = _reference(known, problem)
+    known = _of_configurations(_on_same_days(baselines(problem), ok), ok)
+    reference = reference_of(known, problem)
     return ProblemFinals(
         problem=problem,
         horizon=int(stored["horizon"].iloc[0]),
         finals=ok.sort_values(["n_params", "seed"]).reset_index(drop=True),
         left_out=left_out[["run_id", "status", "reason"]].reset_index(drop=True),
         baselines=known,
-        test_dates=pd.DatetimeIndex(part(read_predictions(reference), TEST).index),
+        test_dates=pd.DatetimeIndex(part(read_predictions(reference), TEST)["date"].unique()),
     )
-
-
-def score_test(problem: ProblemFinals) -> TestLosses:
-    """Compute what the test says. Only after its opening is on record.
-
-    Raises
-    ------
-    StoreError
-        If a run's predictions are on other days or of other labels than the reference's.
-    """
-    reference_id = _reference(problem.baselines, problem.problem)
-    reference = part(read_predictions(reference_id), TEST)
-    reference_T = bce_with_logits(reference["y"], reference["output"])
-    metrics: dict[str, dict[str, float]] = {}
-    losses: dict[str, NDArray[np.float64]] = {}
-    for run_id in (*problem.baselines["run_id"], *problem.finals["run_id"]):
-        frame = part(read_predictions(run_id), TEST)
-        _check_days(run_id, frame, reference)
-        losses[run_id] = bce_with_logits(frame["y"], frame["output"])
-        scores = score(frame["y"], frame["output"])
-        metrics[run_id] = score_metrics("test", scores, float(reference_T.mean()))
-    differences = [
-        np.stack([losses[run_id] - reference_T for run_id in group["run_id"]])
-        for _, group in problem.finals.groupby("cell", sort=False)
-    ]
-    return TestLosses(differences, reference_T, metrics)
-
-
-def log_test_metrics(problem: ProblemFinals, losses: TestLosses) -> None:
-    """Write the test's scores on finals and baselines, once."""
-    both = pd.concat([problem.finals, problem.baselines])[["run_id", "experiment_id"]]
-    for run_id, experiment_id in both.itertuples(index=False):
-        Run(run_id, experiment_id).metric_once(losses.metrics[run_id])
 
 
 def _no_finals(problem: str) -> StoreError:
@@ -211,7 +158,15 @@ def _on_same_days(known: pd.DataFrame, ok: pd.DataFrame) -> pd.DataFrame:
     return known[[row in wanted for row in known[keys].itertuples(index=False, name=None)]]
 
 
-def _reference(known: pd.DataFrame, problem: str) -> str:
+def _of_configurations(known: pd.DataFrame, ok: pd.DataFrame) -> pd.DataFrame:
+    """Keep the perceptrons beside the cells' configurations; the others measure against nothing."""
+    if known.empty or "configuration" not in known:
+        return known
+    beside = known["configuration"].isin(set(ok["configuration"]))
+    return known[(known["baseline"] != MLP_NAME) | beside]
+
+
+def reference_of(known: pd.DataFrame, problem: str) -> str:
     mine = known[known["baseline"] == REFERENCE] if len(known) else known
     if mine.empty:
         raise StoreError(
@@ -221,14 +176,3 @@ def _reference(known: pd.DataFrame, problem: str) -> str:
             todo="Give the train command again: it computes what is missing.",
         )
     return str(mine.iloc[0]["run_id"])
-
-
-def _check_days(run_id: str, frame: pd.DataFrame, reference: pd.DataFrame) -> None:
-    if frame.index.equals(reference.index) and np.array_equal(frame["y"], reference["y"]):
-        return
-    raise StoreError(
-        f"predictions of run {run_id}",
-        expected=f"the {len(reference)} test days and labels of the reference",
-        got=f"{len(frame)} days" + (" or other labels" if len(frame) == len(reference) else ""),
-        todo="Delete this run, then give the train command again.",
-    )

@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 import torch
 
 from finscale.config import StoreError, TrainConfig, format_budget
-from finscale.evaluation import score
+from finscale.evaluation import sample_losses, score_outputs
 from finscale.pipeline.fitting import (
     Trained,
     collapse_tag,
     epoch_logger,
     log_model,
+    outputs_at,
     result_metrics,
-    samples,
     serve_predictions,
     train_model,
 )
 from finscale.pipeline.hpo import failure_reason
-from finscale.pipeline.predictions import evaluation_positions, log_predictions, predictions_frame
-from finscale.pipeline.problem import ProblemData
+from finscale.pipeline.notes import final_note
+from finscale.pipeline.predictions import (
+    Outputs,
+    evaluation_positions,
+    log_predictions,
+    predictions_frame,
+)
+from finscale.pipeline.problem import FoldData, ProblemData
 from finscale.pipeline.progress import Listen, Work
 from finscale.pipeline.recipe import Recipe
 from finscale.pipeline.trials import architecture_name
@@ -32,11 +40,12 @@ from finscale.tracking import (
     Status,
     Tag,
     create_run,
+    curve,
     finals,
     find_result,
-    val_curve,
+    metric_of,
 )
-from finscale.training import Epoch, predict
+from finscale.training import Epoch, FitResult
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +59,26 @@ class Bench:
     reference_loss: float
     listen: Listen
     study: str | None
+
+
+@dataclass(frozen=True, eq=False)
+class Final:
+    """A recipe trained with one seed on every fold.
+
+    Attributes
+    ----------
+    last : Trained
+        The model of the last fold: the one that is served.
+    outputs : tuple of ndarray
+        Of each fold, outputs_NK at its evaluation positions.
+    train_loss : float
+        Mean over folds, nats.
+    """
+
+    last: Trained
+    results: tuple[FitResult, ...]
+    outputs: tuple[Outputs, ...]
+    train_loss: float
 
 
 def train_finals(bench: Bench, recipes: list[Recipe]) -> pd.DataFrame:
@@ -77,7 +106,8 @@ def train_finals(bench: Bench, recipes: list[Recipe]) -> pd.DataFrame:
 
 
 def _progress(bench: Bench, number: int, n_finals: int, epoch: int, text: str) -> Work:
-    epochs = bench.config.epochs
+    """Say how far the finals are; each trains every fold for as many epochs at most."""
+    epochs = bench.config.epochs * len(bench.data.folds)
     key = f"{bench.config.cell_name} finals"
     return Work(key, number * epochs + epoch, n_finals * epochs, text)
 
@@ -87,21 +117,51 @@ def _train_final(
 ) -> None:
     run = _open_final(bench, recipe, seed, identity)
 
-    def show(epoch: Epoch) -> bool:
-        text = f"seed {seed}, epoch {epoch.number}: {epoch.val_loss:.4f} nats"
-        bench.listen(_progress(bench, number, n_finals, epoch.number, text))
-        return False
+    def show(step: int, text: str) -> None:
+        bench.listen(_progress(bench, number, n_finals, step, f"seed {seed}, {text}"))
 
-    on_epoch = epoch_logger(run, bench.parent, len(val_curve(run.run_id)), show)
     try:
-        trained = train_model(recipe, bench.data, bench.config.budget, seed, bench.device, on_epoch)
-        _log_final(bench, run, trained, seed)
+        final, status, reason = _train_folds(bench, recipe, seed, run, show)
+        if final:
+            _log_final(bench, run, final, seed)
+        run.end(status, reason)
     except KeyboardInterrupt:
         run.interrupt("interrupted")
         raise
     except Exception as error:
         run.fail(failure_reason(error), traceback.format_exc())
         raise
+
+
+def _train_folds(
+    bench: Bench, recipe: Recipe, seed: int, run: Run, show: Callable[[int, str], None]
+) -> tuple[Final | None, Status, str]:
+    """Train a model on every fold; one that diverges ends the final."""
+    data, epochs = bench.data, bench.config.epochs
+    logged = metric_of(run.run_id, curve("val_loss"))
+    done = logged.step if logged else 0
+    results: list[FitResult] = []
+    outputs: list[Outputs] = []
+    train_losses: list[float] = []
+    for number, fold in enumerate(data.folds):
+        block = f"block {number + 1} of {len(data.folds)}, " if len(data.folds) > 1 else ""
+
+        def told(epoch: Epoch, offset: int = number * epochs, block: str = block) -> bool:
+            text = f"{block}epoch {epoch.number}: {epoch.val_loss:.4f} nats"
+            show(offset + epoch.number, text)
+            return False
+
+        on_epoch = epoch_logger(run, bench.parent, done, told, offset=number * epochs)
+        trained = train_model(recipe, data, fold, bench.config.budget, seed, bench.device, on_epoch)
+        status = Status(trained.result.status)
+        if status is not Status.OK:
+            return None, status, trained.result.reason
+        results.append(trained.result)
+        positions = evaluation_positions(fold.at)
+        outputs.append(serve_predictions(trained.model, data, fold, positions, bench.device))
+        train_losses.append(_train_loss(trained, data, fold))
+    final = Final(trained, tuple(results), tuple(outputs), float(np.mean(train_losses)))
+    return final, Status.OK, trained.result.reason
 
 
 def _open_final(bench: Bench, recipe: Recipe, seed: int, identity: str) -> Run:
@@ -141,22 +201,27 @@ def _interrupted(parent: Run, identity: str) -> Run | None:
     return Run(mine.iloc[0]["run_id"], mine.iloc[0]["experiment_id"])
 
 
-def _log_final(bench: Bench, run: Run, trained: Trained, seed: int) -> None:
+def _log_final(bench: Bench, run: Run, final: Final, seed: int) -> None:
     """Store weights, predictions of validation and test, and scores of validation alone."""
-    data, status = bench.data, Status(trained.result.status)
-    if status is Status.OK:
-        outputs_N = serve_predictions(trained.model, data, evaluation_positions(data), bench.device)
-        n = len(data.fold.validation)
-        scores = score(data.labels_T[data.fold.validation], outputs_N[:n])
-        log_model(run, trained, data, seed)
-        log_predictions(run, predictions_frame(data, outputs_N))
-        run.tag(collapse_tag(outputs_N[:n]))
-        metrics = result_metrics(trained, data, scores, bench.reference_loss)
-        run.metric_once({**metrics, "train_loss": _train_loss(trained, data)})
-    run.end(status, trained.result.reason)
+    data, first = bench.data, bench.data.folds[0]
+    n = len(first.at.validation)
+    # The first fold's: validation of a later one is test of an earlier one, which no choice sees.
+    scores = score_outputs(data.labels_T[first.at.validation], final.outputs[0][:n])
+    log_model(run, final.last, data, data.folds[-1], seed)
+    log_predictions(run, predictions_frame(data, final.outputs))
+    validations = [
+        outputs_NK[: len(fold.at.validation)]
+        for fold, outputs_NK in zip(data.folds, final.outputs, strict=True)
+    ]
+    run.tag(collapse_tag(validations))
+    metrics = result_metrics(
+        final.last.recipe.arch, final.results, data, scores, bench.reference_loss
+    )
+    run.metric_once({**metrics, "train_loss": final.train_loss})
+    run.note(final_note(bench.config.cell_name, scores.loss, bench.reference_loss))
 
 
-def _train_loss(trained: Trained, data: ProblemData) -> float:
+def _train_loss(trained: Trained, data: ProblemData, fold: FoldData) -> float:
     """Return the kept weights' loss on training samples: tells poor fits from poor forecasts."""
-    logits_N = predict(trained.model, samples(data, data.fold.train)).squeeze(1).double().numpy()
-    return score(data.labels_T[data.fold.train], logits_N).loss
+    outputs_NK = outputs_at(trained.model, data, fold, fold.at.train, torch.device("cpu"))
+    return float(sample_losses(data.labels_T[fold.at.train], outputs_NK).mean())

@@ -1,11 +1,11 @@
 """One model trained and scored: what a trial and a final have in common.
 
-Legend: `N` samples.
+Legend: `N` samples, `B` batch, `K` outputs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from finscale.config import RefusedError, format_budget
-from finscale.evaluation import Scores, is_collapsed, score
+from finscale.evaluation import RegressionScores, Scores, is_collapsed_forecast
 from finscale.model import (
     TOLERANCE,
+    Architecture,
     PatchTST,
     ServedModel,
     count_params,
@@ -26,20 +28,32 @@ from finscale.model import (
     forward_flops,
     save_weights,
 )
-from finscale.pipeline.problem import ProblemData
+from finscale.pipeline.predictions import Outputs
+from finscale.pipeline.problem import FoldData, ProblemData
 from finscale.pipeline.recipe import Recipe
 from finscale.tracking import Artifact, Run, Tag, cost_metrics, curve, score_metrics, size_metrics
-from finscale.training import Epoch, FitResult, Samples, fit, make_samples, predict
+from finscale.training import (
+    Epoch,
+    FitResult,
+    FitSettings,
+    Loss,
+    Samples,
+    bce_loss,
+    fit,
+    gaussian_nll_loss,
+    make_samples,
+    predict,
+)
 
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A trained model on the CPU, how training went, and its validation logits."""
+    """A trained model on the CPU, how training went, and its outputs_NK on validation."""
 
     model: PatchTST
     recipe: Recipe
     result: FitResult
-    val_logits_N: NDArray[np.float64]
+    val_outputs_NK: Outputs
 
 
 def build_model(recipe: Recipe, budget: int, seed: int) -> PatchTST:
@@ -67,46 +81,88 @@ def build_model(recipe: Recipe, budget: int, seed: int) -> PatchTST:
 def train_model(
     recipe: Recipe,
     data: ProblemData,
+    fold: FoldData,
     budget: int,
     seed: int,
     device: torch.device,
     on_epoch: Callable[[Epoch], bool],
 ) -> Trained:
-    """Build a recipe's model and train it with one seed."""
-    model = build_model(recipe, budget, seed).to(device)
-    train = samples(data, data.fold.train).to(device)
-    validation = samples(data, data.fold.validation).to(device)
-    result = fit(model, train, validation, recipe.settings(seed), on_epoch=on_epoch)
-    logits_N = predict(model, validation).squeeze(1).double().numpy()
-    return Trained(model.cpu(), recipe, result, logits_N)
+    """Build a recipe's model and train it on a fold with one seed."""
+    model = build_model(recipe, budget, seed)
+    result = fit_network(model, data, fold, recipe.settings(seed), device, on_epoch)
+    return Trained(model, recipe, result, outputs_at(model, data, fold, fold.at.validation, device))
 
 
-def samples(data: ProblemData, positions: NDArray[np.int64]) -> Samples:
+def fit_network(
+    model: nn.Module,
+    data: ProblemData,
+    fold: FoldData,
+    settings: FitSettings,
+    device: torch.device,
+    on_epoch: Callable[[Epoch], bool],
+) -> FitResult:
+    """Train any network on a fold, by the loss that the task binds; it ends on the CPU."""
+    train = samples(data, fold, fold.at.train).to(device)
+    validation = samples(data, fold, fold.at.validation).to(device)
+    loss = task_loss(data, fold)
+    result = fit(model.to(device), train, validation, settings, on_epoch=on_epoch, loss=loss)
+    model.cpu()
+    return result
+
+
+def task_loss(data: ProblemData, fold: FoldData) -> Loss:
+    """Return what is minimised: cross-entropy, or the density of returns in their own units."""
+    if data.problem.task.is_binary:
+        return bce_loss
+
+    def density_loss(outputs_BK: Tensor, labels_B: Tensor) -> Tensor:
+        return gaussian_nll_loss(fold.units.restore(outputs_BK), labels_B)
+
+    return density_loss
+
+
+def samples(data: ProblemData, fold: FoldData, positions: NDArray[np.int64]) -> Samples:
     """Return scaled windows with labels."""
-    return make_samples(data.scaled_TC, positions, data.labels_T, data.problem.context_length)
+    return make_samples(fold.scaled_TC, positions, data.labels_T, data.problem.context_length)
 
 
-def served(model: PatchTST, data: ProblemData) -> ServedModel:
-    """Put the scaler into the model: it then takes unscaled features."""
-    scaler = data.scaler
-    return ServedModel(model, scaler.center_C, scaler.scale_C, scaler.clip).eval()
+def outputs_at(
+    model: nn.Module,
+    data: ProblemData,
+    fold: FoldData,
+    positions: NDArray[np.int64],
+    device: torch.device,
+) -> Outputs:
+    """Return a network's outputs_NK at `positions`, in the labels' units."""
+    windows = samples(data, fold, positions).to(device)
+    outputs_NK = fold.units.restore(predict(model.to(device), windows).double())
+    model.cpu()
+    return np.asarray(outputs_NK.numpy())
+
+
+def served(model: PatchTST, fold: FoldData) -> ServedModel:
+    """Put scaler and units into the model: it then takes unscaled features."""
+    scaler = fold.scaler
+    return ServedModel(model, scaler.center_C, scaler.scale_C, scaler.clip, fold.units).eval()
 
 
 def epoch_logger(
-    run: Run, parent: Run, done: int, prune: Callable[[Epoch], bool]
+    run: Run, parent: Run, done: int, prune: Callable[[Epoch], bool], offset: int = 0
 ) -> Callable[[Epoch], bool]:
     """Return the callable that `fit` reports to: it logs, renews leases, and asks to prune.
 
     Parameters
     ----------
     done : int
-        Epochs an interrupted attempt has logged already: a curve has no point twice.
+        Last step an interrupted attempt has logged already: a curve has no point twice.
+    offset : int
+        Steps of the folds before this one.
     """
 
     def on_epoch(epoch: Epoch) -> bool:
-        if epoch.number > done:
+        if offset + epoch.number > done:
             run.epoch(
-                epoch.number,
+                offset + epoch.number,
                 {
                     curve("train_loss"): epoch.train_loss,
                     curve("val_loss"): epoch.val_loss,
@@ -119,9 +175,9 @@ def epoch_logger(
     return on_epoch
 
 
-def log_model(run: Run, trained: Trained, data: ProblemData, seed: int) -> None:
+def log_model(run: Run, trained: Trained, data: ProblemData, fold: FoldData, seed: int) -> None:
     """Store weights, and the configuration that gives the model and its scaler back."""
-    scaler = data.scaler
+    scaler = fold.scaler
     config: dict[str, Any] = {
         "architecture": asdict(trained.recipe.arch),
         "training": asdict(trained.recipe.settings(seed)),
@@ -132,6 +188,7 @@ def log_model(run: Run, trained: Trained, data: ProblemData, seed: int) -> None:
             "scale": scaler.scale_C.tolist(),
             "clip": scaler.clip,
         },
+        "label_units": asdict(fold.units),
     }
     run.json(Artifact.CONFIG.value, config)
     with TemporaryDirectory() as folder:
@@ -141,43 +198,54 @@ def log_model(run: Run, trained: Trained, data: ProblemData, seed: int) -> None:
 
 
 def result_metrics(
-    trained: Trained, data: ProblemData, scores: Scores, reference_loss: float
+    arch: Architecture,
+    results: Sequence[FitResult],
+    data: ProblemData,
+    scores: Scores | RegressionScores,
+    reference_loss: float,
 ) -> dict[str, float]:
-    """Return every metric that a finished trial or final logs once."""
-    result, arch = trained.result, trained.recipe.arch
+    """Return every metric that a finished trial or final logs once.
+
+    Parameters
+    ----------
+    results : sequence of FitResult
+        Of every fold: costs add up, and `best_epoch` is the latest, for a model that was cut off
+        while it improved.
+    """
+    n_seen = sum(result.n_seen for result in results)
+    seconds = sum(result.wall_time_s for result in results)
     return {
         **score_metrics("val", scores, reference_loss),
         **size_metrics(arch),
         **data.sample_metrics(),
         **cost_metrics(
-            train_flops=3.0 * forward_flops(arch) * result.n_seen,
-            samples_per_second=result.samples_per_second,
-            peak_memory_bytes=result.peak_memory_bytes,
-            wall_time_s=result.wall_time_s,
-            epochs_run=result.epochs_run,
-            best_epoch=result.best_epoch,
+            train_flops=3.0 * forward_flops(arch) * n_seen,
+            samples_per_second=n_seen / seconds,
+            peak_memory_bytes=max(result.peak_memory_bytes for result in results),
+            wall_time_s=seconds,
+            epochs_run=sum(result.epochs_run for result in results),
+            best_epoch=max(result.best_epoch for result in results),
         ),
     }
 
 
-def validation_scores(trained: Trained, data: ProblemData) -> Scores:
-    """Score the kept weights on validation."""
-    return score(data.labels_T[data.fold.validation], trained.val_logits_N)
-
-
-def collapse_tag(logits_N: NDArray[np.float64]) -> dict[str, str]:
-    """Flag a model whose predictions do not spread: it stays, but takes no alias."""
-    return {Tag.COLLAPSED: str(is_collapsed(logits_N))}
+def collapse_tag(outputs: Sequence[Outputs]) -> dict[str, str]:
+    """Flag a run of which a model's predictions do not spread: it stays, but takes no alias."""
+    return {Tag.COLLAPSED: str(any(is_collapsed_forecast(outputs_NK) for outputs_NK in outputs))}
 
 
 def serve_predictions(
-    model: PatchTST, data: ProblemData, positions: NDArray[np.int64], device: torch.device
-) -> Any:
-    """Return logits at `positions` as the served model gives them, from unscaled features."""
+    model: PatchTST,
+    data: ProblemData,
+    fold: FoldData,
+    positions: NDArray[np.int64],
+    device: torch.device,
+) -> Outputs:
+    """Return outputs_NK at `positions` as the served model gives them, from unscaled features."""
     # It computes in float64, which not every accelerator can.
     device = device if device.type == "cuda" else torch.device("cpu")
     raw_TC = np.nan_to_num(data.inputs.frame.to_numpy(dtype=np.float32))  # warm-up rows only
-    windows = replace(samples(data, positions), values_TC=torch.from_numpy(raw_TC))
-    outputs_NK = predict(served(model, data).to(device), windows.to(device))
+    windows = replace(samples(data, fold, positions), values_TC=torch.from_numpy(raw_TC))
+    outputs_NK = predict(served(model, fold).to(device), windows.to(device))
     model.cpu()  # the served model has taken it along
-    return outputs_NK.squeeze(1).numpy()
+    return np.asarray(outputs_NK.numpy())

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from finscale.config import HpoConfig, SearchConfig, format_budget, options, spell
+from finscale.evaluation import score_outputs
 from finscale.pipeline.baselines import REFERENCE, ensure_baselines
 from finscale.pipeline.fitting import (
     Trained,
@@ -17,9 +18,10 @@ from finscale.pipeline.fitting import (
     log_model,
     result_metrics,
     train_model,
-    validation_scores,
 )
+from finscale.pipeline.optimism import ensure_optimism
 from finscale.pipeline.plan import check_memory, expected_time, search_identity, search_space
+from finscale.pipeline.predictions import log_predictions, validation_frame
 from finscale.pipeline.problem import ProblemData, load_problem
 from finscale.pipeline.progress import Line, Listen, Screen, Work
 from finscale.pipeline.recipe import Recipe, from_params
@@ -136,10 +138,18 @@ def _search(
         if failures == MAX_FAILURES_IN_A_ROW:
             raise RuntimeError(f"{failures} trials in a row failed: see their traceback artifacts")
         state = read_state(parent, space.architectures[0], config)
-    _write_note(bench, state, "complete")
-    if state.best:
-        best = f"{state.best.name} with {state.best.val_loss:.4f} nats"
-        listen(Line(f"{config.cell_name}: {state.n_finished} trials, best {best}."))
+    _conclude(bench, state)
+
+
+def _conclude(bench: Bench, state: SearchState) -> None:
+    if state.best is None:
+        _write_note(bench, state, "complete")
+        return
+    config = bench.config
+    optimism = ensure_optimism(bench.parent, state.n_finished, config.horizon)
+    _write_note(bench, state, "complete", optimism)
+    best = f"{state.best.name} with {state.best.val_loss:.4f} nats"
+    bench.listen(Line(f"{config.cell_name}: {state.n_finished} trials, best {best}."))
 
 
 def _announce(bench: Bench, state: SearchState, space: SearchSpace) -> None:
@@ -150,7 +160,7 @@ def _announce(bench: Bench, state: SearchState, space: SearchSpace) -> None:
             Line(f"{config.cell_name}: the search has its {state.n_finished} trials already.")
         )
     elif bench.study is None:
-        n_train = len(bench.data.fold.train)
+        n_train = len(bench.data.search.at.train)
         bench.listen(Line(expected_time(config, space, bench.device, left, n_train)))
 
 
@@ -191,7 +201,8 @@ def _run_trial(bench: Bench, trial: OpenTrial, n_done: int) -> Status:
     """Train and log one trial; every way it can end is a status of its run."""
     curve: list[float] = []
     total = bench.config.n_trials * bench.config.epochs
-    warmup = trial.recipe.settings(bench.config.seed).warmup_epochs(len(bench.data.fold.train))
+    n_train = len(bench.data.search.at.train)
+    warmup = trial.recipe.settings(bench.config.seed).warmup_epochs(n_train)
 
     def prune(epoch: Epoch) -> bool:
         curve.append(epoch.val_loss)
@@ -204,7 +215,13 @@ def _run_trial(bench: Bench, trial: OpenTrial, n_done: int) -> Status:
     on_epoch = epoch_logger(trial.run, bench.parent, trial.epochs_logged, prune)
     try:
         trained = train_model(
-            trial.recipe, bench.data, bench.config.budget, bench.config.seed, bench.device, on_epoch
+            trial.recipe,
+            bench.data,
+            bench.data.search,
+            bench.config.budget,
+            bench.config.seed,
+            bench.device,
+            on_epoch,
         )
         status = _log_trial(bench, trial, trained)
         loss = trained.result.val_loss if status is Status.OK else None
@@ -225,10 +242,14 @@ def _log_trial(bench: Bench, trial: OpenTrial, trained: Trained) -> Status:
     status = Status(trained.result.status)
     trial.run.tag({Tag.TRIAL_STATE: optuna_state(status.value)})
     if status is Status.OK:
-        scores = validation_scores(trained, bench.data)
-        log_model(trial.run, trained, bench.data, bench.config.seed)
-        trial.run.tag(collapse_tag(trained.val_logits_N))
-        trial.run.metric_once(result_metrics(trained, bench.data, scores, bench.reference_loss))
+        data, outputs_NK = bench.data, trained.val_outputs_NK
+        scores = score_outputs(data.labels_T[data.search.at.validation], outputs_NK)
+        log_model(trial.run, trained, data, data.search, bench.config.seed)
+        log_predictions(trial.run, validation_frame(data, outputs_NK))
+        trial.run.tag(collapse_tag([outputs_NK]))
+        trial.run.metric_once(
+            result_metrics(trial.recipe.arch, [trained.result], data, scores, bench.reference_loss)
+        )
     trial.run.end(status, trained.result.reason)
     return status
 
@@ -239,20 +260,22 @@ def failure_reason(error: Exception) -> str:
     return "out_of_memory" if out_of_memory or "not enough memory" in str(error) else "error"
 
 
-def _write_note(bench: Bench, state: SearchState, how: str) -> None:
+def _write_note(bench: Bench, state: SearchState, how: str, optimism: float | None = None) -> None:
     """Say what this search is, where it stands, and what to do next."""
     config = bench.config
     best = state.best
+    chosen = ""
+    if best:
+        chosen = f"- **Best**: [{best.name}]({best.run.link}), {best.val_loss:.4f} nats"
+        if optimism is not None:
+            chosen += f"; for having been chosen it looks about {optimism:.4f} better than it is"
+        chosen += "\n"
     bench.parent.note(
         f"Search of the best PatchTST of {format_budget(config.budget)} parameters for "
         f"`{config.problem_name}`.\n\n"
         f"- **State**: {how}, {state.n_finished} of {config.n_trials} trials finished, "
         f"{state.n_failed} failed\n"
-        + (
-            f"- **Best**: [{best.name}]({best.run.link}), {best.val_loss:.4f} nats\n"
-            if best
-            else ""
-        )
-        + f"- **Go on** (as it is, or with a larger `n_trials`): `{spell('hpo', config)}`\n"
+        f"{chosen}"
+        f"- **Go on** (as it is, or with a larger `n_trials`): `{spell('hpo', config)}`\n"
         f"- **Next**: `{spell('train', config)}` trains the best with several seeds\n"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from finscale.config import (
     AnalyzeConfig,
@@ -60,17 +61,36 @@ def _holds_finals(cell: TrainConfig, tags: Mapping[str, str]) -> bool:
     return int(mine["status"].isin([Status.OK, Status.DIVERGED]).sum()) >= cell.n_seeds
 
 
-def study_parents(
-    plan: Study, config: AnalyzeConfig | StudyConfig, listen: Listen
-) -> dict[str, list[str]]:
-    """Return, for each problem of a study, the run ids of its cells' `train` parents.
+@dataclass(frozen=True)
+class Members:
+    """What of a study is in the store.
 
-    Cells below a floor are no part of the answer.
+    Attributes
+    ----------
+    parents : mapping of str to list of str
+        For each problem, the run ids of its cells' `train` parents.
+    missing : tuple of str
+        Cells that are not finished.
+    """
+
+    parents: Mapping[str, list[str]]
+    missing: tuple[str, ...]
+
+
+def study_parents(
+    plan: Study,
+    config: AnalyzeConfig | StudyConfig,
+    listen: Listen,
+    *,
+    allow_partial: bool = False,
+) -> Members:
+    """Find the cells of a study; those below a floor are no part of the answer.
 
     Raises
     ------
     StoreError
-        If cells are not finished: a test is opened for a whole study or not at all.
+        If cells are not finished, and partial answers are not allowed: a test is opened for a
+        whole study or not at all. If none is finished.
     """
     parents: dict[str, list[str]] = {}
     missing: list[str] = []
@@ -84,11 +104,12 @@ def study_parents(
             parents.setdefault(cell.problem_name, []).append(run.run_id)
         else:
             missing.append(cell.cell_name)
-    if missing or not parents:
+    if not parents or (missing and not allow_partial):
+        or_partial = ", or look at what there is with allow_partial=true" if parents else ""
         raise StoreError(
             f"study {plan.name}",
             expected="finals of every cell before its test is opened",
             got=f"none for {', '.join(missing) or 'any cell: all were refused'}",
-            todo=f"Finish it first: mlflow run . -e study -P study={plan.name}",
+            todo=f"Finish it first: mlflow run . -e study -P study={plan.name}{or_partial}",
         )
-    return parents
+    return Members(parents, tuple(missing))

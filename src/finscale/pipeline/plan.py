@@ -43,6 +43,7 @@ def search_space(config: SearchConfig, data: ProblemData) -> SearchSpace:
         context_length=config.context_length,
         patch_length=config.patch_length,
         patch_stride=config.patch_stride,
+        n_outputs=config.task.n_outputs,
     )
     return SearchSpace(fitting, config.space, config.pins)
 

@@ -1,7 +1,11 @@
-"""``predictions.parquet``: one row a sample, the test's losses left null until it is opened."""
+"""``predictions.parquet``: one row a sample, losses left null wherever no choice may look.
+
+Legend: `N` samples, `K` outputs.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -9,37 +13,39 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from finscale.evaluation import bce_with_logits
+from finscale.dataset import Fold
+from finscale.evaluation import sample_losses
 from finscale.pipeline.problem import ProblemData
 from finscale.tracking import Artifact, Run
 
 VALIDATION, TEST = "validation", "test"
 
+Outputs = NDArray[np.float64]
 
-def evaluation_positions(data: ProblemData) -> NDArray[np.int64]:
+
+def evaluation_positions(fold: Fold) -> NDArray[np.int64]:
     """Return the positions that every model and baseline forecasts: validation, then test."""
-    return np.concatenate([data.fold.validation, data.fold.test])
+    return np.concatenate([fold.validation, fold.test])
 
 
-def predictions_frame(data: ProblemData, outputs_N: NDArray[np.float64]) -> pd.DataFrame:
-    """Join outputs at `evaluation_positions` with dates, labels and validation losses."""
-    positions = evaluation_positions(data)
-    n_validation = len(data.fold.validation)
-    y = data.labels_T[positions]
-    loss = bce_with_logits(y, outputs_N)
-    loss[n_validation:] = np.nan  # a number nobody has seen cannot be selected on
-    return pd.DataFrame(
-        {
-            "date": data.bars.index[positions],
-            "ticker": data.problem.universe.target,
-            "segment": np.where(np.arange(len(positions)) < n_validation, VALIDATION, TEST),
-            "block": 0,
-            "y": y,
-            "output": outputs_N,
-            "log_sigma": np.full(len(positions), np.nan),
-            "loss": loss,
-        }
-    )
+def predictions_frame(data: ProblemData, outputs: Sequence[Outputs]) -> pd.DataFrame:
+    """Join each fold's outputs_NK at its `evaluation_positions` with dates, labels and losses.
+
+    Losses are those of the first fold's validation, which a choice looks at. Validation days of
+    a later block are test days of an earlier one, and stay as closed.
+    """
+    assert len(outputs) == len(data.folds), "outputs of every fold"
+    parts: list[pd.DataFrame] = []
+    for block, (fold, outputs_NK) in enumerate(zip(data.folds, outputs, strict=True)):
+        n = len(fold.at.validation)
+        parts.append(_rows(data, fold.at.validation, outputs_NK[:n], VALIDATION, block))
+        parts.append(_rows(data, fold.at.test, outputs_NK[n:], TEST, block))
+    return pd.concat(parts, ignore_index=True)
+
+
+def validation_frame(data: ProblemData, outputs_NK: Outputs) -> pd.DataFrame:
+    """Join a trial's outputs at the search's validation positions: it forecasts nothing else."""
+    return _rows(data, data.search.at.validation, outputs_NK, VALIDATION, 0)
 
 
 def log_predictions(run: Run, frame: pd.DataFrame) -> None:
@@ -52,4 +58,33 @@ def log_predictions(run: Run, frame: pd.DataFrame) -> None:
 
 def part(frame: pd.DataFrame, segment: str) -> pd.DataFrame:
     """Return the rows of one segment, by date."""
-    return frame[frame["segment"] == segment].set_index("date").sort_index()
+    mine = frame[frame["segment"] == segment]
+    return mine.sort_values(["date", "block"], ignore_index=True)
+
+
+def outputs_of(frame: pd.DataFrame) -> Outputs:
+    """Return outputs_NK of some rows: with a log sigma, there are two."""
+    columns = ["output"] if frame["log_sigma"].isna().all() else ["output", "log_sigma"]
+    return frame[columns].to_numpy(dtype=np.float64)
+
+
+def _rows(
+    data: ProblemData, positions: NDArray[np.int64], outputs_NK: Outputs, segment: str, block: int
+) -> pd.DataFrame:
+    assert outputs_NK.shape == (len(positions), data.problem.task.n_outputs)
+    y = data.labels_T[positions]
+    unseen = np.full(len(positions), np.nan)
+    is_open = segment == VALIDATION and block == 0
+    return pd.DataFrame(
+        {
+            "date": data.bars.index[positions],
+            "ticker": data.problem.universe.target,
+            "segment": segment,
+            "block": block,
+            "y": y,
+            "output": outputs_NK[:, 0],
+            "log_sigma": outputs_NK[:, 1] if outputs_NK.shape[1] == 2 else unseen,
+            # A number nobody has seen cannot be selected on.
+            "loss": sample_losses(y, outputs_NK) if is_open else unseen,
+        }
+    )

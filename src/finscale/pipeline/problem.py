@@ -5,6 +5,7 @@ Legend: `T` bars, `C` channels.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -19,6 +20,7 @@ from finscale.dataset import (
     Fold,
     PreparedInputs,
     Scaler,
+    Split,
     check_floors,
     effective_size,
     first_position,
@@ -27,9 +29,31 @@ from finscale.dataset import (
     prepare_inputs,
     split,
 )
+from finscale.evaluation import fit_gaussian_prior
 from finscale.market import is_prepared, load_bars, prepare_raw
+from finscale.model import LabelUnits
 from finscale.pipeline.progress import Line, Listen
 from finscale.tracking import Run, Tag, log_inputs, problem_params, sample_metrics
+
+
+@dataclass(frozen=True, eq=False)
+class FoldData:
+    """One fold of a problem: everything in it is fitted on its own training rows.
+
+    Attributes
+    ----------
+    at : Fold
+        Positions of its samples.
+    scaled_TC : ndarray of float32, shape (T, C)
+        The problem's inputs, scaled: what a model is trained on.
+    units : LabelUnits
+        Of a return forecast.
+    """
+
+    at: Fold
+    scaler: Scaler
+    scaled_TC: NDArray[np.float32]
+    units: LabelUnits
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,18 +65,19 @@ class ProblemData:
     bars : DataFrame, shape (T, 5)
     inputs : PreparedInputs
         Stationary features, unscaled: what a served model takes.
-    scaled_TC : ndarray of float32, shape (T, C)
-        The same, scaled on training rows: what a model is trained on.
     labels_T : ndarray of float64, shape (T,)
+    folds : tuple of FoldData
+        What finals and baselines forecast, each from a model of its own.
+    search : FoldData
+        What a search trains and selects on: no choice sees another day.
     """
 
     problem: Problem
     bars: pd.DataFrame
     inputs: PreparedInputs
-    scaler: Scaler
-    scaled_TC: NDArray[np.float32]
     labels_T: NDArray[np.float64]
-    fold: Fold
+    folds: tuple[FoldData, ...]
+    search: FoldData
 
     @property
     def n_channels(self) -> int:
@@ -60,15 +85,30 @@ class ProblemData:
         return self.inputs.frame.shape[1]
 
     def identity(self) -> dict[str, Any]:
-        """Return what a fingerprint must hold of the data, the label and the split."""
+        """Return what a fingerprint must hold of the data, the label and the split.
+
+        What is None is no part of it: the day that another split looks at, the kind of the task
+        that was the only one once.
+        """
+        problem, universe = self.problem, self.problem.universe
+        by_date = problem.split == "chronological"
+        forward = problem.split == "walk-forward" and universe.evaluation_start
         return {
-            "problem": self.problem.problem_name,
+            "problem": problem.problem_name,
             "dataset_sha256": self.inputs.dataset_sha256,
             "label_version": LABEL_VERSION,
-            "rise": self.problem.task.rise,
-            "train_end": self.problem.universe.train_end.isoformat(),
-            "validation_end": self.problem.universe.validation_end.isoformat(),
+            "task_kind": None if problem.task.kind == "threshold" else problem.task.kind,
+            "rise": problem.task.rise,
+            "train_end": universe.train_end.isoformat() if by_date else None,
+            "validation_end": universe.validation_end.isoformat() if by_date else None,
+            "evaluation_start": forward.isoformat() if forward else None,
         }
+
+    def split_name(self) -> str:
+        """Write the split with the days that it cuts at: means over other days do not compare."""
+        dates = (self.identity()[name] for name in ("train_end", "validation_end"))
+        cuts = [*dates, self.identity()["evaluation_start"]]
+        return " ".join([self.problem.split, *filter(None, cuts)])
 
     def params(self) -> dict[str, Any]:
         """Return the coordinates that every run repeats."""
@@ -84,13 +124,13 @@ class ProblemData:
         }
 
     def sample_metrics(self) -> dict[str, float]:
-        """Return the sample sizes of training and validation."""
-        n_val = len(self.fold.validation)
+        """Return sizes and base rates of what a choice sees: training and validation."""
+        at, labels_T = self.search.at, self.labels_T
         return sample_metrics(
-            n_train=len(self.fold.train),
-            n_val=n_val,
-            n_val_positive=int(self.labels_T[self.fold.validation].sum()),
-            n_val_effective=effective_size(n_val, self.problem.horizon),
+            train=labels_T[at.train],
+            validation=labels_T[at.validation],
+            n_val_effective=effective_size(len(at.validation), self.problem.horizon),
+            is_binary=self.problem.task.is_binary,
         )
 
     def log_inputs(self, run: Run) -> None:
@@ -122,17 +162,39 @@ def load_problem(problem: Problem, floors: Floors, listen: Listen) -> ProblemDat
         prepare_raw(universe, root, now=now)
     bars = load_bars(universe, root)
     inputs = prepare_inputs(universe, problem.feature_tier, problem.timescale, root, now=now)
-    labels_T = np.asarray(make_labels(bars, problem.task, problem.horizon), dtype=np.float64)
+    labels = make_labels(bars, problem.task, problem.horizon, problem.price)
+    labels_T = np.asarray(labels, dtype=np.float64)
+    made = _split(problem, bars)
+    check_floors(made, labels_T, problem.horizon, floors, is_binary=problem.task.is_binary)
+
+    def fold_data(at: Fold) -> FoldData:
+        scaler = fit_scaler(inputs.frame, at.train)
+        scaled_TC = scaler.transform(inputs.frame.to_numpy())
+        return FoldData(at, scaler, scaled_TC, _units(problem, labels_T[at.train]))
+
+    folds = tuple(fold_data(at) for at in made.folds)
+    return ProblemData(problem, bars, inputs, labels_T, folds, fold_data(made.search))
+
+
+def _split(problem: Problem, bars: pd.DataFrame) -> Split:
     index = bars.index
     assert isinstance(index, pd.DatetimeIndex)
-    fold = split(
+    return split(
         index,
         problem.horizon,
         first_position=first_position(problem.feature_tier, problem.context_length),
-        train_end=universe.train_end,
-        validation_end=universe.validation_end,
-    ).folds[0]
-    check_floors(fold, labels_T, problem.horizon, floors)
-    scaler = fit_scaler(inputs.frame, fold.train)
-    scaled_TC = scaler.transform(inputs.frame.to_numpy())
-    return ProblemData(problem, bars, inputs, scaler, scaled_TC, labels_T, fold)
+        train_end=problem.universe.train_end,
+        validation_end=problem.universe.validation_end,
+        kind=problem.split,
+        evaluation_start=problem.universe.evaluation_start,
+        n_blocks=problem.n_blocks,
+        context_length=problem.context_length,
+        samples_per_chunk=problem.samples_per_chunk,
+    )
+
+
+def _units(problem: Problem, labels_N: NDArray[np.float64]) -> LabelUnits:
+    if problem.task.is_binary:
+        return LabelUnits()
+    prior = fit_gaussian_prior(labels_N)
+    return LabelUnits(prior.mean, math.exp(prior.log_sigma))

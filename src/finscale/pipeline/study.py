@@ -119,7 +119,7 @@ def _run(waiting: Sequence[TrainConfig], config: StudyConfig, listen: Listen) ->
 def _conclude(config: StudyConfig, plan: Study, listen: Listen) -> Run:
     """Analyze, unless these very finals have been analyzed for this study already."""
     wanted = AnalyzeConfig(study=plan.name, data_root=config.data_root)
-    parents = study_parents(plan, config, listen)
+    parents = study_parents(plan, config, listen).parents
     finals = [p for name, ids in parents.items() for p in collect(name, ids).finals["fingerprint"]]
     digest = finals_sha256(finals)
     for run in search(where(KIND=Kind.ANALYSIS, STUDY=plan.name, STATUS=Status.OK)):

@@ -6,7 +6,9 @@ import io
 import math
 import os
 import sys
+from collections.abc import Hashable, Mapping
 from pathlib import Path
+from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -16,10 +18,18 @@ from finscale.config import format_size
 from finscale.report import Report
 from finscale.tracking import Artifact, Run
 
+_TITLES = ("parameters", "seeds", "validation", "test", "difference", "95 % interval")
+
 
 def console_summary(report: Report, run: Run) -> str:
     """Write what a user reads at the end."""
-    said = [report.against_reference, report.still_improving, report.opening_sentence]
+    said = [
+        report.against_reference,
+        report.against_logistic,
+        report.superior_sentence,
+        report.still_improving,
+        report.opening_sentence,
+    ]
     return "\n".join(
         [
             f"Verdict: {report.verdict.reason}",
@@ -31,27 +41,34 @@ def console_summary(report: Report, run: Run) -> str:
 
 
 def results_table(report: Report) -> str:
-    """Write the cells and the baselines as a table of text."""
+    """Write every forecast, models first, as a table of text."""
+    titles = ("", *_TITLES, "skill" if report.is_open else "validation skill")
+    rows = [_row(row, is_open=report.is_open) for row in report.forecasts().to_dict("records")]
     table = Table(box=box.SIMPLE_HEAD)
-    for title in ("", "parameters", "seeds", "validation", "test", "difference", "95 % interval"):
-        table.add_column(title, justify="left" if not title else "right", no_wrap=True)
-    for cell in report.cells.to_dict("records"):
-        interval = f"[{cell['ci_low']:+.4f}, {cell['ci_high']:+.4f}]"
-        table.add_row(
-            f"PatchTST {cell['budget']}",
-            format_size(int(cell["n_params"])),
-            str(cell["n_seeds"]),
-            f"{cell['val_loss']:.4f}",
-            _number(cell["test_loss"], ".4f"),
-            _number(cell["difference"], "+.4f"),
-            interval if math.isfinite(cell["ci_low"]) else "closed",
-        )
-    for row in report.baselines.to_dict("records"):
-        losses = (f"{row['val_loss']:.4f}", _number(row["test_loss"], ".4f"))
-        table.add_row(str(row["name"]), "", "", *losses, "", "")
+    # A column in which no forecast has anything is left out: intervals while the test is closed.
+    kept = [place for place in range(len(titles)) if any(row[place] for row in rows)]
+    for place in kept:
+        table.add_column(titles[place], justify="right" if place else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*(row[place] for place in kept))
     console = Console(width=110, record=True, file=io.StringIO())
     console.print(table)
     return console.export_text().rstrip()
+
+
+def _row(row: Mapping[Hashable, Any], *, is_open: bool) -> tuple[str, ...]:
+    size, n_seeds = row["n_params"], row["n_seeds"]
+    has_interval = math.isfinite(row["ci_low"])
+    return (
+        str(row["forecast"]),
+        format_size(int(size)) if math.isfinite(size) else "",
+        f"{n_seeds:.0f}" if math.isfinite(n_seeds) else "",
+        _number(row["val_loss"], ".4f"),
+        _number(row["test_loss"], ".4f") if is_open else "closed",
+        _number(row["difference"], "+.4f"),
+        f"[{row['ci_low']:+.4f}, {row['ci_high']:+.4f}]" if has_interval else "",
+        _number(row["test_skill" if is_open else "val_skill"], "+.2%"),
+    )
 
 
 def next_lines(run: Run) -> list[str]:
@@ -79,4 +96,4 @@ def _relative(path: Path) -> str:
 
 
 def _number(value: float, form: str) -> str:
-    return format(value, form) if math.isfinite(value) else "closed"
+    return format(value, form) if math.isfinite(value) else ""

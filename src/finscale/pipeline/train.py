@@ -16,6 +16,8 @@ from finscale.pipeline.baselines import REFERENCE, ensure_baselines
 from finscale.pipeline.finals import Bench, train_finals
 from finscale.pipeline.fitting import served
 from finscale.pipeline.hpo import hpo
+from finscale.pipeline.notes import against_reference
+from finscale.pipeline.perceptron import ensure_perceptron
 from finscale.pipeline.plan import search_identity, search_space
 from finscale.pipeline.problem import ProblemData, load_problem
 from finscale.pipeline.progress import Line, Listen, Screen
@@ -90,6 +92,8 @@ def train(
             data.log_inputs(opened.parent)
         chosen = choose(train_finals(bench, recipes))
         mark(chosen, finals(parent=opened.parent.run_id))
+        by_name = {recipe.fingerprint("configuration", data): recipe for recipe in recipes}
+        ensure_perceptron(bench, by_name[chosen.configuration], chosen.configuration)
         promotion = _register(bench, chosen)
         opened.parent.tag({Tag.CONFIGURATION: chosen.configuration})
         _write_note(bench, chosen, promotion)
@@ -151,7 +155,7 @@ def _other_searches(config: TrainConfig, stored: pd.DataFrame) -> StoreError:
         differing = [
             f"{name}={row[name]}"
             for name in wanted
-            if name in row and name not in ("n_trials", "device", "data_root")
+            if name in row and name not in ("n_trials", "device", "data_root", "floors")
             if str(row[name]).lower() != wanted[name].lower() and not pd.isna(row[name])
         ]
         there.append(f"run {row['run_id']} ({', '.join(differing) or 'other data'})")
@@ -165,8 +169,9 @@ def _other_searches(config: TrainConfig, stored: pd.DataFrame) -> StoreError:
 
 def _register(bench: Bench, chosen: Chosen) -> Promotion:
     data = bench.data
-    model = served(load_trial(chosen.served.run_id), data)
-    last = data.fold.validation[-2:]
+    fold = data.folds[-1]  # the last block's: what is served knows the most
+    model = served(load_trial(chosen.served.run_id), fold)
+    last = fold.at.validation[-2:]
     context = bench.config.context_length
     example_BLC = np.stack([data.inputs.frame.to_numpy()[t + 1 - context : t + 1] for t in last])
     return promote(
@@ -179,7 +184,7 @@ def _register(bench: Bench, chosen: Chosen) -> Promotion:
             val_loss_mean=chosen.val_loss_mean,
             configuration=chosen.configuration,
             data_sha256=data.inputs.data_sha256,
-            split=bench.config.split,
+            split=data.split_name(),
             collapsed=chosen.collapsed,
         ),
     )
@@ -188,13 +193,12 @@ def _register(bench: Bench, chosen: Chosen) -> Promotion:
 def _write_note(bench: Bench, chosen: Chosen, promotion: Promotion) -> None:
     config = bench.config
     mean = f"{chosen.val_loss_mean:.4f} nats over {chosen.n_seeds} seeds"
-    beaten = chosen.val_loss_mean < bench.reference_loss
-    against = "beats" if beaten else "does **not** beat"
+    standing = against_reference(chosen.val_loss_mean, bench.reference_loss)
     moved = "now points to" if promotion.moved else "stays where it is:"
     bench.parent.note(
         f"Finals of `{config.cell_name}`.\n\n"
-        f"- **Chosen**: [{chosen.name}]({chosen.served.link}), mean validation loss {mean}; "
-        f"it {against} the reference forecast ({bench.reference_loss:.4f})\n"
+        f"- **Chosen**: [{chosen.name}]({chosen.served.link}), mean over {chosen.n_seeds} seeds "
+        f"in validation: {standing}\n"
         f"- **Registry**: `{promotion.uri}` {moved} {promotion.reason}\n"
         f"- **Next**: `mlflow run . -e analyze` with the options of this problem\n"
     )

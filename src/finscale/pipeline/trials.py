@@ -96,8 +96,12 @@ def trial_name(number: int, arch: Architecture) -> str:
 
 def architecture_name(arch: Architecture) -> str:
     """Write size, width × depth, and heads."""
-    size = format_size(count_params(arch).total)
-    return f"{size} d{arch.d_model}×{arch.n_layers} h{arch.n_heads}"
+    return shape_name(count_params(arch).total, arch.d_model, arch.n_layers, arch.n_heads)
+
+
+def shape_name(n_params: int, d_model: int, n_layers: int, n_heads: int) -> str:
+    """Write an architecture of which a run's numbers are at hand."""
+    return f"{format_size(n_params)} d{d_model}×{n_layers} h{n_heads}"
 
 
 def rows(frame: pd.DataFrame) -> list[dict[str, object]]:

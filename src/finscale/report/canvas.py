@@ -19,6 +19,8 @@ Floats = NDArray[np.float64]
 # Okabe & Ito 2008, "Color Universal Design": told apart by all common kinds of vision.
 BLACK, GREY = "#1a1a1a", "#8a8a8a"
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#AA4488"
+# Not theirs: dark enough for text on white, and told apart by their dashes as well.
+BROWN, SLATE = "#8C6D00", "#5A6068"
 
 # Share of the axis below which two labels at its edge would touch.
 LABEL_GAP = 0.05

@@ -8,33 +8,20 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from finscale.laws import PowerLaw, Verdict
+from finscale.report.frames import (
+    BASELINES,
+    CELLS,
+    FINALS,
+    LEFT_OUT,
+    REFERENCE,
+    SHOWN_OPEN,
+    complete,
+    ordered_baselines,
+    side_by_side,
+)
 
-REFERENCE = "reference"
-
-# Columns by frame: the first group must be there, the second is NaN until the test is open.
-CELLS = (
-    [
-        *("budget", "n_params", "n_seeds", "val_loss", "train_loss"),
-        *("architecture", "collapsed", "run_ids"),
-    ],
-    [
-        *("difference", "ci_low", "ci_high", "test_loss", "test_loss_ref", "test_skill"),
-        *("val_loss_ref", "val_skill"),
-    ],
-)
-BASELINES = (
-    ["name", "run_id", "val_loss"],
-    [
-        *("val_skill", "val_auc", "val_brier", "val_ece"),
-        *("test_loss", "test_skill", "test_auc", "test_brier", "test_ece"),
-    ],
-)
-FINALS = (
-    ["run_id", "budget", "n_params", "seed", "val_loss"],
-    ["test_loss", "difference", "best_epoch", "epochs"],
-)
-LEFT_OUT: tuple[list[str], list[str]] = (["run_id", "status", "reason"], [])
-SHOWN_OPEN = ["difference", "ci_low", "ci_high", "test_loss", "test_loss_ref"]
+# Below this share of chance a p-value is only said to be small.
+SMALLEST_P = 0.001
 
 
 @dataclass(frozen=True)
@@ -50,11 +37,15 @@ class Report:
     cells : DataFrame
         One row a cell: ``budget n_params n_seeds val_loss train_loss architecture collapsed
         run_ids``, and once the test is open ``difference ci_low ci_high`` (nats a day, 95 %),
-        ``test_loss test_loss_ref test_skill``; optional ``val_loss_ref val_skill``. Losses are
-        means over seeds in nats; `run_ids` holds a sequence of ids.
+        ``test_loss test_loss_ref test_skill``; optional ``val_loss_ref val_skill``, the 95 %
+        of the skill ``skill_low skill_high``, ``n_effective`` (days that the paired
+        differences are worth), ``mcs_p`` (model confidence set) and, prefixed ``val_`` and
+        ``test_``, ``auc brier ece mae rmse coverage``. Losses and scores are means over seeds;
+        `run_ids` holds a sequence of ids.
     baselines : DataFrame
-        One row a baseline (``reference``, ``prior``, ``logistic``): ``name run_id val_loss``,
-        optional ``skill auc brier ece`` with prefix ``val_``, and the ``test_`` twins of all.
+        One row a baseline (``reference``, ``prior``, ``logistic`` or ``linear``, ``boosting``,
+        ``mlp``): ``name run_id val_loss``; optional the losses, scores and intervals that cells
+        have, ``budget`` (of the cell whose size it matches, else NaN), ``n_params n_seeds``.
     finals : DataFrame
         One row a run: ``run_id budget n_params seed val_loss``, then ``test_loss difference``;
         optional ``best_epoch epochs``.
@@ -70,6 +61,17 @@ class Report:
         Name to address of what to open next.
     power_law : PowerLaw or None
         Fitted to the cells' differences.
+    is_binary : bool
+        Labels are classes; else returns scored by a Gaussian's negative log density, which may
+        be negative: skill is then 1 - exp(loss - reference loss).
+    base_rates : mapping of str to float
+        Share of ones by part: ``training``, ``validation`` and, once it is open, ``test``.
+    partial : str
+        Why the test was opened although the study is not whole; empty where it is.
+    superior_p : float or None
+        Hansen's consistent p-value of the hypothesis that no PatchTST beats the reference.
+    n_days : int or None
+        Evaluated test days.
     """
 
     title: str
@@ -84,17 +86,23 @@ class Report:
     query: str
     links: Mapping[str, str] = field(default_factory=dict)
     power_law: PowerLaw | None = None
+    is_binary: bool = True
+    base_rates: Mapping[str, float] = field(default_factory=dict)
+    partial: str = ""
+    superior_p: float | None = None
+    n_days: int | None = None
 
     def __post_init__(self) -> None:
-        """Fill the columns that are not there yet; every later reader finds them all."""
+        """Fill and order the frames."""
         for name, columns in (
             ("cells", CELLS),
             ("baselines", BASELINES),
             ("finals", FINALS),
             ("left_out", LEFT_OUT),
         ):
-            object.__setattr__(self, name, _complete(getattr(self, name), columns))
+            object.__setattr__(self, name, complete(getattr(self, name), columns))
         object.__setattr__(self, "cells", self.cells.sort_values("n_params"))
+        object.__setattr__(self, "baselines", ordered_baselines(self.baselines))
         if self.is_open:
             shown = self.cells[SHOWN_OPEN]
             assert bool(shown.notna().all(axis=None)), "an open test has a loss for every cell"
@@ -111,12 +119,42 @@ class Report:
             gate = self.verdict.gate
             why = f": {gate.sentence}" if gate else ""
             return f"The test stays closed{why}. All losses below are validation losses."
+        partial = (
+            f"Partial: the test was opened although the study is not whole ({self.partial}). "
+            if self.partial
+            else ""
+        )
         if self.exploratory:
             return (
-                f"Exploratory: this is opening {self.opening} of this test, and other finals "
-                "have seen it before; a confirmatory claim needs new data."
+                f"{partial}Exploratory: this is opening {self.opening} of this test, and other "
+                "finals have seen it before; a confirmatory claim needs new data."
             )
-        return f"This is opening {self.opening} of this test, with these finals only."
+        return f"{partial}This is opening {self.opening} of this test, with these finals only."
+
+    @property
+    def base_rate_sentence(self) -> str:
+        """How common ones are in each part; empty where no share is known."""
+        if not self.base_rates:
+            return ""
+        shares = (
+            f"{part} {f'{share:.3f}'.removeprefix('0')}" for part, share in self.base_rates.items()
+        )
+        return (
+            f"Share of ones: {', '.join(shares)}; a constant forecast is only as good as the "
+            "base rate stands still."
+        )
+
+    @property
+    def superior_sentence(self) -> str:
+        """Whether the best PatchTST is more than the luckiest of many; empty where not tested."""
+        if self.superior_p is None:
+            return ""
+        is_small = self.superior_p < SMALLEST_P
+        p_value = f"p < {SMALLEST_P}" if is_small else f"p = {self.superior_p:.3f}"
+        return (
+            "Hansen's test that no PatchTST beats the reference, with the choice among them "
+            f"counted: {p_value}."
+        )
 
     @property
     def against_reference(self) -> str:
@@ -138,16 +176,19 @@ class Report:
 
     @property
     def against_logistic(self) -> str:
-        """How the models compare with the logistic regression; empty where there is none."""
+        """How the models compare with the simplest one on the same features; may be empty."""
+        name, said = (
+            ("logistic", "logistic regression") if self.is_binary else ("linear", "linear model")
+        )
         column = "test_loss" if self.is_open else "val_loss"
-        loss = self.baseline_loss("logistic", column)
+        loss = self.baseline_loss(name, column)
         if loss is None or self.cells.empty:
             return ""
         n_better = int((self.cells[column] < loss).sum())
         if n_better == 0:
-            return "A logistic regression on the same features scores better than all of them."
+            return f"A {said} on the same features scores better than all of them."
         return (
-            f"{n_better} of {len(self.cells)} sizes score better than a logistic regression "
+            f"{n_better} of {len(self.cells)} sizes score better than a {said} "
             "on the same features."
         )
 
@@ -166,6 +207,10 @@ class Report:
             "out: the slope may show how far each size was trained, not what it can forecast."
         )
 
+    def forecasts(self) -> pd.DataFrame:
+        """Every forecast side by side, PatchTST cells by size and then the baselines."""
+        return side_by_side(self.cells, self.baselines)
+
     def gains(self) -> pd.Series:
         """Each cell's loss above the reference's on the open part, in nats a day."""
         if self.is_open:
@@ -177,11 +222,3 @@ class Report:
         """Loss of a baseline by name, or None where it was not computed."""
         losses = self.baselines.loc[self.baselines["name"] == name, column].dropna()
         return None if losses.empty else float(losses.iloc[0])
-
-
-def _complete(frame: pd.DataFrame, columns: tuple[list[str], list[str]]) -> pd.DataFrame:
-    required, optional = columns
-    missing = [name for name in required if name not in frame.columns]
-    assert not missing, f"columns missing from the report's frame: {missing}"
-    added = {name: float("nan") for name in optional if name not in frame.columns}
-    return frame.assign(**added)

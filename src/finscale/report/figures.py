@@ -12,10 +12,12 @@ from finscale.laws import Slope, Verdict
 from finscale.report.canvas import (
     BLACK,
     BLUE,
+    BROWN,
     GREEN,
     GREY,
     ORANGE,
     PURPLE,
+    SLATE,
     Floats,
     Level,
     draw_cells,
@@ -25,13 +27,17 @@ from finscale.report.canvas import (
     mark_sizes,
     new_axes,
 )
-from finscale.report.content import REFERENCE, Report
+from finscale.report.content import Report
+from finscale.report.frames import REFERENCE, baseline_titles
 from finscale.report.tables import show
 
-_STYLES: dict[str, tuple[str, str | tuple[int, tuple[int, ...]]]] = {
+STYLES: dict[str, tuple[str, str | tuple[int, tuple[int, ...]]]] = {
     REFERENCE: (BLACK, "solid"),
     "prior": (ORANGE, (0, (1, 2))),
     "logistic": (GREEN, (0, (7, 2, 1, 2))),
+    "linear": (GREEN, (0, (7, 2, 1, 2))),
+    "boosting": (BROWN, (0, (9, 3))),
+    "mlp": (SLATE, (0, (4, 1, 1, 1, 1, 1))),
 }
 
 
@@ -44,7 +50,9 @@ def scaling_figure(report: Report) -> Figure:
     assert report.is_open, "a closed test has no differences: draw validation_figure"
     cells = report.cells
     figure, axes = new_axes(
-        report.title, subtitle(report), "paired difference from the reference (nats a day)"
+        report.title,
+        _answer_with_slope(report),
+        "paired difference from the reference (nats a day)",
     )
     sizes = cells["n_params"].to_numpy(dtype=np.float64)
     mark_sizes(axes, sizes)
@@ -68,15 +76,17 @@ def validation_figure(report: Report) -> Figure:
     """Draw validation losses against the true size: all there is while the test is closed."""
     figure, axes = new_axes(
         report.title,
-        "Validation only: the loss that selection has seen. " + subtitle(report),
+        "Validation only: the loss that selection has seen. " + _answer(report),
         "validation loss (nats)",
     )
     cells = report.cells
     mark_sizes(axes, cells["n_params"].to_numpy(dtype=np.float64))
     draw_seeds(axes, report.finals, "val_loss")
     draw_cells(axes, cells, "val_loss", None)
-    seen = np.concatenate([cells["val_loss"], report.finals["val_loss"]]).astype(np.float64)
-    draw_levels(axes, _levels(report, "val_loss", relative=False), seen)
+    # The reference stays in sight: it is what the cells are judged by.
+    reference = report.baselines.loc[report.baselines["name"] == REFERENCE, "val_loss"].dropna()
+    seen = np.concatenate([cells["val_loss"], report.finals["val_loss"], reference])
+    draw_levels(axes, _levels(report, "val_loss", relative=False), seen.astype(np.float64))
     finish(axes, n_columns=3)
     return figure
 
@@ -91,31 +101,47 @@ def save_figure(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
     return png, svg
 
 
-def subtitle(report: Report) -> str:
+def _answer(report: Report) -> str:
     """Give the verdict in the few words that fit above a figure."""
-    line, interval = report.verdict.slope, report.verdict.interval_95
     gate = report.verdict.gate
-    answer = f"Verdict: {report.verdict.answer.value}"
-    if gate is not None:
-        return f"{answer} (gate {gate.name})"
-    assert line and interval, "a verdict without a gate has a slope"
+    marks = [
+        f"gate {gate.name}" if gate else "",
+        "exploratory" if report.is_open and report.exploratory else "",
+        "partial" if report.is_open and report.partial else "",
+    ]
+    said = ", ".join(filter(None, marks))
+    return f"Verdict: {report.verdict.answer.value}" + (f" ({said})" if said else "")
+
+
+def _answer_with_slope(report: Report) -> str:
+    line, interval = report.verdict.slope, report.verdict.interval_95
+    if line is None or interval is None:
+        return _answer(report)
     slope, low, high = (show(value, "+.4f") for value in (line.slope, *interval))
-    return f"{answer}: {slope} nats a decade, 95 % interval [{low}, {high}]" + (
-        " (exploratory)" if report.exploratory else ""
-    )
+    return f"{_answer(report)}: {slope} nats a decade, 95 % interval [{low}, {high}]"
 
 
 def _levels(report: Report, column: str, *, relative: bool) -> list[Level]:
+    """Return a level for each baseline of the problem.
+
+    Size-matched baselines are one point each, not levels: they are drawn where there is one only.
+    """
     reference = report.baseline_loss(REFERENCE, column)
+    if relative and reference is None:
+        return []
+    shown = report.baselines.assign(title=baseline_titles(report.baselines))
+    shown = shown[shown["name"].isin(STYLES) & shown[column].notna()]
+    is_matched = shown["budget"].notna()
+    shown = shown[~is_matched] if is_matched.sum() > 1 else shown
     levels = []
-    for name, (colour, dashes) in _STYLES.items():
-        loss = report.baseline_loss(name, column)
-        if loss is None or (relative and reference is None):
-            continue
-        value = loss - reference if relative and reference is not None else loss
-        is_level = not relative or name == REFERENCE
-        label = f"{name} ({loss:.4f})" if is_level else f"{name} {show(value, '+.4f')}"
-        levels.append(Level(label, value, colour, dashes))
+    for name, title, loss in shown[["name", "title", column]].itertuples(index=False):
+        is_difference = relative and name != REFERENCE
+        label = (
+            f"{title} {show(loss - reference, '+.4f')}"
+            if is_difference
+            else f"{title} ({show(loss, '.4f')})"
+        )
+        levels.append(Level(label, loss - reference if relative else loss, *STYLES[name]))
     return levels
 
 

@@ -11,13 +11,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.figure import Figure
 
 from finscale.report.content import Report
-from finscale.report.tables import (
-    baseline_table,
-    cell_table,
-    final_table,
-    left_out_table,
-    number_table,
-)
+from finscale.report.forecasts import forecast_caption, forecast_table
+from finscale.report.tables import cell_table, final_table, left_out_table, number_table
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -39,15 +34,24 @@ def render_html(report: Report, figures: Mapping[str, Figure]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["unbroken"] = _unbroken
     return environment.get_template("report.html.j2").render(
         report=report,
         figures=[(caption, _data_uri(figure)) for caption, figure in figures.items()],
         numbers=number_table(report),
+        forecasts=forecast_table(report),
+        forecast_caption=forecast_caption(report),
         cells=cell_table(report),
-        baselines=baseline_table(report),
         finals=final_table(report),
         left_out=left_out_table(report),
     )
+
+
+def _unbroken(text: str) -> str:
+    """Keep a number and what belongs to it on one line."""
+    for pair in (" %", " = ", " < ", "n effective", "MCS p"):
+        text = text.replace(pair, pair.replace(" ", "\N{NO-BREAK SPACE}"))
+    return text
 
 
 def _data_uri(figure: Figure) -> str:

@@ -34,7 +34,7 @@ NUMBERS = (
 
 @dataclass(frozen=True)
 class Table:
-    """Header and rows of text.
+    """Header and rows of text; what follows a line break in a value is beside the main thing.
 
     Attributes
     ----------
@@ -59,45 +59,21 @@ def number_table(report: Report) -> Table:
 
 
 def cell_table(report: Report) -> Table:
-    """One row a cell, test columns only once the test is open."""
-    opened = (
-        ("difference", "+.4f"), ("ci_low", "+.4f"), ("ci_high", "+.4f"),
-        ("test_loss", ".4f"), ("test_skill", "+.2%"),
-    )  # fmt: skip
-    columns = (
-        *(opened if report.is_open else ()),
-        ("val_loss", ".4f"),
-        ("train_loss", ".4f"),
-    )
+    """One row a cell: what it is made of; what it forecasts is in the table of forecasts."""
     rows = tuple(
         (
             str(row["budget"]),
             format_size(int(row["n_params"])),
             str(int(row["n_seeds"])),
-            *(show(row[name], form) for name, form in columns),
+            show(row["train_loss"], ".4f"),
             str(row["architecture"]),
             "collapsed" if row["collapsed"] else "",
             " ".join(row["run_ids"]),
         )
         for _, row in report.cells.iterrows()
     )
-    names = tuple(_title(name) for name, _ in columns)
-    header = ("budget", "parameters", "seeds", *names, "architecture", "note", "runs")
-    return Table(header, rows, code=("runs",), below=("architecture", "runs"))
-
-
-def baseline_table(report: Report) -> Table:
-    """One row a baseline, the scores of the part that is open."""
-    part = "test" if report.is_open else "val"
-    forms = (("loss", ".4f"), ("skill", "+.2%"), ("auc", ".3f"), ("brier", ".4f"), ("ece", ".3f"))
-    extra = (("val_loss", ".4f"),) if report.is_open else ()
-    columns = (*((f"{part}_{name}", form) for name, form in forms), *extra)
-    rows = tuple(
-        (str(row["name"]), *(show(row[name], form) for name, form in columns), str(row["run_id"]))
-        for _, row in report.baselines.iterrows()
-    )
-    header = ("baseline", *(_title(name) for name, _ in columns), "run")
-    return Table(header, rows, code=("run",))
+    header = ("budget", "parameters", "seeds", "training loss", "architecture", "note", "runs")
+    return Table(header, rows, code=("runs",), below=("runs",))
 
 
 def final_table(report: Report) -> Table:
@@ -147,5 +123,8 @@ def _text(value: object) -> str:
 
 
 def _title(column: str) -> str:
-    titles = {"ci_low": "95 % low", "ci_high": "95 % high", "difference": "difference (nats)"}
-    return titles.get(column, column.replace("_", " ").replace("val ", "validation "))
+    return (
+        "difference (nats)"
+        if column == "difference"
+        else column.replace("_", " ").replace("val ", "validation ")
+    )

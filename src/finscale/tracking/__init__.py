@@ -5,12 +5,15 @@ from finscale.tracking.inputs import log_inputs
 from finscale.tracking.ledger import Opening, Question, finals_sha256, open_tests, test_openings
 from finscale.tracking.metrics import (
     cost_metrics,
+    opened_metrics,
     sample_metrics,
     score_metrics,
     size_metrics,
     verdict_metrics,
 )
 from finscale.tracking.names import (
+    N_PARAMS,
+    SELECTION_OPTIMISM,
     VAL_LOSS,
     Artifact,
     Kind,
@@ -26,8 +29,10 @@ from finscale.tracking.query import (
     baselines,
     cells,
     finals,
+    find_predictions,
     find_result,
     load_trial,
+    metric_of,
     read_predictions,
     runs_frame,
     searches,
@@ -39,6 +44,8 @@ from finscale.tracking.runs import Run, create_run, handle, read_text, search, w
 from finscale.tracking.verb import VerbRun, close_abandoned, mark_failed, verb_run
 
 __all__ = [
+    "N_PARAMS",
+    "SELECTION_OPTIMISM",
     "VAL_LOSS",
     "Artifact",
     "Candidate",
@@ -59,13 +66,16 @@ __all__ = [
     "curve",
     "finals",
     "finals_sha256",
+    "find_predictions",
     "find_result",
     "fingerprint",
     "handle",
     "load_trial",
     "log_inputs",
     "mark_failed",
+    "metric_of",
     "open_tests",
+    "opened_metrics",
     "problem_params",
     "promote",
     "read_predictions",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import asdict, dataclass
 from datetime import date
 
@@ -30,12 +30,20 @@ class Question:
 
 @dataclass(frozen=True)
 class Opening:
-    """One opening: its number, and a digest of the finals that were scored."""
+    """One opening: its number, and a digest of the finals that were scored.
+
+    Attributes
+    ----------
+    is_partial : bool
+        Whether it was opened for a study that was not whole: cells unfinished, or no verdict
+        possible.
+    """
 
     number: int
     question: Question
     finals_sha256: str
     run_id: str
+    is_partial: bool = False
 
     @property
     def is_exploratory(self) -> bool:
@@ -58,7 +66,9 @@ def test_openings() -> list[Opening]:
     return found
 
 
-def open_tests(run: Run, questions: dict[Question, str]) -> list[Opening]:
+def open_tests(
+    run: Run, questions: Mapping[Question, str], partial: Set[Question] = frozenset()
+) -> list[Opening]:
     """Write the openings of a whole study on its run, and number them.
 
     Parameters
@@ -67,6 +77,8 @@ def open_tests(run: Run, questions: dict[Question, str]) -> list[Opening]:
         The analysis that will score.
     questions : dict
         For each question the digest of the finals that will be scored.
+    partial : set of Question
+        Those of a study that is not whole.
 
     Notes
     -----
@@ -74,7 +86,13 @@ def open_tests(run: Run, questions: dict[Question, str]) -> list[Opening]:
     """
     before = test_openings()
     openings = [
-        Opening(_number(question, digest, before), question, digest, run.run_id)
+        Opening(
+            number=_number(question, digest, before),
+            question=question,
+            finals_sha256=digest,
+            run_id=run.run_id,
+            is_partial=question in partial,
+        )
         for question, digest in questions.items()
     ]
     run.tag({Tag.OPENINGS: json.dumps([_encode(opening) for opening in openings])})
@@ -95,6 +113,7 @@ def _encode(opening: Opening) -> dict[str, object]:
         "test_end": opening.question.test_end.isoformat(),
         "number": opening.number,
         "finals_sha256": opening.finals_sha256,
+        **({"partial": True} if opening.is_partial else {}),
     }
 
 
@@ -106,4 +125,10 @@ def _decode(entry: dict[str, str | int], run_id: str) -> Opening:
         test_start=date.fromisoformat(str(entry["test_start"])),
         test_end=date.fromisoformat(str(entry["test_end"])),
     )
-    return Opening(int(entry["number"]), question, str(entry["finals_sha256"]), run_id)
+    return Opening(
+        number=int(entry["number"]),
+        question=question,
+        finals_sha256=str(entry["finals_sha256"]),
+        run_id=run_id,
+        is_partial=bool(entry.get("partial", False)),
+    )

@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
-from finscale.evaluation import Scores, skill
+import numpy as np
+from numpy.typing import NDArray
+
+from finscale.evaluation import RegressionScores, Scores, skill_of
 from finscale.model import Architecture, count_params
+from finscale.tracking.names import N_PARAMS
+
+Floats = NDArray[np.float64]
 
 
-def score_metrics(part: str, scores: Scores, reference_loss: float) -> dict[str, float]:
+def score_metrics(
+    part: str, scores: Scores | RegressionScores, reference_loss: float
+) -> dict[str, float]:
     """Return a part's scores under its prefix: `val` or `test`."""
-    return {
+    common = {
         f"{part}_loss": scores.loss,
         f"{part}_loss_ref": reference_loss,
-        f"{part}_skill": skill(scores.loss, reference_loss),
+        f"{part}_skill": skill_of(scores, reference_loss),
+        f"{part}_pred_std": scores.pred_std,
+    }
+    if isinstance(scores, RegressionScores):
+        return common | {
+            f"{part}_mae": scores.mae,
+            f"{part}_rmse": scores.rmse,
+            f"{part}_coverage": scores.coverage,
+            f"{part}_interval_width": scores.width,
+        }
+    return common | {
         f"{part}_auc": scores.auc,
         f"{part}_brier": scores.brier,
         f"{part}_accuracy": scores.accuracy,
@@ -19,15 +37,37 @@ def score_metrics(part: str, scores: Scores, reference_loss: float) -> dict[str,
         f"{part}_recall": scores.recall,
         f"{part}_f1": scores.f1,
         f"{part}_ece": scores.ece,
-        f"{part}_pred_std": scores.pred_std,
     }
+
+
+def opened_metrics(
+    scores: Scores | RegressionScores,
+    reference_loss: float,
+    *,
+    labels: Floats,
+    n_days: int,
+    n_effective: int,
+) -> dict[str, float]:
+    """Return what a run logs once the test is open.
+
+    Parameters
+    ----------
+    labels : ndarray, shape (N,)
+        Of the test's samples.
+    n_days, n_effective : int
+        Days forecast, and how many independent ones their paired losses are worth.
+    """
+    is_binary = isinstance(scores, Scores)
+    rate = {"test_base_rate": float(labels.mean())} if is_binary else {}
+    counts = {"n_test": n_days, "n_test_effective": n_effective}
+    return {**score_metrics("test", scores, reference_loss), **counts, **rate}
 
 
 def size_metrics(arch: Architecture) -> dict[str, float]:
     """Return the exact size, whole and by group."""
     count = count_params(arch)
     return {
-        "n_params": count.total,
+        N_PARAMS: count.total,
         "n_params_embedding": count.embedding,
         "n_params_encoder": count.encoder,
         "n_params_head": count.head,
@@ -35,14 +75,26 @@ def size_metrics(arch: Architecture) -> dict[str, float]:
 
 
 def sample_metrics(
-    n_train: int, n_val: int, n_val_positive: int, n_val_effective: int
+    *, train: Floats, validation: Floats, n_val_effective: int, is_binary: bool
 ) -> dict[str, float]:
-    """Return how many samples a result rests on."""
-    return {
-        "n_train": n_train,
-        "n_val": n_val,
-        "n_val_positive": n_val_positive,
+    """Return how many samples a result rests on, and how often a class came true in each part.
+
+    Parameters
+    ----------
+    train, validation : ndarray
+        Labels of each part.
+    """
+    counts: dict[str, float] = {
+        "n_train": len(train),
+        "n_val": len(validation),
         "n_val_effective": n_val_effective,
+    }
+    if not is_binary:
+        return counts
+    return counts | {
+        "n_val_positive": float(validation.sum()),
+        "train_base_rate": float(train.mean()),
+        "val_base_rate": float(validation.mean()),
     }
 
 

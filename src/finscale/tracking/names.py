@@ -75,6 +75,7 @@ class Tag(StrEnum):
     TARGETS = "finscale.targets"
     VERDICT = "finscale.verdict"
     FINALS = "finscale.finals_sha256"
+    PARTIAL = "finscale.partial"
     TRIAL_NUMBER = "optuna.trial_number"
     TRIAL_STATE = "optuna.state"
     PARENT = "mlflow.parentRunId"
@@ -97,6 +98,10 @@ class Artifact(StrEnum):
 
 VAL_LOSS = "val_loss"
 """The objective: nats, of the kept weights. Logged once, so that ``order_by`` on it is right."""
+N_PARAMS = "n_params"
+"""The true size, counted on the built model."""
+SELECTION_OPTIMISM = "selection_optimism"
+"""Of a search: how much better than it is its best trial looks, for having been chosen."""
 
 
 def curve(name: str) -> str:
@@ -120,7 +125,15 @@ def fingerprint(kind: str, **fields: Any) -> str:
 
 
 def problem_params(problem: Problem, n_features: int) -> dict[str, Any]:
-    """Return the coordinates of a problem, which every run repeats: nested runs inherit nothing."""
+    """Return the coordinates of a problem, which every run repeats: nested runs inherit nothing.
+
+    What only one split looks at is left out of the others.
+    """
+    of_split: dict[str, Any] = {}
+    if problem.split == "walk-forward":
+        of_split = {"n_blocks": problem.n_blocks}
+    elif problem.split == "chunk":
+        of_split = {"samples_per_chunk": problem.samples_per_chunk}
     return {
         "universe": problem.universe.name,
         "ticker": problem.universe.target,
@@ -129,11 +142,13 @@ def problem_params(problem: Problem, n_features: int) -> dict[str, Any]:
         "timescale": problem.timescale,
         "feature_tier": problem.feature_tier,
         "vix": False,
+        "label_price": problem.price,
         "split": problem.split,
         "context_length": problem.context_length,
         "patch_length": problem.patch_length,
         "patch_stride": problem.patch_stride,
         "n_features": n_features,
+        **of_split,
     }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
+from mlflow.entities import Metric
 from mlflow.entities import Run as StoredRun
 
 from finscale.config import StoreError
@@ -17,6 +18,7 @@ from finscale.tracking.runs import downloaded, read_text, search, where
 
 _TAGS = {tag.value: tag.name.lower() for tag in Tag}
 _BOOLEANS = {"True": True, "False": False}
+PREDICTION_COLUMNS = ("date", "ticker", "segment", "block", "y", "output", "log_sigma", "loss")
 _RESULTS = (Status.OK, Status.PRUNED, Status.DIVERGED)
 
 
@@ -105,6 +107,12 @@ def val_curve(run_id: str) -> tuple[float, ...]:
     return tuple(point.value for point in sorted(history, key=lambda point: point.step))
 
 
+def metric_of(run_id: str, name: str) -> Metric | None:
+    """Return the latest value of a metric with its step, or None where there is none."""
+    history = open_client().get_metric_history(run_id, name)
+    return max(history, key=lambda point: point.step, default=None)
+
+
 def read_json(run_id: str, artifact: str) -> dict[str, Any]:
     """Return a JSON artifact."""
     content: dict[str, Any] = json.loads(read_text(run_id, artifact))
@@ -112,9 +120,28 @@ def read_json(run_id: str, artifact: str) -> dict[str, Any]:
 
 
 def read_predictions(run_id: str) -> pd.DataFrame:
-    """Return ``predictions.parquet`` of a final or a baseline."""
+    """Return ``predictions.parquet`` of a final or a baseline; of a trial, of validation alone.
+
+    Raises
+    ------
+    StoreError
+        If the run has none, or the file is damaged.
+    """
     with downloaded(run_id, Artifact.PREDICTIONS) as path:
-        return pd.read_parquet(path)
+        try:
+            frame = pd.read_parquet(path)
+        except (OSError, ValueError) as error:
+            raise _damaged(run_id, str(error).split("\n")[0]) from None
+    missing = [column for column in PREDICTION_COLUMNS if column not in frame]
+    if missing:
+        raise _damaged(run_id, f"no column {', '.join(missing)}")
+    return frame
+
+
+def find_predictions(run_id: str) -> pd.DataFrame | None:
+    """Return a run's predictions, or None where it has kept none."""
+    there = {artifact.path for artifact in open_client().list_artifacts(run_id)}
+    return read_predictions(run_id) if Artifact.PREDICTIONS.value in there else None
 
 
 def load_trial(run_id: str) -> PatchTST:
@@ -153,6 +180,15 @@ def typed(text: str) -> Any:
         except ValueError:
             continue
     return text
+
+
+def _damaged(run_id: str, got: str) -> StoreError:
+    return StoreError(
+        f"predictions of run {run_id}",
+        expected=f"a Parquet file with the columns {', '.join(PREDICTION_COLUMNS)}",
+        got=got,
+        todo="Delete this run, then give the command that made it again.",
+    )
 
 
 def _distinct(frame: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,82 @@
+"""The frames of a report: their columns, filled up and put in order."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from finscale.config import parse_budget
+
+REFERENCE = "reference"
+
+# Simple to rich, as they are read; a name that is not here comes last.
+BASELINE_ORDER = (REFERENCE, "prior", "logistic", "linear", "boosting", "mlp")
+
+SCORES = ("auc", "brier", "ece", "mae", "rmse", "coverage")
+# What a cell and a baseline may both have; NaN where it was not computed.
+COMPARED = (
+    *("val_skill", *(f"val_{name}" for name in SCORES)),
+    *("test_loss", "test_skill", *(f"test_{name}" for name in SCORES)),
+    *("difference", "ci_low", "ci_high", "skill_low", "skill_high", "n_effective", "mcs_p"),
+)
+
+# Columns by frame: the first group must be there, the second is NaN where it is not known.
+CELLS = (
+    [
+        *("budget", "n_params", "n_seeds", "val_loss", "train_loss"),
+        *("architecture", "collapsed", "run_ids"),
+    ],
+    [*COMPARED, "test_loss_ref", "val_loss_ref"],
+)
+BASELINES = (["name", "run_id", "val_loss"], [*COMPARED, "budget", "n_params", "n_seeds"])
+FINALS = (
+    ["run_id", "budget", "n_params", "seed", "val_loss"],
+    ["test_loss", "difference", "best_epoch", "epochs"],
+)
+LEFT_OUT: tuple[list[str], list[str]] = (["run_id", "status", "reason"], [])
+SHOWN_OPEN = ["difference", "ci_low", "ci_high", "test_loss", "test_loss_ref"]
+
+
+def complete(frame: pd.DataFrame, columns: tuple[list[str], list[str]]) -> pd.DataFrame:
+    """Add the optional columns that are not there yet; every later reader finds them all."""
+    required, optional = columns
+    missing = [name for name in required if name not in frame.columns]
+    assert not missing, f"columns missing from the report's frame: {missing}"
+    added = {name: float("nan") for name in optional if name not in frame.columns}
+    return frame.assign(**added)
+
+
+def ordered_baselines(baselines: pd.DataFrame) -> pd.DataFrame:
+    """Sort baselines from simple to rich, those of a cell by its size."""
+    keys = [
+        (_rank(str(name)), parse_budget(str(budget)) if pd.notna(budget) else 0)
+        for name, budget in zip(baselines["name"], baselines["budget"], strict=True)
+    ]
+    return baselines.iloc[sorted(range(len(keys)), key=keys.__getitem__)]
+
+
+def baseline_titles(baselines: pd.DataFrame) -> list[str]:
+    """Name baselines for people: ``boosting``, and ``mlp 2M`` for one of a cell."""
+    return [
+        f"{name} {budget}" if pd.notna(budget) else str(name)
+        for name, budget in zip(baselines["name"], baselines["budget"], strict=True)
+    ]
+
+
+def side_by_side(cells: pd.DataFrame, baselines: pd.DataFrame) -> pd.DataFrame:
+    """Put the forecasts of cells and baselines into one frame.
+
+    Returns
+    -------
+    DataFrame
+        ``forecast run_id n_params n_seeds val_loss`` and every column of `COMPARED`, cells
+        first; `run_id` is empty for a cell, which has several.
+    """
+    models = cells.assign(forecast=[f"PatchTST {budget}" for budget in cells["budget"]], run_id="")
+    others = baselines.assign(forecast=baseline_titles(baselines))
+    columns = ["forecast", "run_id", "n_params", "n_seeds", "val_loss", *COMPARED]
+    rows = [*models[columns].to_dict("records"), *others[columns].to_dict("records")]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _rank(name: str) -> int:
+    return BASELINE_ORDER.index(name) if name in BASELINE_ORDER else len(BASELINE_ORDER)
