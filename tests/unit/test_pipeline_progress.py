@@ -53,8 +53,25 @@ def test_pieces_of_known_cost_are_shares_of_the_whole(
     clock = iter([0.0, 30.0])
     monkeypatch.setattr("finscale.pipeline.progress.time.monotonic", lambda: next(clock))
     screen = Screen({"small": 1.0, "large": 3.0})
-    screen(Work("large", 5, 5, "done"))
-    assert capsys.readouterr().out.splitlines() == ["large: 5 of 5 done (75%, about 10 s left)"]
+    screen(Work("large", 1, 1, "done"))
+    assert capsys.readouterr().out.splitlines() == ["large: 1 of 1 done (75%, about 10 s left)"]
+
+
+def test_what_was_done_before_says_nothing_of_the_rate(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three of five were done by an earlier command; the search before took a hundred seconds."""
+    clock = iter([0.0, 100.0, 107.0])
+    monkeypatch.setattr("finscale.pipeline.progress.time.monotonic", lambda: next(clock))
+    screen = Screen()
+    screen(Work("search", 1, 1, "done"))
+    screen(Work("finals", 4, 5, "seed 43"))
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "search: 1 of 1 done (100%)"
+    screen._last_plain = 0.0
+    clock = iter([121.0])
+    screen(Work("finals", 4, 5, "seed 43"))
+    assert "about 21 s left" in capsys.readouterr().out
 
 
 def test_work_without_an_end_is_done() -> None:

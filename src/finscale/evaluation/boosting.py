@@ -71,8 +71,8 @@ def fit_boosting(x_train: ArrayLike, y_train: ArrayLike, horizon: int) -> Boosti
     y_train : array_like, shape (N,)
         Labels, 0 or 1.
     horizon : int
-        Bars a label looks ahead: so many samples before the last part are left out, since their
-        labels reach into it.
+        Bars a label looks ahead: so many samples less one before the last part are left out,
+        since their labels reach into it.
 
     Raises
     ------

@@ -5,6 +5,7 @@ Legend: `N` samples, `F` inputs, `K` outputs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +30,7 @@ from finscale.pipeline.problem import FoldData, ProblemData
 from finscale.tracking import (
     VAL_LOSS,
     Kind,
+    Run,
     Status,
     Tag,
     create_run,
@@ -70,43 +72,53 @@ def ensure_baselines(data: ProblemData, study: str | None = None) -> dict[str, B
         stored = find_result(Kind.BASELINE, identity)
         if stored is None:
             reference = found[REFERENCE].val_loss if name != REFERENCE else None
-            found[name] = _log_baseline(data, name, identity, reference, study)
+            found[name] = _compute(data, name, identity, reference, study)
         else:
             loss = stored.data.metrics[VAL_LOSS]
             found[name] = Baseline(name, stored.info.run_id, loss)
     return found
 
 
-def _log_baseline(
+def begin_baseline(
+    data: ProblemData, name: str, title: str, identity: str, study: str | None
+) -> Run:
+    """Make a baseline's run, with its full coordinates."""
+    tags = {**data.tags(), Tag.FINGERPRINT: identity, Tag.BASELINE: name}
+    run = create_run(Kind.BASELINE, title, tags=tags | ({Tag.STUDY: study} if study else {}))
+    run.param({**data.params(), "baseline": name})
+    run.metric(data.sample_metrics())
+    data.log_inputs(run)
+    return run
+
+
+def log_forecast(
+    run: Run, data: ProblemData, outputs: Sequence[Outputs], reference: float | None
+) -> float:
+    """Store what a baseline says of every fold, scored on validation; return that loss.
+
+    Parameters
+    ----------
+    reference : float, optional
+        Validation loss of the reference; None for the reference itself.
+    """
+    validation = data.folds[0].at.validation
+    scores = score_outputs(data.labels_T[validation], outputs[0][: len(validation)])
+    log_predictions(run, predictions_frame(data, outputs))
+    run.metric(score_metrics("val", scores, scores.loss if reference is None else reference))
+    return scores.loss
+
+
+def _compute(
     data: ProblemData, name: str, identity: str, reference: float | None, study: str | None
 ) -> Baseline:
     outputs = [_forecast(data, fold, name) for fold in data.folds]
-    validation = data.folds[0].at.validation
-    scores = score_outputs(data.labels_T[validation], outputs[0][: len(validation)])
-    frame = predictions_frame(data, outputs)
+    title = f"{name} {data.problem.problem_name}"
     with unbroken():  # a moment: the next command finds all of it or nothing
-        run = create_run(
-            Kind.BASELINE,
-            f"{name} {data.problem.problem_name}",
-            tags={
-                **data.tags(),
-                Tag.FINGERPRINT: identity,
-                Tag.BASELINE: name,
-                **({Tag.STUDY: study} if study else {}),
-            },
-        )
-        run.param({**data.params(), "baseline": name})
-        data.log_inputs(run)
+        run = begin_baseline(data, name, title, identity, study)
         run.note(_NOTES[name])
-        log_predictions(run, frame)
-        run.metric(
-            {
-                **score_metrics("val", scores, scores.loss if reference is None else reference),
-                **data.sample_metrics(),
-            }
-        )
+        loss = log_forecast(run, data, outputs, reference)
         run.end(Status.OK, "completed")
-    return Baseline(name, run.run_id, scores.loss)
+    return Baseline(name, run.run_id, loss)
 
 
 def _forecast(data: ProblemData, fold: FoldData, name: str) -> Outputs:

@@ -7,17 +7,11 @@ from dataclasses import asdict
 import torch
 
 from finscale.config import format_budget
-from finscale.evaluation import score_outputs
 from finscale.model import MLP, MlpArchitecture, count_mlp_params, count_params, mlp_of_size
-from finscale.pipeline.baselines import MLP_NAME
+from finscale.pipeline.baselines import MLP_NAME, begin_baseline, log_forecast
 from finscale.pipeline.finals import Bench
 from finscale.pipeline.fitting import fit_network, outputs_at
-from finscale.pipeline.predictions import (
-    Outputs,
-    evaluation_positions,
-    log_predictions,
-    predictions_frame,
-)
+from finscale.pipeline.predictions import Outputs, evaluation_positions
 from finscale.pipeline.progress import Work
 from finscale.pipeline.recipe import Recipe
 from finscale.tracking import (
@@ -25,10 +19,8 @@ from finscale.tracking import (
     Kind,
     Status,
     Tag,
-    create_run,
     find_result,
     fingerprint,
-    score_metrics,
     unbroken,
 )
 from finscale.training import Epoch, FitResult
@@ -65,28 +57,15 @@ def ensure_perceptron(bench: Bench, recipe: Recipe, configuration: str) -> None:
         return
     outputs, result = _train(bench, arch, recipe)
     with unbroken():
-        run = create_run(
-            Kind.BASELINE,
-            f"{MLP_NAME} {config.cell_name}",
-            tags={
-                **data.tags(),
-                Tag.FINGERPRINT: identity,
-                Tag.BASELINE: MLP_NAME,
-                Tag.CELL: config.cell_name,
-                Tag.CONFIGURATION: configuration,
-                **({Tag.STUDY: bench.study} if bench.study else {}),
-            },
-        )
-        run.param({**data.params(), "baseline": MLP_NAME, "budget": format_budget(config.budget)})
-        run.param({"width": arch.width, "dropout": arch.dropout, **asdict(settings)})
-        data.log_inputs(run)
+        title = f"{MLP_NAME} {config.cell_name}"
+        run = begin_baseline(data, MLP_NAME, title, identity, bench.study)
+        run.tag({Tag.CELL: config.cell_name, Tag.CONFIGURATION: configuration})
+        run.param({"budget": format_budget(config.budget), "width": arch.width})
+        run.param({"dropout": arch.dropout, **asdict(settings)})
+        run.metric({N_PARAMS: count_mlp_params(arch)})
         run.note(_NOTE)
-        run.metric({**data.sample_metrics(), N_PARAMS: count_mlp_params(arch)})
         if result.status == Status.OK:
-            validation = data.folds[0].at.validation
-            scores = score_outputs(data.labels_T[validation], outputs[0][: len(validation)])
-            log_predictions(run, predictions_frame(data, outputs))
-            run.metric(score_metrics("val", scores, bench.reference_loss))
+            log_forecast(run, data, outputs, bench.reference_loss)
         run.end(Status(result.status), result.reason)
 
 

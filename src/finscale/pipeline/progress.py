@@ -58,8 +58,9 @@ class Screen:
         self._weights = weights or {}
         self._shares: dict[str, float] = {}
         self._tasks: dict[str, TaskID] = {}
+        self._begun: dict[str, tuple[float, float]] = {}
         self._last_plain = 0.0
-        self._started = time.monotonic()
+        self._last_event = time.monotonic()
         self._bars = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
@@ -106,15 +107,29 @@ class Screen:
         done = sum(w * self._shares.get(key, 0.0) for key, w in self._weights.items())
         return Work("everything", done, total)
 
+    def _standing(self, event: Work) -> tuple[str, float, float]:
+        """Return what a time left is about, its share done now, and one unit of work ago."""
+        one_ago = max(0.0, event.done - 1.0) / event.total if event.total else 1.0
+        if not self._weights:
+            return event.key, self._shares[event.key], one_ago
+        whole = self._whole()
+        unit = self._weights.get(event.key, 0.0) * (self._shares[event.key] - one_ago)
+        return whole.key, whole.done / whole.total, (whole.done - unit) / whole.total
+
     def _plain(self, event: Work) -> None:
         now = time.monotonic()
+        key, share, before = self._standing(event)
+        # From this piece's own beginning, and what an earlier command did left out: both went at
+        # another rate.
+        start, share_then = self._begun.setdefault(key, (self._last_event, before))
+        self._last_event = now
         if event.done < event.total and now - self._last_plain < PLAIN_EVERY_S:
             return
         self._last_plain = now
-        whole = self._whole() if self._weights else event
-        share = whole.done / whole.total if whole.total else 1.0
-        spent = now - self._started
-        left = f", about {duration(spent / share - spent)} left" if 0 < share < 1 else ""
+        left = ""
+        if share_then < share < 1.0:
+            seconds = (now - start) * (1.0 - share) / (share - share_then)
+            left = f", about {duration(seconds)} left"
         line = f"{event.key}: {event.done:g} of {event.total:g} {event.text} ({share:.0%}{left})"
         self._console.print(line, markup=False)
 
