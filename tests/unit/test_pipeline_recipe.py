@@ -12,7 +12,7 @@ from finscale.config import HpoConfig, RefusedError
 from finscale.model import Architecture, count_params
 from finscale.pipeline.fitting import build_model
 from finscale.pipeline.recipe import Recipe, from_params
-from finscale.tracking.query import typed
+from finscale.tracking.frames import typed
 from finscale.tracking.runs import _text
 
 TEMPLATE = Architecture(n_channels=25, d_model=64, n_layers=3, n_heads=8, d_ff=128)

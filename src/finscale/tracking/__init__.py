@@ -1,6 +1,7 @@
 """The MLflow store: every name of the contract, writing runs, reading them as tidy frames."""
 
 from finscale.tracking.client import unbroken
+from finscale.tracking.frames import runs_frame
 from finscale.tracking.inputs import log_inputs
 from finscale.tracking.ledger import Opening, Question, finals_sha256, open_tests, test_openings
 from finscale.tracking.metrics import (
@@ -34,7 +35,6 @@ from finscale.tracking.query import (
     load_trial,
     metric_of,
     read_predictions,
-    runs_frame,
     searches,
     trials,
     val_curve,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
@@ -13,31 +12,12 @@ from mlflow.entities import Run as StoredRun
 from finscale.config import StoreError
 from finscale.model import Architecture, PatchTST, load_weights
 from finscale.tracking.client import open_client
-from finscale.tracking.names import Artifact, Kind, Selected, Status, Tag, curve
+from finscale.tracking.frames import read_runs
+from finscale.tracking.names import VAL_LOSS, Artifact, Kind, Selected, Status, Tag, curve
 from finscale.tracking.runs import downloaded, read_text, search, where
 
-_TAGS = {tag.value: tag.name.lower() for tag in Tag}
-_BOOLEANS = {"True": True, "False": False}
 PREDICTION_COLUMNS = ("date", "ticker", "segment", "block", "y", "output", "log_sigma", "loss")
 _RESULTS = (Status.OK, Status.PRUNED, Status.DIVERGED)
-
-
-def runs_frame(runs: Iterable[StoredRun]) -> pd.DataFrame:
-    """Return one row a run: its ids, params (typed), metrics and tags by short names."""
-    rows = [
-        {
-            "run_id": run.info.run_id,
-            "experiment_id": run.info.experiment_id,
-            "name": run.info.run_name,
-            "run_status": run.info.status,
-            "start_time": pd.Timestamp(run.info.start_time, unit="ms"),
-            **{_TAGS[key]: value for key, value in run.data.tags.items() if key in _TAGS},
-            **{key: typed(value) for key, value in run.data.params.items()},
-            **run.data.metrics,
-        }
-        for run in runs
-    ]
-    return pd.DataFrame(rows)
 
 
 def trials(
@@ -52,27 +32,29 @@ def trials(
     parent : str, optional
         Run id of the search.
     """
-    query = where(KIND=Kind.TRIAL, PROBLEM=problem, CELL=cell, PARENT=parent)
-    return runs_frame(search(query, order_by=["metrics.val_loss ASC"]))
+    frame = read_runs(KIND=Kind.TRIAL, PROBLEM=problem, CELL=cell, PARENT=parent)
+    return (
+        frame.sort_values(VAL_LOSS, ignore_index=True, kind="stable")
+        if VAL_LOSS in frame
+        else frame
+    )
 
 
 def finals(
     *, problem: str | None = None, cell: str | None = None, parent: str | None = None
 ) -> pd.DataFrame:
     """Return finals, each fingerprint once (its first run), in the order they were made."""
-    query = where(KIND=Kind.FINAL, PROBLEM=problem, CELL=cell, PARENT=parent)
-    return _distinct(runs_frame(search(query, order_by=["attributes.start_time ASC"])))
+    return _distinct(read_runs(KIND=Kind.FINAL, PROBLEM=problem, CELL=cell, PARENT=parent))
 
 
 def baselines(problem: str) -> pd.DataFrame:
     """Return the finished baselines of a problem, each fingerprint once."""
-    query = where(KIND=Kind.BASELINE, PROBLEM=problem, STATUS=Status.OK)
-    return _distinct(runs_frame(search(query, order_by=["attributes.start_time ASC"])))
+    return _distinct(read_runs(KIND=Kind.BASELINE, PROBLEM=problem, STATUS=Status.OK))
 
 
 def searches(cell: str) -> pd.DataFrame:
     """Return the searches there are for a cell."""
-    return runs_frame(search(where(KIND=Kind.HPO, CELL=cell)))
+    return read_runs(KIND=Kind.HPO, CELL=cell)
 
 
 def cells(problem: str | None = None) -> pd.DataFrame:
@@ -164,22 +146,6 @@ def load_trial(run_id: str) -> PatchTST:
         )
     with downloaded(run_id, Artifact.WEIGHTS) as path:
         return load_weights(path, Architecture(**config["architecture"]))
-
-
-def typed(text: str) -> Any:
-    """Give a param back its type: MLflow stores text.
-
-    >>> typed("128"), typed("0.1"), typed("True"), typed("2M")
-    (128, 0.1, True, '2M')
-    """
-    if text in _BOOLEANS:
-        return _BOOLEANS[text]
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
 
 
 def _damaged(run_id: str, got: str) -> StoreError:
