@@ -81,9 +81,10 @@ def write_final(
     known = 0.5 * math.log10(size / 5_000) if knowledge is None else knowledge
     noise_N = np.random.default_rng([seed, size]).normal(0, 0.3, len(frame))
     frame["output"] += known * (frame["y"] - 0.5) + noise_N
+    frame["loss"] = bce_with_logits(frame["y"], frame["output"])
+    frame.loc[frame["segment"] == TEST, "loss"] = np.nan
     log_predictions(run, frame)
-    validation = frame[frame["segment"] == "validation"]
-    loss = float(bce_with_logits(validation["y"], validation["output"]).mean())
+    loss = float(frame["loss"].mean())
     losses = {"val_loss": loss, "val_loss_ref": reference_loss(), "train_loss": loss}
     run.metric({**data.sample_metrics(), "n_params": size, **losses})
     run.end(Status.OK, "completed")
@@ -218,7 +219,7 @@ def test_a_user_may_insist_and_it_is_recorded_as_such(study: Lab) -> None:
     assert (tags[Tag.VERDICT], tags[Tag.PARTIAL]) == ("not identifiable", why)
     (opening,) = recorded_openings()
     assert opening.is_partial and opening.number == 1
-    sentence = "Partial: the test was opened although the study is not whole"
+    sentence = "Partial: the test was opened all the same"
     assert sentence in report(run) and sentence in tags[Tag.NOTE] and sentence in study.lines[-1]
     assert "test_loss" in study.runs("final")[0].data.metrics
     assert "PatchTST" in study.lines[-1] and "closed" not in study.lines[-1]
@@ -251,6 +252,27 @@ def test_a_diagnostic_split_carries_no_verdict(study: Lab) -> None:
     line = study.lines[-1]
     assert "Not identifiable: gate diagnostic split" in line and "stays closed" in line
     assert recorded_openings() == []
+
+
+def test_sizes_of_other_labels_are_no_study(study: Lab) -> None:
+    """The rise of a task was edited, and its name kept."""
+    final = finals_of(study, 64)[0]
+    handle(final).metric({"n_val_positive": 3}, step=1)
+    study.analyze(allow_partial="true")
+    assert "gate split: expected one and the same for all cells" in study.lines[-1]
+    assert "3 of them positive" in study.lines[-1] and recorded_openings() == []
+
+
+def test_a_copy_of_a_task_asks_the_same_question(study: Lab) -> None:
+    study.analyze()
+    with sqlite3.connect(study.folder / "mlflow.db") as connection:
+        connection.execute("UPDATE params SET value = 'renamed' WHERE key = 'task'")
+    study.analyze()
+    assert [opening.number for opening in recorded_openings()] == [1, 1]
+    data = study.problem()
+    write_final(data, parent_of(study, 64), recipe(64, 4), 47)
+    study.analyze()
+    assert [opening.number for opening in recorded_openings()] == [1, 1, 2]
 
 
 # The test is opened
@@ -324,10 +346,46 @@ def test_a_run_without_a_finite_output_or_a_column_stops_the_analysis(
     else:
         frame = frame.drop(columns="date")
     log_predictions(handle(final), frame)
-    got = "got 1 that are not finite" if column == "output" else "got no column date"
+    got = "1 of them not finite" if column == "output" else "got no column date"
     with pytest.raises(StoreError, match=rf"predictions of run {final.info.run_id}: .*{got}"):
         study.analyze()
     assert metrics_of_the_test(study) == set() and recorded_openings() == []
+
+
+@pytest.mark.parametrize("how", ["ticker", "order", "text"])
+def test_outputs_of_another_ticker_or_day_or_kind_stop_the_analysis(study: Lab, how: str) -> None:
+    final = finals_of(study, 32)[1]
+    frame = read_predictions(final.info.run_id)
+    changes = {
+        "ticker": {"ticker": "^IXIC"},
+        "order": {"output": frame["output"].to_numpy()[::-1]},
+        "text": {"output": "up"},
+    }
+    log_predictions(handle(final), frame.assign(**changes[how]))
+    got = {"ticker": "that are others", "order": "do not give the losses", "text": "got text in"}
+    with pytest.raises(StoreError, match=f"predictions of run {final.info.run_id}: .*{got[how]}"):
+        study.analyze()
+    assert recorded_openings() == []
+
+
+def test_rows_in_another_order_are_the_same_predictions(study: Lab) -> None:
+    study.analyze()
+    final = finals_of(study, 32)[1]
+    shuffled = read_predictions(final.info.run_id).sample(frac=1, random_state=7)
+    log_predictions(handle(final), shuffled)
+    first, second = study.runs("analysis")[-1], study.run(study.analyze().run_id)
+    assert first.data.metrics["verdict/slope"] == second.data.metrics["verdict/slope"]
+
+
+@pytest.mark.parametrize("segment", ["validation", "test"])
+def test_a_damaged_reference_does_not_condemn_the_others(study: Lab, segment: str) -> None:
+    run_id = reference_run()
+    frame = read_predictions(run_id)
+    cut = frame.drop(frame.index[frame["segment"] == segment][:5])
+    log_predictions(handle(study.run(run_id)), cut)
+    with pytest.raises(StoreError, match=f"predictions of run {run_id}: .* got 499 samples"):
+        study.analyze()
+    assert recorded_openings() == []
 
 
 def predictions_file(run: StoredRun) -> Path:
@@ -364,7 +422,7 @@ def test_predictions_of_other_days_stop_the_analysis(study: Lab) -> None:
     final = finals_of(study, 32)[1]
     frame = read_predictions(final.info.run_id)
     log_predictions(handle(final), frame.assign(date=frame["date"] + pd.Timedelta(days=1)))
-    with pytest.raises(StoreError, match=r"got 252 samples, on other days or of other labels"):
+    with pytest.raises(StoreError, match=r"got 504 samples of 504 days that are others, or of"):
         study.analyze()
     assert metrics_of_the_test(study) == set() and recorded_openings() == []
 
@@ -373,7 +431,7 @@ def test_other_labels_stop_the_analysis(study: Lab) -> None:
     final = finals_of(study, 32)[1]
     frame = read_predictions(final.info.run_id)
     log_predictions(handle(final), frame.assign(y=1 - frame["y"]))
-    with pytest.raises(StoreError, match=r"got 252 samples, on other days or of other labels"):
+    with pytest.raises(StoreError, match=r"got 504 samples of 504 days that are others, or of"):
         study.analyze()
     assert metrics_of_the_test(study) == set() and recorded_openings() == []
 

@@ -43,6 +43,8 @@ COORDINATES = {
     "context_length": "60",
     "patch_length": "10",
     "patch_stride": "5",
+    "task_kind": "threshold",
+    "rise": "0.01",
     "label_price": "high",
     "split": "chronological",
     "budget": "9K",

@@ -161,3 +161,28 @@ def test_a_cell_below_a_floor_is_refused_and_listed(
     notes = [run.data.tags[Tag.NOTE] for run in finished.runs("study")]
     assert any(f"**Refused**, below a floor: `{refused}`" in note for note in notes)
     assert finished.runs("trial", CELL=refused) == []
+
+
+def test_under_other_rules_the_same_finals_are_concluded_anew(
+    finished: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    printed = run_study(finished, capsys, delta=0.05)
+    assert DONE in printed and len(finished.runs("analysis")) == 2
+    run_study(finished, capsys, delta=0.05)
+    assert len(finished.runs("analysis")) == 2
+    rules = [run.data.tags[Tag.RULES] for run in finished.runs("analysis")]
+    assert ["delta_share 0.01" in text for text in rules] == [True, False]
+
+
+def test_an_unfinished_study_is_opened_only_where_the_user_insists(
+    finished: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    larger = PLAN.model_copy(update={"budgets": (9_000, 25_000, 60_000)})
+    monkeypatch.setattr(import_module("finscale.pipeline.analyze"), "load_study", lambda _: larger)
+    missing = f"{PROBLEM}.60K"
+    with pytest.raises(StoreError, match=rf"got none for {missing}\. Finish it first: .*partial"):
+        finished.analyze(study="rehearsal")
+    run = finished.analyze(study="rehearsal", allow_partial="true")
+    partial = finished.run(run.run_id).data.tags[Tag.PARTIAL]
+    assert partial.startswith(f"unfinished: {missing}; gate seeds")
+    assert f"unfinished: {missing}" in finished.lines[-1]

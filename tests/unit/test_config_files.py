@@ -377,3 +377,16 @@ def test_a_study_cannot_walk_through_a_universe_without_a_start() -> None:
     with pytest.raises(ConfigError, match="universe sp500 without evaluation_start") as caught:
         Study.model_validate({**fields, "universe": bare, "split": "walk-forward"})
     assert "\n" not in caught.value.line
+
+
+def test_a_folder_that_looks_like_a_file_is_no_name(tmp_path: Path) -> None:
+    (tmp_path / "universes" / "folder.yaml").mkdir(parents=True)
+    with pytest.raises(ConfigError, match=r"expected one of"):
+        load_named("universe", "folder", Universe, tmp_path)
+
+
+def test_a_field_that_is_missing_is_asked_for(tmp_path: Path) -> None:
+    without = UNIVERSE.replace("source: bundled\n", "")
+    assert without != UNIVERSE
+    with pytest.raises(ConfigError, match=r"source: expected a value; got nothing"):
+        universe(tmp_path, without)

@@ -278,8 +278,8 @@ def test_positions_are_int64_and_read_only(kind: str) -> None:
     ("kind", "horizon", "says"),
     [
         ("walk-forward", 9, r"test part of fold 1: .* evaluation_start 2024-03-13, 3 blocks"),
-        ("chunk", 40, "validation part: .*context 3, horizon 40"),
-        ("cpcv", 60, "part of fold 1: .*context 3, horizon 60"),
+        ("chunk", 40, "validation part: .*horizon 40, context 3"),
+        ("cpcv", 60, "part of fold 1: .*horizon 60, context 3"),
         ("walk-forward", 99, "part of fold 1"),
         ("chunk", 99, "part: "),
         ("cpcv", 99, "part of fold 1"),

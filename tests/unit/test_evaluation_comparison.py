@@ -108,6 +108,13 @@ def test_ability_is_superior_only_where_a_model_is() -> None:
     assert one.upper < 0.01
 
 
+def test_models_that_are_all_worse_show_no_ability() -> None:
+    """Hansen's statistic is max(0, .); `arch` alone would say .5 here."""
+    worse_TM = losses(np.random.default_rng(12), [0.0, -0.3, -0.5])
+    none = superior_predictive_ability(worse_TM[:, 0], worse_TM[:, 1:], 1, seed=3)
+    assert (none.lower, none.consistent, none.upper) == (1.0, 1.0, 1.0)
+
+
 def test_copies_are_refused() -> None:
     two_TM = losses(np.random.default_rng(12), [0.0, 0.0], 31)
     three_TM = np.column_stack([two_TM, two_TM[:, 0]])

@@ -94,7 +94,7 @@ def test_nothing_is_said_of_epochs_that_nobody_counted() -> None:
 def test_a_partial_study_says_so_before_its_opening() -> None:
     report = make_partial()
     assert report.opening_sentence == (
-        "Partial: the test was opened although the study is not whole (gate sizes: expected at "
+        "Partial: the test was opened all the same (gate sizes: expected at "
         "least 4 true sizes, got 1). This is opening 1 of this test, with these finals only."
     )
     again = replace(report, opening=3, exploratory=True).opening_sentence

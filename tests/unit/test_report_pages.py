@@ -145,7 +145,7 @@ def test_returns_are_not_scored_as_classes() -> None:
 def test_a_partial_page_looks_different_and_says_why() -> None:
     html = page(make_partial())
     assert 'class="verdict exploratory"' in html
-    assert "Partial: the test was opened although the study is not whole (gate sizes" in html
+    assert "Partial: the test was opened all the same (gate sizes" in html
     assert "The numbers that decided" not in html
 
 

@@ -89,6 +89,8 @@ def test_the_coordinates_of_a_problem_are_all_there() -> None:
         "universe": "sp500",
         "ticker": "^GSPC",
         "task": "threshold_1pct",
+        "task_kind": "threshold",
+        "rise": 0.01,
         "horizon": 3,
         "timescale": "daily",
         "feature_tier": "a20",

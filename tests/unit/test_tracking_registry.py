@@ -10,7 +10,7 @@ from mlflow.entities.model_registry import ModelVersion, ModelVersionTag
 from finscale.tracking import Candidate
 from finscale.tracking.registry import _obstacle
 
-HOLDER = Candidate(0.41, "configuration A", "data", "chronological", collapsed=False)
+HOLDER = Candidate(0.41, "configuration A", "data", "problem", "chronological", collapsed=False)
 
 
 def version(candidate: Candidate) -> ModelVersion:
@@ -32,10 +32,13 @@ def test_a_mean_that_is_not_lower_leaves_it(mean: float) -> None:
     assert obstacle(HOLDER, val_loss_mean=mean) == "version 7 has a mean of 0.4100 nats, not higher"
 
 
-@pytest.mark.parametrize("changes", [{"data_sha256": "other"}, {"split": "walk_forward"}])
+@pytest.mark.parametrize(
+    "changes",
+    [{"data_sha256": "other"}, {"split": "walk_forward"}, {"problem_sha256": "edited task"}],
+)
 def test_other_days_cannot_be_compared(changes: dict[str, object]) -> None:
     said = obstacle(HOLDER, **changes)
-    assert said is not None and "other data or another split" in said
+    assert said is not None and "other data, days or labels" in said
 
 
 def test_the_same_configuration_again_is_no_move() -> None:

@@ -68,22 +68,28 @@ def load_named(kind: str, name: object, model: type[Model], folder: Path = CONFI
         If there is no such file (the near names are given) or it is malformed.
     """
     where = _FOLDERS[kind]
-    names = sorted(path.stem for path in (folder / where).glob("*.yaml"))
+    names = sorted(path.stem for path in (folder / where).glob("*.yaml") if path.is_file())
     if name not in names:
         raise unknown(kind, str(name), names, todo=f"Or add a file to configs/{where}/.")
     path = folder / where / f"{name}.yaml"
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return model(**values, name=name)
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+        raise _unreadable(f"configs/{where}/{name}.yaml", str(error)) from None
+    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
+        raise _unreadable(f"configs/{where}/{name}.yaml", f"{values!r:.60}")
+    if "name" in values:
+        raise _unreadable(f"configs/{where}/{name}.yaml", "a name, which is the file's own")
+    try:
+        return model.model_validate({**values, "name": name})
     except ValidationError as error:
         raise from_validation(error, f"configs/{where}/{name}.yaml") from None
-    except (yaml.YAMLError, TypeError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"configs/{where}/{name}.yaml",
-            expected="a YAML mapping of field: value",
-            got=str(error),
-            todo="Correct the file.",
-        ) from None
+
+
+def _unreadable(where: str, got: str) -> ConfigError:
+    return ConfigError(
+        where, expected="a YAML mapping of field: value", got=got, todo="Correct the file."
+    )
 
 
 def unknown(kind: str, name: str, known: Iterable[str], todo: str = "") -> ConfigError:
@@ -107,6 +113,7 @@ def from_validation(error: ValidationError, where: str) -> ConfigError:
             got=repr(field),
             todo="Remove it or correct its name.",
         )
-    expected = first["msg"].removeprefix("Input should be ")
-    got = "nothing" if first["type"] == "missing" else repr(first["input"])
+    missing = first["type"] == "missing"
+    expected = "a value" if missing else first["msg"].removeprefix("Input should be ")
+    got = "nothing" if missing else repr(first["input"])
     return ConfigError(what, expected=expected, got=got, todo="Correct the value.")

@@ -71,17 +71,17 @@ def split(
     samples = np.arange(first_position, len(index) - horizon, dtype=np.int64)
     if kind == "chronological":
         assert train_end is not None and validation_end is not None, "it cuts by these dates"
-        how = f"train_end {train_end}, validation_end {validation_end}"
+        how = f"horizon {horizon}, train_end {train_end}, validation_end {validation_end}"
         ends = (_datetime64(train_end), _datetime64(validation_end))
         made = chronological(samples, horizon, index.to_numpy(), *ends)
     elif kind == "walk-forward":
         assert evaluation_start is not None, "it begins on this day"
-        how = f"evaluation_start {evaluation_start}, {n_blocks} blocks"
+        how = f"horizon {horizon}, evaluation_start {evaluation_start}, {n_blocks} blocks"
         first_bar = _first_bar(index, evaluation_start, n_blocks)
         made = walk_forward(samples, horizon, first_bar, len(index), n_blocks)
     elif kind in ("chunk", "cpcv"):
         assert context_length is not None, "it keeps a distance of context + horizon"
-        how = f"context {context_length}, horizon {horizon}"
+        how = f"horizon {horizon}, context {context_length}"
         if kind == "cpcv":
             made = combinatorial(samples, horizon, context_length)
         else:
@@ -122,7 +122,7 @@ def _check_parts(made: Split, index: pd.DatetimeIndex, how: str) -> None:
                     f"{part} part{where}",
                     expected="at least one sample",
                     got=f"none with {how}, {_bars(index)}",
-                    todo="Move the universe's dates, or shorten the horizon or the context.",
+                    todo="Shorten horizon or context, take fewer blocks, or move the dates.",
                 )
 
 

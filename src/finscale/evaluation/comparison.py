@@ -123,6 +123,10 @@ def superior_predictive_ability(
 
     _check_finite(np.column_stack([benchmark_T, losses_TM]))
     differences_TM = losses_TM - benchmark_T[:, None]
+    if not (differences_TM.mean(axis=0) < 0.0).any():
+        # Hansen's statistic is max(0, .): `arch` leaves the 0 out, and says p = .5 of models
+        # that are all much worse.
+        return SuperiorAbility(1.0, 1.0, 1.0)
     _check_distinct(np.column_stack([np.zeros(len(benchmark_T)), differences_TM]))
     size = ceil(block_length(differences_TM.T, horizon))
     found = SPA(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -84,7 +84,7 @@ def analyze(
             run.tag({Tag.PROBLEM: config.problem_name})
             problems = [collect(config.problem_name)]
         everything = [print_ for p in problems for print_ in p.finals["fingerprint"]]
-        run.tag({Tag.FINALS: finals_sha256(everything)})
+        run.tag({Tag.FINALS: finals_sha256(everything), Tag.RULES: rules_text(setting.rules)})
         reports = _conclude_all(run, problems, setting, missing)
         _publish(run, reports)
         text = "\n\n".join(console_summary(report, run) for report in reports.values())
@@ -93,13 +93,21 @@ def analyze(
         return run
 
 
+def rules_text(rules: Rules) -> str:
+    """Write the rules of a verdict: under others, the same finals may have another."""
+    return ", ".join(f"{name} {value:g}" for name, value in asdict(rules).items())
+
+
+def study_rules(plan: Study) -> Rules:
+    """Return the rules that a study has fixed before looking."""
+    return Rules(delta_share=plan.delta, min_effective_days=float(plan.floors.n_effective))
+
+
 def _setting(config: AnalyzeConfig, plan: Study | None) -> Setting:
-    floor = float(config.floors.n_effective)
     if plan:
-        rules = Rules(delta_share=plan.delta, min_effective_days=float(plan.floors.n_effective))
-        return Setting(plan.name, plan.question, rules, config.allow_partial)
+        return Setting(plan.name, plan.question, study_rules(plan), config.allow_partial)
     question = "Does the error of a PatchTST fall with its size on this problem?"
-    rules = Rules(min_effective_days=floor)
+    rules = Rules(min_effective_days=float(config.floors.n_effective))
     return Setting(config.problem_name, question, rules, config.allow_partial)
 
 

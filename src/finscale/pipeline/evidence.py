@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -70,12 +71,7 @@ class ProblemFinals:
             n_effective=effective_size(n_days, self.horizon),
             data_digests=tuple(self.finals["data_sha256"]),
             label_versions=tuple(self.finals["label_version"]),
-            splits=tuple(
-                f"{split} ({n_train:.0f} + {n_val:.0f} samples)"  # a word may stand for other dates
-                for split, n_train, n_val in zip(
-                    self.finals["split"], self.finals["n_train"], self.finals["n_val"], strict=True
-                )
-            ),
+            splits=tuple(_split_in_words(row) for row in self.finals.to_dict("records")),
             carries_verdict=not self.finals["split"].isin(DIAGNOSTIC_SPLITS).any(),
         )
 
@@ -85,6 +81,7 @@ class ProblemFinals:
         return Question(
             target=str(first["ticker"]),
             task=str(first["task"]),
+            definition=_definition(first),
             horizon=self.horizon,
             test_start=self.test_dates[0].date(),
             test_end=self.test_dates[-1].date(),
@@ -134,6 +131,14 @@ def collect(problem: str, train_parents: Sequence[str] | None = None) -> Problem
     )
 
 
+def _definition(row: pd.Series) -> str:
+    """Write what a task asks, whatever its file is called; empty for runs of before they said."""
+    kind, rise = row.get("task_kind"), row.get("rise")
+    if pd.isna(kind):
+        return ""
+    return str(kind) if pd.isna(rise) else f"{kind} {rise:g}"
+
+
 def _no_finals(problem: str) -> StoreError:
     return StoreError(
         f"finals of {problem}",
@@ -151,11 +156,23 @@ def _best_of_each_cell(ok: pd.DataFrame) -> pd.DataFrame:
 
 def _on_same_days(known: pd.DataFrame, ok: pd.DataFrame) -> pd.DataFrame:
     """Keep the baselines of the finals' own data and split: a problem may have had others."""
-    keys = ["dataset_sha256", "label_version", "n_train", "n_val"]
     if known.empty or ok.empty:
         return known
-    wanted = set(ok[keys].itertuples(index=False, name=None))
-    return known[[row in wanted for row in known[keys].itertuples(index=False, name=None)]]
+    wanted = {_samples(row) for row in ok.to_dict("records")}
+    return known[[_samples(row) in wanted for row in known.to_dict("records")]]
+
+
+def _samples(row: Mapping[Hashable, Any]) -> tuple[object, ...]:
+    """Return what tells samples and labels apart, also of runs that were made long ago."""
+    keys = ("dataset_sha256", "label_version", "split", "n_train", "n_val", "n_val_positive")
+    return tuple(None if pd.isna(row.get(key)) else row[key] for key in keys)
+
+
+def _split_in_words(row: Mapping[Hashable, Any]) -> str:
+    """Write split and samples: a word may stand for other dates, a task for other labels."""
+    ones = row.get("n_val_positive", float("nan"))
+    positive = "" if pd.isna(ones) else f", {ones:.0f} of them positive"
+    return f"{row['split']} ({row['n_train']:.0f} + {row['n_val']:.0f} samples{positive})"
 
 
 def _of_configurations(known: pd.DataFrame, ok: pd.DataFrame) -> pd.DataFrame:

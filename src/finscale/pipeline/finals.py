@@ -138,7 +138,7 @@ def _train_folds(
 ) -> tuple[Final | None, Status, str]:
     """Train a model on every fold; one that diverges ends the final."""
     data, epochs = bench.data, bench.config.epochs
-    logged = metric_of(run.run_id, curve("val_loss"))
+    logged = metric_of(run.run_id, curve("train_loss"))
     done = logged.step if logged else 0
     results: list[FitResult] = []
     outputs: list[Outputs] = []
@@ -147,8 +147,8 @@ def _train_folds(
         block = f"block {number + 1} of {len(data.folds)}, " if len(data.folds) > 1 else ""
 
         def told(epoch: Epoch, offset: int = number * epochs, block: str = block) -> bool:
-            text = f"{block}epoch {epoch.number}: {epoch.val_loss:.4f} nats"
-            show(offset + epoch.number, text)
+            loss = f": {epoch.val_loss:.4f} nats" if offset == 0 else ""
+            show(offset + epoch.number, f"{block}epoch {epoch.number}{loss}")
             return False
 
         on_epoch = epoch_logger(run, bench.parent, done, told, offset=number * epochs)

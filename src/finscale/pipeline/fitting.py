@@ -156,19 +156,19 @@ def epoch_logger(
     done : int
         Last step an interrupted attempt has logged already: a curve has no point twice.
     offset : int
-        Steps of the folds before this one.
+        Steps of the folds before this one. Days that they forecast are validation here, so that
+        its loss is looked at by early stopping alone, and logged nowhere.
     """
 
     def on_epoch(epoch: Epoch) -> bool:
+        curves = {
+            curve("train_loss"): epoch.train_loss,
+            curve("learning_rate"): epoch.learning_rate,
+        }
+        if offset == 0:
+            curves[curve("val_loss")] = epoch.val_loss
         if offset + epoch.number > done:
-            run.epoch(
-                offset + epoch.number,
-                {
-                    curve("train_loss"): epoch.train_loss,
-                    curve("val_loss"): epoch.val_loss,
-                    curve("learning_rate"): epoch.learning_rate,
-                },
-            )
+            run.epoch(offset + epoch.number, curves)
         parent.renew_lease()
         return prune(epoch)
 

@@ -5,6 +5,8 @@ Legend: `J` cells, `S` seeds of a cell, `T` test days, `N` test samples, `K` out
 
 from __future__ import annotations
 
+import hashlib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -53,15 +55,24 @@ def read_forecasts(problem: ProblemFinals) -> dict[str, pd.DataFrame]:
     Raises
     ------
     StoreError
-        Naming the run whose predictions are missing, damaged, not finite, or of other samples or
-        labels than the reference's.
+        Naming the run whose predictions are missing, damaged, not finite, not those it was
+        scored by, or of other samples or labels than most runs'.
     """
-    reference = read_predictions(reference_of(problem.baselines, problem.problem))
-    forecasts: dict[str, pd.DataFrame] = {}
-    for run_id in (*problem.baselines["run_id"], *problem.finals["run_id"]):
-        forecasts[run_id] = read_predictions(run_id)
-        for segment in (VALIDATION, TEST):
-            _check_samples(run_id, part(forecasts[run_id], segment), part(reference, segment))
+    run_ids = (*problem.baselines["run_id"], *problem.finals["run_id"])
+    forecasts = {run_id: read_predictions(run_id) for run_id in run_ids}
+    # What most say is taken for right: a damaged reference must not condemn all the others.
+    samples = {run_id: _samples(frame) for run_id, frame in forecasts.items()}
+    (usual, _), *_ = Counter(samples.values()).most_common(1)
+    (shape, _), *_ = Counter(_n_outputs(frame) for frame in forecasts.values()).most_common(1)
+    for run_id, frame in forecasts.items():
+        got = _what_is_wrong(frame, is_usual=samples[run_id] == usual, n_outputs=shape)
+        if got:
+            raise StoreError(
+                f"predictions of run {run_id}",
+                expected="the samples and labels of the other runs, with finite outputs, as scored",
+                got=got,
+                todo="Delete this run, then give the train command again.",
+            )
     return forecasts
 
 
@@ -128,21 +139,30 @@ def _multipliers(frame: pd.DataFrame) -> Floats | None:
     return np.asarray(test["block"].map(of_block), dtype=np.float64)
 
 
-def _check_samples(run_id: str, frame: pd.DataFrame, reference: pd.DataFrame) -> None:
-    keys = ["date", "block", "y"]
-    outputs = outputs_of(frame)
-    if not frame[keys].equals(reference[keys]):
-        other = "" if len(frame) != len(reference) else ", on other days or of other labels"
-        got = f"{len(frame)} samples{other}"
-    elif outputs.shape != outputs_of(reference).shape:
-        got = f"{outputs.shape[1]} outputs a sample"
-    elif not np.isfinite(outputs).all():
-        got = f"{int((~np.isfinite(outputs)).any(axis=1).sum())} that are not finite"
-    else:
-        return
-    raise StoreError(
-        f"predictions of run {run_id}",
-        expected=f"the reference's {len(reference)} samples and labels, a finite output for each",
-        got=got,
-        todo="Delete this run, then give the train command again.",
-    )
+def _samples(frame: pd.DataFrame) -> bytes:
+    """Digest which samples a run has forecast, with their labels, in whatever order."""
+    parts = [part(frame, segment) for segment in (VALIDATION, TEST)]
+    keys = pd.concat(parts)[["ticker", "segment", "date", "block", "y"]]
+    return hashlib.sha256(
+        pd.util.hash_pandas_object(keys, index=False).to_numpy().tobytes()
+    ).digest()
+
+
+def _n_outputs(frame: pd.DataFrame) -> int:
+    return int(outputs_of(frame).shape[1])
+
+
+def _what_is_wrong(frame: pd.DataFrame, *, is_usual: bool, n_outputs: int) -> str:
+    """Say why a run's predictions cannot be paired with the others'; empty where they can."""
+    if not is_usual:
+        n_days = frame["date"].nunique()
+        return f"{len(frame)} samples of {n_days} days that are others, or of other labels"
+    outputs_NK = outputs_of(frame)
+    n_bad = int((~np.isfinite(outputs_NK)).any(axis=1).sum())
+    if outputs_NK.shape[1] != n_outputs or n_bad:
+        return f"{outputs_NK.shape[1]} outputs a sample, {n_bad} of them not finite"
+    seen = frame["loss"].notna()
+    losses = sample_losses(frame["y"][seen], outputs_NK[seen])
+    if not np.allclose(losses, frame["loss"][seen], rtol=1e-6, atol=1e-9):
+        return "outputs that do not give the losses beside them"
+    return ""

@@ -104,12 +104,6 @@ class ProblemData:
             "evaluation_start": forward.isoformat() if forward else None,
         }
 
-    def split_name(self) -> str:
-        """Write the split with the days that it cuts at: means over other days do not compare."""
-        dates = (self.identity()[name] for name in ("train_end", "validation_end"))
-        cuts = [*dates, self.identity()["evaluation_start"]]
-        return " ".join([self.problem.split, *filter(None, cuts)])
-
     def params(self) -> dict[str, Any]:
         """Return the coordinates that every run repeats."""
         return problem_params(self.problem, self.n_channels)

@@ -16,7 +16,7 @@ from finscale.config import (
     options,
     spell,
 )
-from finscale.pipeline.analyze import analyze
+from finscale.pipeline.analyze import analyze, rules_text, study_rules
 from finscale.pipeline.baselines import ensure_baselines
 from finscale.pipeline.evidence import collect
 from finscale.pipeline.hpo import hpo
@@ -121,9 +121,10 @@ def _conclude(config: StudyConfig, plan: Study, listen: Listen) -> Run:
     wanted = AnalyzeConfig(study=plan.name, data_root=config.data_root)
     parents = study_parents(plan, config, listen).parents
     finals = [p for name, ids in parents.items() for p in collect(name, ids).finals["fingerprint"]]
-    digest = finals_sha256(finals)
-    for run in search(where(KIND=Kind.ANALYSIS, STUDY=plan.name, STATUS=Status.OK)):
-        if run.data.tags.get(Tag.FINALS) == digest:
+    digest, rules = finals_sha256(finals), rules_text(study_rules(plan))
+    same = where(KIND=Kind.ANALYSIS, STUDY=plan.name, STATUS=Status.OK, FINALS=digest, RULES=rules)
+    for run in search(same):
+        if Tag.PARTIAL not in run.data.tags:
             listen(Line(read_text(run.info.run_id, Artifact.SUMMARY)))
             return handle(run)
     return analyze(wanted, listen=listen)

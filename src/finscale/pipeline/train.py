@@ -158,7 +158,9 @@ def _other_searches(config: TrainConfig, stored: pd.DataFrame) -> StoreError:
             if name in row and name not in ("n_trials", "device", "data_root", "floors")
             if str(row[name]).lower() != wanted[name].lower() and not pd.isna(row[name])
         ]
-        there.append(f"run {row['run_id']} ({', '.join(differing) or 'other data'})")
+        there.append(
+            f"run {row['run_id']} ({', '.join(differing) or 'other data, days or labels'})"
+        )
     return StoreError(
         "search",
         expected=f"one for {config.cell_name} with the values given",
@@ -184,7 +186,8 @@ def _register(bench: Bench, chosen: Chosen) -> Promotion:
             val_loss_mean=chosen.val_loss_mean,
             configuration=chosen.configuration,
             data_sha256=data.inputs.data_sha256,
-            split=data.split_name(),
+            problem_sha256=fingerprint("problem", **data.identity()),
+            split=bench.config.split,
             collapsed=chosen.collapsed,
         ),
     )

@@ -67,7 +67,7 @@ class Report:
     base_rates : mapping of str to float
         Share of ones by part: ``training``, ``validation`` and, once it is open, ``test``.
     partial : str
-        Why the test was opened although the study is not whole; empty where it is.
+        Why the test was opened all the same; empty where it is.
     superior_p : float or None
         Hansen's consistent p-value of the hypothesis that no PatchTST beats the reference.
     n_days : int or None
@@ -120,9 +120,7 @@ class Report:
             why = f": {gate.sentence}" if gate else ""
             return f"The test stays closed{why}. All losses below are validation losses."
         partial = (
-            f"Partial: the test was opened although the study is not whole ({self.partial}). "
-            if self.partial
-            else ""
+            f"Partial: the test was opened all the same ({self.partial}). " if self.partial else ""
         )
         if self.exploratory:
             return (

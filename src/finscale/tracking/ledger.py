@@ -14,17 +14,29 @@ from finscale.tracking.runs import Run, search, where
 
 @dataclass(frozen=True)
 class Question:
-    """What a test set answers: openings of overlapping days of one question belong together."""
+    """What a test set answers: openings of overlapping days of one question belong together.
+
+    Attributes
+    ----------
+    task : str
+        Name of its file.
+    definition : str
+        What it asks; empty in records of before they held it. A copy of a task under another
+        name asks the same.
+    """
 
     target: str
     task: str
     horizon: int
     test_start: date
     test_end: date
+    definition: str = ""
 
     def overlaps(self, other: Question) -> bool:
         """Tell whether both look at the same asset, task and horizon on common days."""
-        same = (self.target, self.task, self.horizon) == (other.target, other.task, other.horizon)
+        defined = self.definition != "" and self.definition == other.definition
+        same_task = self.task == other.task or defined
+        same = same_task and (self.target, self.horizon) == (other.target, other.horizon)
         return same and self.test_start <= other.test_end and other.test_start <= self.test_end
 
 
@@ -124,6 +136,7 @@ def _decode(entry: dict[str, str | int], run_id: str) -> Opening:
         horizon=int(entry["horizon"]),
         test_start=date.fromisoformat(str(entry["test_start"])),
         test_end=date.fromisoformat(str(entry["test_end"])),
+        definition=str(entry.get("definition", "")),
     )
     return Opening(
         number=int(entry["number"]),

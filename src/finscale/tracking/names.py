@@ -76,6 +76,7 @@ class Tag(StrEnum):
     VERDICT = "finscale.verdict"
     FINALS = "finscale.finals_sha256"
     PARTIAL = "finscale.partial"
+    RULES = "finscale.rules"
     TRIAL_NUMBER = "optuna.trial_number"
     TRIAL_STATE = "optuna.state"
     PARENT = "mlflow.parentRunId"
@@ -129,6 +130,7 @@ def problem_params(problem: Problem, n_features: int) -> dict[str, Any]:
 
     What only one split looks at is left out of the others.
     """
+    of_task = {"rise": problem.task.rise} if problem.task.rise else {}
     of_split: dict[str, Any] = {}
     if problem.split == "walk-forward":
         of_split = {"n_blocks": problem.n_blocks}
@@ -138,6 +140,7 @@ def problem_params(problem: Problem, n_features: int) -> dict[str, Any]:
         "universe": problem.universe.name,
         "ticker": problem.universe.target,
         "task": problem.task.name,
+        "task_kind": problem.task.kind,
         "horizon": problem.horizon,
         "timescale": problem.timescale,
         "feature_tier": problem.feature_tier,
@@ -148,6 +151,7 @@ def problem_params(problem: Problem, n_features: int) -> dict[str, Any]:
         "patch_length": problem.patch_length,
         "patch_stride": problem.patch_stride,
         "n_features": n_features,
+        **of_task,
         **of_split,
     }
 

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 from mlflow.entities import Metric
 from mlflow.entities import Run as StoredRun
+from pandas.api.types import is_numeric_dtype
 
 from finscale.config import StoreError
 from finscale.model import Architecture, PatchTST, load_weights
@@ -17,6 +18,7 @@ from finscale.tracking.names import VAL_LOSS, Artifact, Kind, Selected, Status, 
 from finscale.tracking.runs import downloaded, read_text, search, where
 
 PREDICTION_COLUMNS = ("date", "ticker", "segment", "block", "y", "output", "log_sigma", "loss")
+_NUMBERS = ("block", "y", "output", "log_sigma", "loss")
 _RESULTS = (Status.OK, Status.PRUNED, Status.DIVERGED)
 
 
@@ -117,6 +119,9 @@ def read_predictions(run_id: str) -> pd.DataFrame:
     missing = [column for column in PREDICTION_COLUMNS if column not in frame]
     if missing:
         raise _damaged(run_id, f"no column {', '.join(missing)}")
+    text = [name for name in _NUMBERS if not is_numeric_dtype(frame[name])]
+    if text:
+        raise _damaged(run_id, f"text in the column {', '.join(text)}")
     return frame
 
 

@@ -34,11 +34,14 @@ class Candidate:
         Mean validation loss of the configuration over its seeds, nats.
     configuration : str
         Digest of the configuration.
+    problem_sha256 : str
+        Digest of samples and labels: a task of the same name may have become another one.
     """
 
     val_loss_mean: float
     configuration: str
     data_sha256: str
+    problem_sha256: str
     split: str
     collapsed: bool
 
@@ -131,8 +134,11 @@ def _holder(name: str, alias: str) -> ModelVersion | None:
 def _obstacle(holder: ModelVersion, candidate: Candidate) -> str | None:
     """Say why the alias stays where it is, or None if it moves."""
     tags, there = holder.tags, f"version {holder.version}"
-    if (tags.get("data_sha256"), tags.get("split")) != (candidate.data_sha256, candidate.split):
-        return f"{there} was chosen on other data or another split: delete the alias to replace it"
+    ours = (candidate.data_sha256, candidate.split, candidate.problem_sha256)
+    # Versions of before it was kept have no digest of the problem.
+    problem = tags.get("problem_sha256", candidate.problem_sha256)
+    if (tags.get("data_sha256"), tags.get("split"), problem) != ours:
+        return f"{there} was chosen on other data, days or labels: delete the alias to replace it"
     if (
         tags.get("configuration") == candidate.configuration
         and float(tags["val_loss_mean"]) == candidate.val_loss_mean
