@@ -69,6 +69,7 @@ def write(connection: Connection, numbers: range) -> None:
             {
                 "run_uuid": run_id,
                 "name": f"t{number:05d}",
+                "user_id": "benchmark",
                 "experiment_id": 0,
                 "status": "FINISHED",
                 "start_time": number,
@@ -79,7 +80,7 @@ def write(connection: Connection, numbers: range) -> None:
             for number, run_id in ids.items()
         ],
     )
-    tags = {Tag.KIND: Kind.TRIAL, Tag.CELL: "sp500.threshold_1pct.h1.daily.a20.2M", Tag.STATUS: "ok"}
+    tags = {Tag.KIND: Kind.TRIAL, Tag.CELL: "sp500.direction.h1.daily.a20.2M", Tag.STATUS: "ok"}
     connection.execute(
         insert(SqlTag),
         [

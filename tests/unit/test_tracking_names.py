@@ -12,8 +12,8 @@ from mlflow.utils.validation import _validate_model_alias_name, _validate_model_
 
 from finscale.config import Problem, format_budget
 from finscale.tracking import Kind, fingerprint, problem_params, registered_model_name, where
-from finscale.tracking.names import VAL_LOSS, alias_name, curve
 from finscale.tracking.frames import typed
+from finscale.tracking.names import VAL_LOSS, alias_name, curve
 from finscale.tracking.runs import _text
 
 FIELDS: dict[str, Any] = {"seed": 42, "split": "chronological", "rise": 0.01, "revin": True}

@@ -137,8 +137,8 @@ def _chosen(tags: Mapping[str, str]) -> Select[tuple[str]]:
         .where(SqlRun.lifecycle_stage == alive, SqlExperiment.lifecycle_stage == alive)
     )
     for key, value in tags.items():
-        mine: Select[tuple[str]] = select(SqlTag.run_uuid).where(SqlTag.key == key, SqlTag.value == value)
-        query = query.where(SqlRun.run_uuid.in_(mine))
+        is_mine = and_(SqlTag.key == key, SqlTag.value == value)
+        query = query.where(SqlRun.run_uuid.in_(select(SqlTag.run_uuid).where(is_mine)))
     return query
 
 
