@@ -67,8 +67,9 @@ class FormTest:
         95 % interval of the exponent by profile likelihood.
     held_out : HeldOut or None
         None where the law cannot be fitted without the largest size.
-    next_gain : float
-        Predicted fall over the decade after the largest size, in nats a day.
+    next_gain, next_gain_se : float
+        Predicted fall over the decade after the largest size, in nats a day, and its standard
+        error to first order.
     """
 
     law: PowerLaw
@@ -77,6 +78,7 @@ class FormTest:
     alpha_high: float = math.nan
     held_out: HeldOut | None = None
     next_gain: float = math.nan
+    next_gain_se: float = math.nan
 
     @property
     def objection(self) -> str:
@@ -108,6 +110,7 @@ class FormTest:
             "law_chi2_dof": float(self.law.dof),
             "law_p": self.p_misfit,
             "next_decade_gain": self.next_gain,
+            "next_decade_gain_se": self.next_gain_se,
         }
         if self.held_out:
             found |= {
@@ -138,7 +141,7 @@ def check_form(n_params: Floats, difference: Floats, cov: Floats, dof: float) ->
     if law.status is not FitStatus.CONVERGED:
         return FormTest(law)
     low, high = alpha_interval(law, n_params, difference, cov=cov, reach=quantile(LEVEL, dof))
-    largest = float(n_params.max())
+    gain, gain_se = _next_gain(law, n_params, cov)
     return FormTest(
         law=law,
         # Infinite degrees of freedom make F a chi squared over its own: 10^9 are as good.
@@ -146,7 +149,8 @@ def check_form(n_params: Floats, difference: Floats, cov: Floats, dof: float) ->
         alpha_low=low,
         alpha_high=high,
         held_out=_hold_out(n_params, difference, cov, dof),
-        next_gain=law.A * largest**-law.alpha * -math.expm1(-law.alpha * math.log(10.0)),
+        next_gain=gain,
+        next_gain_se=gain_se,
     )
 
 
@@ -161,13 +165,14 @@ def _hold_out(n_params: Floats, difference: Floats, cov: Floats, dof: float) -> 
         return None
     # To first order the prediction is linear in the kept cells; so is its error, whose variance
     # then holds what the largest cell's error shares with theirs.
-    whitening = whitener(kept_cov, n_kept)
-    tangents = _tangents(law, sizes)
-    pull = np.linalg.pinv(whitening @ tangents[:n_kept]) @ whitening
+    pull = _pull(law, sizes[:n_kept], kept_cov)
     n_held = len(sizes) - n_kept
-    weights = np.concatenate([-tangents[-1] @ pull, np.full(n_held, 1.0 / n_held)])
+    tangent = _tangents(law, sizes[-1:])[0]
+    weights = np.concatenate([-tangent @ pull, np.full(n_held, 1.0 / n_held)])
     reach = quantile(LEVEL, dof) * math.sqrt(weights @ cov @ weights)
     predicted, observed = float(law.predict(sizes[-1])), float(values[n_kept:].mean())
+
+    whitening = whitener(kept_cov, n_kept)
 
     def error(design: Floats) -> float:
         fit = fit_linear(design[:n_kept], values[:n_kept], whitening)
@@ -183,6 +188,23 @@ def _hold_out(n_params: Floats, difference: Floats, cov: Floats, dof: float) -> 
         error_log=error(np.concatenate([ones, np.log(sizes / sizes[0])[:, None]], axis=1)),
         error_constant=error(ones),
     )
+
+
+def _next_gain(law: PowerLaw, n_params: Floats, cov: Floats) -> tuple[float, float]:
+    """Fall of the law over the decade after the largest size, and its standard error."""
+    log_size, decade = math.log(float(n_params.max())), math.log(10.0)
+    fall = law.A * math.exp(-law.alpha * log_size)
+    gain = -fall * math.expm1(-law.alpha * decade)
+    by_alpha = fall * math.exp(-law.alpha * decade) * decade - log_size * gain
+    weights = np.array([0.0, gain, by_alpha]) @ _pull(law, n_params, cov)
+    return gain, math.sqrt(weights @ cov @ weights)
+
+
+def _pull(law: PowerLaw, sizes: Floats, cov: Floats) -> Floats:
+    """First-order change of E, of the fall (relative) and of alpha by each cell; shape (3, J)."""
+    whitening = whitener(cov, len(sizes))
+    found = np.linalg.pinv(whitening @ _tangents(law, sizes)) @ whitening
+    return np.asarray(found, dtype=np.float64)
 
 
 def _tangents(law: PowerLaw, sizes: Floats) -> Floats:

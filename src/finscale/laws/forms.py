@@ -47,7 +47,9 @@ class Form:
     falls : tuple of (int, int, int)
         Places of a height and of its exponent, and the variable that they belong to.
     breaks : tuple of int
-        Places of sizes, by their logarithms.
+        Places of sizes.
+    logs : tuple of int
+        Places of what stands by its logarithm, besides the heights.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Form:
     high: tuple[float, ...] = ()
     falls: tuple[tuple[int, int, int], ...] = ()
     breaks: tuple[int, ...] = ()
+    logs: tuple[int, ...] = ()
 
     def log_value(self, theta: Floats, x: Floats) -> tuple[Floats, Floats]:
         """Log of the form, shape (P,), and its derivatives by theta, shape (P, K)."""
@@ -209,4 +212,5 @@ BROKEN = Form(
     (HIGH, HIGH, 30.0, math.log(10.0)),
     ((1, 2, 0),),
     (4,),
+    (4, 5),
 )

@@ -40,7 +40,8 @@ class LossFit:
         Mean Huber loss of the log residuals, in units of delta squared.
     n_points : int
     status : FitStatus
-        ``bound_hit`` where an exponent or a height lies at the end of what was searched.
+        ``bound_hit`` where an exponent lies at the end of what was searched, or a term is nothing
+        beside the losses.
     """
 
     form: Form
@@ -53,7 +54,7 @@ class LossFit:
     @property
     def constants(self) -> dict[str, float]:
         """The constants by name, in their own units."""
-        in_logs = (*range(self.form.n_heights), *self.form.breaks)
+        in_logs = (*range(self.form.n_heights), *self.form.logs)
         values = [
             math.exp(value) if place in in_logs else float(value)
             for place, value in enumerate(self.form.around(self.theta, -self.centre))
@@ -118,7 +119,7 @@ def fit_loss(
         centre=centre,
         objective=float(best.cost) / len(x),
         n_points=len(x),
-        status=fit_status(best),
+        status=fit_status(best, *_bounds(form, log_loss, 0.5 * REACH)),
     )
 
 
@@ -172,9 +173,7 @@ def _with_heights(form: Form, shape: Floats, x: Floats, log_loss: Floats) -> Flo
 def _refine(
     form: Form, theta: Floats, x: Floats, log_loss: Floats, delta: float, max_evaluations: int
 ) -> OptimizeResult:
-    bottom = [float(log_loss.min()) - REACH] * form.n_heights
-    top = [float(log_loss.max()) + REACH] * form.n_heights
-    low, high = np.array([*bottom, *form.low]), np.array([*top, *form.high])
+    low, high = _bounds(form, log_loss, REACH)
 
     def residuals(at: Floats) -> Floats:
         return (form.log_value(at, x)[0] - log_loss) / delta
@@ -196,11 +195,20 @@ def _refine(
     )
 
 
-def fit_status(result: OptimizeResult) -> FitStatus:
-    """How a trust-region search ended."""
+def _bounds(form: Form, log_loss: Floats, reach: float) -> tuple[Floats, Floats]:
+    bottom = [float(log_loss.min()) - reach] * form.n_heights
+    top = [float(log_loss.max()) + reach] * form.n_heights
+    return np.array([*bottom, *form.low]), np.array([*top, *form.high])
+
+
+def fit_status(result: OptimizeResult, low: Floats, high: Floats) -> FitStatus:
+    """How a trust-region search between bounds ended."""
     if result.status == 0:
         return FitStatus.MAX_ITERATIONS
-    return FitStatus.BOUND_HIT if result.active_mask.any() else FitStatus.CONVERGED
+    # The method stays inside its bounds, at a distance of its own choosing.
+    ends = np.isclose(result.x, low, rtol=1e-3, atol=0.0) | (result.x < low)
+    ends |= np.isclose(result.x, high, rtol=1e-3, atol=0.0)
+    return FitStatus.BOUND_HIT if ends.any() else FitStatus.CONVERGED
 
 
 def _points(points: tuple[ArrayLike, ...], n_constants: int) -> tuple[Floats, Floats]:

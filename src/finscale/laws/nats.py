@@ -48,8 +48,8 @@ class NatsFit:
     status: FitStatus
 
     def predict(self, n_params: ArrayLike) -> Floats:
-        """Value at the given sizes, in nats."""
-        offset = np.log(np.asarray(n_params, dtype=np.float64)) - self.centre
+        """Value at the given sizes, in nats, shape (P,)."""
+        offset = np.log(np.atleast_1d(np.asarray(n_params, dtype=np.float64))) - self.centre
         return np.asarray(_basis(self.form, self.shape, offset) @ self.heights)
 
 
@@ -73,7 +73,7 @@ def fit_nats(
 
     def heights(shape: Floats) -> tuple[Floats, Floats]:
         basis = whitening @ _basis(form, shape, offset)
-        found = np.linalg.lstsq(basis, target, rcond=None)[0]
+        found = np.asarray(np.linalg.lstsq(basis, target, rcond=None)[0], dtype=np.float64)
         return found, target - basis @ found
 
     shape, status = _best_shape(form, offset, lambda at: heights(at)[1])
@@ -111,4 +111,4 @@ def _best_shape(
         for shape in shapes[:N_REFINED]
     ]
     best = min(refined, key=lambda result: float(result.cost))
-    return np.asarray(best.x, dtype=np.float64), fit_status(best)
+    return np.asarray(best.x, dtype=np.float64), fit_status(best, low, high)

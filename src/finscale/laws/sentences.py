@@ -48,7 +48,8 @@ def _improves(found: Verdict, n_sizes: int) -> str:
     law = (
         f"a power law of exponent {form.law.alpha:.2f} [{low:.2f}, {high:.2f}] fits "
         f"(p = {form.p_misfit:.2f}) and predicts the largest size within its interval; the next "
-        f"decade would gain {form.next_gain:.4f} nats a day"
+        f"decade would gain {form.next_gain:.4f} nats a day "
+        f"(standard error {form.next_gain_se:.4f})"
     )
     if found.answer is Answer.SATURATING:
         return f"Saturating: {law}, below ±{found.delta:.4f}, the smallest slope that matters."

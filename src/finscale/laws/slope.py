@@ -132,7 +132,8 @@ def slope_of(n_params: ArrayLike, values: ArrayLike) -> float:
     """Least-squares slope per decade of size, without an error."""
     sizes, heights = check_points(n_params, values)
     offset = np.log10(sizes) - np.log10(sizes).mean()
-    return float(offset @ heights / (offset @ offset))
+    # Less their mean, so that equal values have a slope of exactly 0.
+    return float(offset @ (heights - heights.mean()) / (offset @ offset))
 
 
 def satterthwaite(variance: float, seed_parts: Floats, n_seeds: ArrayLike) -> float:

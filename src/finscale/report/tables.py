@@ -39,6 +39,7 @@ NUMBERS = (
     ("law_chi2_dof", "its degrees of freedom", ".0f"),
     ("law_p", "its p-value", ".3f"),
     ("next_decade_gain", "fall predicted for the next decade", "+.5f"),
+    ("next_decade_gain_se", "its standard error", ".5f"),
     ("held_out", "largest size held out: observed", "+.5f"),
     ("held_out_predicted", "predicted by the power law of the others", "+.5f"),
     ("held_out_low", "95 % prediction interval, low", "+.5f"),
