@@ -78,10 +78,8 @@ def test_a_flat_study_of_little_noise_is_flat(n: int) -> None:
 @pytest.mark.parametrize("regime", REGIMES)
 def test_twice_the_smallest_detectable_slope_is_found(regime: str, n: int) -> None:
     noise = REGIMES[regime]
-    pilot = [
-        verdict(study).smallest_detectable for study in simulate(line(0, FOUR), FOUR, 20, 5, noise)
-    ]
-    slope = -2.0 * float(np.median([value for value in pilot if value is not None]))
+    pilot = [verdict(study).numbers for study in simulate(line(0.0, FOUR), FOUR, 20, 5, noise)]
+    slope = -2.0 * float(np.median([numbers["smallest_detectable"] for numbers in pilot]))
     studies = simulate(line(slope, FOUR), FOUR, n, 6, noise)
     found = answers(studies)
     print(regime, slope, dict(found))  # noqa: T201
@@ -112,7 +110,7 @@ def test_a_saturating_law_is_told_from_a_logarithm(n: int) -> None:
 
 @pytest.mark.parametrize("n", [quick, full])
 def test_where_noise_hides_the_bend_the_form_is_unknown(n: int) -> None:
-    found = answers(simulate(power(0.05, 0.3, SIX), SIX, n, 9, NOISY))
+    found = answers(simulate(power(0.03, 0.3, SIX), SIX, n, 9, NOISY))
     print(dict(found))  # noqa: T201
     assert found["improves, form unknown"] > 0.5 * n
     assert count(found, IMPROVING) >= 0.8 * n

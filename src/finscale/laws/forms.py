@@ -66,15 +66,15 @@ class Form:
     def log_value(self, theta: Floats, x: Floats) -> tuple[Floats, Floats]:
         """Log of the form, shape (P,), and its derivatives by theta, shape (P, K)."""
         terms = self.terms(theta, x)
-        logs = np.stack([log for log, _ in terms])
+        logs = np.array([log for log, _ in terms])
         highest = logs.max(axis=0)
-        parts = np.exp(logs - highest)
-        total = parts.sum(axis=0)
+        shares = np.exp(logs - highest)
+        total = shares.sum(axis=0)
+        shares /= total
         # Each term's derivatives count by its share of the sum.
-        derivatives = sum(
-            (by * (part / total)[:, None] for (_, by), part in zip(terms, parts, strict=True)),
-            np.zeros((len(x), len(theta))),
-        )
+        derivatives = shares[0][:, None] * terms[0][1]
+        for share, (_, by) in zip(shares[1:], terms[1:], strict=True):
+            derivatives += share[:, None] * by
         return highest + np.log(total), derivatives
 
     def around(self, theta: Floats, centre: Floats) -> Floats:

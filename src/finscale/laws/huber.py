@@ -175,11 +175,21 @@ def _refine(
 ) -> OptimizeResult:
     low, high = _bounds(form, log_loss, REACH)
 
+    known: dict[bytes, tuple[Floats, Floats]] = {}
+
+    def evaluate(at: Floats) -> tuple[Floats, Floats]:
+        # The solver asks for residuals and for their derivatives at one point, one after another.
+        key = at.tobytes()
+        if key not in known:
+            known.clear()
+            known[key] = form.log_value(at, x)
+        return known[key]
+
     def residuals(at: Floats) -> Floats:
-        return (form.log_value(at, x)[0] - log_loss) / delta
+        return (evaluate(at)[0] - log_loss) / delta
 
     def jacobian(at: Floats) -> Floats:
-        return form.log_value(at, x)[1] / delta
+        return evaluate(at)[1] / delta
 
     return least_squares(
         residuals,
@@ -188,9 +198,9 @@ def _refine(
         bounds=(low, high),
         x_scale="jac",
         loss="huber",
-        ftol=1e-12,
-        xtol=1e-12,
-        gtol=1e-12,
+        ftol=1e-10,
+        xtol=1e-10,
+        gtol=1e-10,
         max_nfev=max_evaluations,
     )
 

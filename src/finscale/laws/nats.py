@@ -106,7 +106,7 @@ def _best_shape(
             ftol=1e-12,
             xtol=1e-12,
             gtol=1e-12,
-            max_nfev=500,
+            max_nfev=200,
         )
         for shape in shapes[:N_REFINED]
     ]

@@ -113,7 +113,8 @@ def fit_power_law(
     centre = float(log_size.mean())
     misfit = _misfit(log_size - centre, values, whitening)
     alpha, stopped = _best_alpha(misfit, max_iterations, start.alpha if start else math.nan)
-    fit = fit_linear(_basis(alpha, log_size - centre), values, whitening)
+    change = _change(alpha, log_size - centre)
+    fit = fit_linear(np.stack([np.ones_like(change), change], axis=1), values, whitening)
     return _law(alpha, fit, centre, dof, _status(alpha, stopped=stopped))
 
 
@@ -148,20 +149,24 @@ def alpha_interval(
 
 
 def _misfit(offset: Floats, values: Floats, whitening: Floats) -> Callable[[float], float]:
-    target = whitening @ values
+    # E once projected out, a column is left to be fitted at every exponent.
+    ones = whitening.sum(axis=1)
+    ones /= np.linalg.norm(ones)
+    left = whitening - np.outer(ones, ones @ whitening)
+    target = left @ values
 
     def misfit(alpha: float) -> float:
-        basis = whitening @ _basis(alpha, offset)
-        coefficients = np.linalg.lstsq(basis, target, rcond=None)[0]
-        return float(np.sum((target - basis @ coefficients) ** 2))
+        column = left @ _change(alpha, offset)
+        residual = target - column * (column @ target / (column @ column))
+        return float(residual @ residual)
 
     return misfit
 
 
-def _basis(alpha: float, offset: Floats) -> Floats:
-    # 1 and (1 - u^-alpha) / alpha: the same span as 1 and u^-alpha, but the second tends to
-    # log u for small alpha, where u^-alpha becomes the constant again.
-    return np.stack([np.ones_like(offset), -np.expm1(-alpha * offset) / alpha], axis=1)
+def _change(alpha: float, offset: Floats) -> Floats:
+    # (1 - u^-alpha) / alpha: with the constant the same span as u^-alpha, but it tends to log u
+    # for small alpha, where u^-alpha becomes the constant again.
+    return np.asarray(-np.expm1(-alpha * offset) / alpha)
 
 
 def _best_alpha(
