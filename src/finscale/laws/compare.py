@@ -35,7 +35,7 @@ class Rival:
         residuals in units of delta squared. NaN, like what follows, where the points are no
         more than the constants.
     aicc : float
-        Akaike's criterion for small samples (Hurvich & Tsai 1989, Biometrika 76, eq. 2);
+        Akaike's criterion for small samples (Hurvich & Tsai 1989, Biometrika 76);
         infinite with too few points for it.
     held_out_error : float
         Nats between the mean of the largest size and its forecast from the others.

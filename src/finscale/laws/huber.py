@@ -127,7 +127,7 @@ def quasi_deviance(objective: float, n_points: int) -> float:
     """Minus twice the log likelihood of log residuals, at the best scale of their noise.
 
     Their density is exp(-rho / s) with rho Huber's loss, over its integral (Huber 1964, Ann. Math.
-    Stat. 35, section 4): normal up to delta, exponential beyond. In units of delta.
+    Stat. 35): normal up to delta, exponential beyond. In units of delta.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ def quasi_deviance(objective: float, n_points: int) -> float:
 
 
 def huber(residuals: Floats) -> float:
-    """Sum of Huber's loss (1964, Ann. Math. Stat. 35, section 4) of residuals in units of delta."""
+    """Sum of Huber's loss (1964, Ann. Math. Stat. 35) of residuals in units of delta."""
     size = np.abs(residuals)
     return float(np.where(size <= 1.0, 0.5 * size**2, size - 0.5).sum())
 

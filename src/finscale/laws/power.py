@@ -123,8 +123,8 @@ def alpha_interval(
 ) -> tuple[float, float]:
     """Profile-likelihood interval of a law's exponent: where chi squared rises by `reach` squared.
 
-    E and A are fitted anew at every exponent (Venzon & Moolgavkar 1988, Applied Statistics 37,
-    eq. 2), so that the interval follows a chi squared that is no parabola. An end that lies
+    E and A are fitted anew at every exponent (Venzon & Moolgavkar 1988, Applied Statistics 37),
+    so that the interval follows a chi squared that is no parabola. An end that lies
     beyond the exponents searched is 0 (a logarithm cannot be excluded) or infinite (a step).
 
     Parameters

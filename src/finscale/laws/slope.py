@@ -140,7 +140,7 @@ def satterthwaite(variance: float, seed_parts: Floats, n_seeds: ArrayLike) -> fl
     """Degrees of freedom of a variance of which some parts are estimated from seeds.
 
     ``V^2 / sum (V_i^2 / (S_i - 1))`` over the parts of the cells' seeds (Satterthwaite 1946,
-    Biometrics Bulletin 2, eq. 17). The part of the days rests on hundreds of them and counts as
+    Biometrics Bulletin 2). The part of the days rests on hundreds of them and counts as
     known.
     """
     freedom = np.maximum(np.asarray(n_seeds, dtype=np.float64) - 1.0, 1.0)

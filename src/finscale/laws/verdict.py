@@ -108,7 +108,7 @@ def _p_value(answer: Answer, line: Slope, delta: float) -> float | None:
 def holm(verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
     """Correct the claims of a study's verdicts for being several.
 
-    Holm 1979, Scand. J. Stat. 6, section 3: with m hypotheses in the order of their p-values,
+    Holm 1979, Scand. J. Stat. 6: with m hypotheses in the order of their p-values,
     the k-th is multiplied by m - k + 1, and none is smaller than the one before it. A verdict
     that was tested and claims nothing is one of the m, and of the largest p-values; one that a
     gate stopped was never tested.
