@@ -114,6 +114,8 @@ def test_where_noise_hides_the_bend_the_form_is_unknown(n: int) -> None:
     print(dict(found))  # noqa: T201
     assert found["improves, form unknown"] > 0.5 * n
     assert count(found, IMPROVING) >= 0.8 * n
+    # The next decade would gain more than delta.
+    assert is_rare(found["saturating"], n)
 
 
 @pytest.mark.parametrize("n", [quick, full])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import fdtrc
 
 from finscale.laws.gls import fit_linear, whitener
-from finscale.laws.power import FitStatus, PowerLaw, alpha_interval, fit_power_law
+from finscale.laws.power import FitStatus, PowerLaw, alpha_interval, fit_power_law, gain_interval
 from finscale.laws.slope import quantile
 
 Floats = NDArray[np.float64]
@@ -67,9 +67,9 @@ class FormTest:
         95 % interval of the exponent by profile likelihood.
     held_out : HeldOut or None
         None where the law cannot be fitted without the largest size.
-    next_gain, next_gain_se : float
-        Predicted fall over the decade after the largest size, in nats a day, and its standard
-        error to first order.
+    next_gain, next_gain_low, next_gain_high : float
+        Predicted fall over the decade after the largest size, in nats a day, and its 95 %
+        interval by profile likelihood.
     """
 
     law: PowerLaw
@@ -78,7 +78,8 @@ class FormTest:
     alpha_high: float = math.nan
     held_out: HeldOut | None = None
     next_gain: float = math.nan
-    next_gain_se: float = math.nan
+    next_gain_low: float = math.nan
+    next_gain_high: float = math.nan
 
     @property
     def objection(self) -> str:
@@ -110,7 +111,8 @@ class FormTest:
             "law_chi2_dof": float(self.law.dof),
             "law_p": self.p_misfit,
             "next_decade_gain": self.next_gain,
-            "next_decade_gain_se": self.next_gain_se,
+            "next_decade_gain_low": self.next_gain_low,
+            "next_decade_gain_high": self.next_gain_high,
         }
         if self.held_out:
             found |= {
@@ -140,17 +142,19 @@ def check_form(n_params: Floats, difference: Floats, cov: Floats, dof: float) ->
     law = fit_power_law(n_params, difference, cov=cov)
     if law.status is not FitStatus.CONVERGED:
         return FormTest(law)
-    low, high = alpha_interval(law, n_params, difference, cov=cov, reach=quantile(LEVEL, dof))
-    gain, gain_se = _next_gain(law, n_params, cov)
+    reach = quantile(LEVEL, dof)
+    alphas = alpha_interval(law, n_params, difference, cov=cov, reach=reach)
+    gains = gain_interval(law, n_params, difference, cov=cov, reach=reach, alphas=alphas)
     return FormTest(
         law=law,
         # Infinite degrees of freedom make F a chi squared over its own: 10^9 are as good.
         p_misfit=float(fdtrc(law.dof, min(dof, 1e9), law.chi2 / law.dof)),
-        alpha_low=low,
-        alpha_high=high,
+        alpha_low=alphas[0],
+        alpha_high=alphas[1],
         held_out=_hold_out(n_params, difference, cov, dof),
-        next_gain=gain,
-        next_gain_se=gain_se,
+        next_gain=law.next_gain(float(n_params.max())),
+        next_gain_low=gains[0],
+        next_gain_high=gains[1],
     )
 
 
@@ -188,16 +192,6 @@ def _hold_out(n_params: Floats, difference: Floats, cov: Floats, dof: float) -> 
         error_log=error(np.concatenate([ones, np.log(sizes / sizes[0])[:, None]], axis=1)),
         error_constant=error(ones),
     )
-
-
-def _next_gain(law: PowerLaw, n_params: Floats, cov: Floats) -> tuple[float, float]:
-    """Fall of the law over the decade after the largest size, and its standard error."""
-    log_size, decade = math.log(float(n_params.max())), math.log(10.0)
-    fall = law.A * math.exp(-law.alpha * log_size)
-    gain = -fall * math.expm1(-law.alpha * decade)
-    by_alpha = fall * math.exp(-law.alpha * decade) * decade - log_size * gain
-    weights = np.array([0.0, gain, by_alpha]) @ _pull(law, n_params, cov)
-    return gain, math.sqrt(weights @ cov @ weights)
 
 
 def _pull(law: PowerLaw, sizes: Floats, cov: Floats) -> Floats:

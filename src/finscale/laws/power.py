@@ -18,6 +18,7 @@ Floats = NDArray[np.float64]
 ALPHA_BOUNDS = (1e-3, 5.0)
 N_STARTS = 64
 NEIGHBOURS = 4
+N_PROFILE = 41
 MIN_POINTS = 4
 
 
@@ -59,6 +60,11 @@ class PowerLaw:
     def constants(self) -> dict[str, float]:
         """The three constants by name."""
         return {"E": self.E, "A": self.A, "alpha": self.alpha}
+
+    def next_gain(self, x: float) -> float:
+        """Fall over the decade after size `x`, in nats: A x^-alpha (1 - 10^-alpha)."""
+        fall = self.A * math.exp(-self.alpha * math.log(x))
+        return -fall * math.expm1(-self.alpha * math.log(10.0))
 
     def predict(self, x: ArrayLike) -> Floats:
         """Value of the law at sizes `x`, in nats."""
@@ -146,6 +152,41 @@ def alpha_interval(
         return math.exp(brentq(lambda t: misfit(math.exp(t)) - best, start, stop, xtol=1e-10))
 
     return end(ALPHA_BOUNDS[0], 0.0), end(ALPHA_BOUNDS[1], math.inf)
+
+
+def gain_interval(
+    law: PowerLaw,
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    cov: ArrayLike | None = None,
+    reach: float,
+    alphas: tuple[float, float],
+) -> tuple[float, float]:
+    """Profile-likelihood interval of a law's fall over the decade after the largest size.
+
+    Of all laws whose chi squared is within `reach` squared of the least, the smallest and the
+    largest fall. At an exponent the fall is linear in the data, so that what is left of `reach`
+    there is its half-width in standard errors.
+
+    Parameters
+    ----------
+    alphas : tuple of float
+        From `alpha_interval`, with the same `reach`.
+    """
+    sizes, values = check_points(x, y)
+    log_size, whitening = np.log(sizes), whitener(cov, sizes.size)
+    offset = log_size - log_size.mean()
+    low, high = (float(np.clip(alpha, *ALPHA_BOUNDS)) for alpha in alphas)
+    ends = []
+    for alpha in np.geomspace(low, high, N_PROFILE):
+        change = _change(alpha, offset)
+        fit = fit_linear(np.stack([np.ones_like(change), change], axis=1), values, whitening)
+        # A coefficient of -1 falls by this much over the decade after the largest size.
+        unit = -math.exp(-alpha * float(offset.max())) * math.expm1(-alpha * math.log(10.0)) / alpha
+        left = math.sqrt(max(reach**2 - (fit.chi2 - law.chi2), 0.0) * fit.covariance[1, 1])
+        ends += [unit * (side * left - fit.coefficients[1]) for side in (-1.0, 1.0)]
+    return min(ends), max(ends)
 
 
 def _misfit(offset: Floats, values: Floats, whitening: Floats) -> Callable[[float], float]:

@@ -49,10 +49,10 @@ def _improves(found: Verdict, n_sizes: int) -> str:
         f"a power law of exponent {form.law.alpha:.2f} [{low:.2f}, {high:.2f}] fits "
         f"(p = {form.p_misfit:.2f}) and predicts the largest size within its interval; the next "
         f"decade would gain {form.next_gain:.4f} nats a day "
-        f"(standard error {form.next_gain_se:.4f})"
+        f"[{_signed(form.next_gain_low)}, {_signed(form.next_gain_high)}]"
     )
     if found.answer is Answer.SATURATING:
-        return f"Saturating: {law}, below ±{found.delta:.4f}, the smallest slope that matters."
+        return f"Saturating: {law}, all below {found.delta:.4f}, the smallest slope that matters."
     return f"Power law: {law}."
 
 

@@ -92,7 +92,9 @@ def _form(evidence: Evidence, line: Slope) -> FormTest:
 def _named(form: FormTest, delta: float) -> Answer:
     if form.objection:
         return Answer.FORM_UNKNOWN
-    return Answer.SATURATING if form.next_gain < delta else Answer.POWER_LAW
+    # The whole interval, as in step 3: exponents that stand out of noise by luck are too large,
+    # and the gains predicted from them too small.
+    return Answer.SATURATING if form.next_gain_high < delta else Answer.POWER_LAW
 
 
 def _p_value(answer: Answer, line: Slope, delta: float) -> float | None:
