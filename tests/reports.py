@@ -112,7 +112,8 @@ def make_scored_baselines() -> pd.DataFrame:
 
 def make_report() -> Report:
     """Give an open report in which no model beats the reference."""
-    cov = 0.002**2 * np.eye(4)
+    day_cov, seed_variance = 0.0012**2 * np.eye(4), np.full(4, 0.0016**2)
+    evidence = Evidence(CONDITIONS, DIFFERENCE, day_cov, seed_variance, REFERENCE)
     baselines = pd.DataFrame(
         {
             "name": ["prior", "reference", "logistic"],
@@ -125,7 +126,7 @@ def make_report() -> Report:
     return Report(
         title="Study demo",
         question="Does the loss fall with size?",
-        verdict=verdict(Evidence(CONDITIONS, DIFFERENCE, cov, REFERENCE)),
+        verdict=verdict(evidence),
         cells=make_cells(),
         baselines=baselines,
         finals=make_finals(),
@@ -134,7 +135,7 @@ def make_report() -> Report:
         exploratory=False,
         query="tags.`finscale.kind` = 'final'",
         links={"finals": "http://127.0.0.1:5000/#/experiments/0"},
-        power_law=fit_power_law(SIZES, DIFFERENCE, cov=cov),
+        power_law=fit_power_law(SIZES, DIFFERENCE, cov=evidence.cov),
     )
 
 

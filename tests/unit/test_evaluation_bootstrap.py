@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from finscale.config import DataError
-from finscale.evaluation import block_length, bootstrap_means, covariance, intervals
+from finscale.evaluation import (
+    block_length,
+    bootstrap_means,
+    covariance,
+    intervals,
+    seed_variance,
+)
 from finscale.evaluation.bootstrap import CHUNK, _day_weights
 
 
@@ -59,6 +65,23 @@ def test_days_are_common_to_cells_and_seeds_are_not() -> None:
     apart = [cell + rng.normal(size=(len(cell), 1)) for cell in (0 * cells[0], 0 * cells[1])]
     drawn = bootstrap_means(apart, 3.0, 4_001, np.random.default_rng(10))
     assert abs(np.corrcoef(drawn.T)[0, 1]) < 0.06
+
+
+def test_the_variance_from_seeds_by_hand() -> None:
+    cell = np.array([[0.0, 2.0], [3.0, 5.0], [7.0, 5.0]])  # means 1, 4, 6: s^2 = 19/3
+    found = seed_variance([cell, np.ones((5, 2)), np.zeros((1, 2))])
+    assert found == pytest.approx([19 / 9, 0.0, 0.0])
+    with pytest.raises(DataError, match="the same days"):
+        seed_variance([cell, np.zeros((3, 3))])
+
+
+def test_days_and_seeds_apart_add_up_to_both_drawn_together() -> None:
+    rng = np.random.default_rng(20)
+    cells = [rng.normal(size=(1, 401)) + 0.1 * rng.normal(size=(3, 1)) for _ in range(2)]
+    series = [*cells, *(cell.mean(axis=0)[None] for cell in cells)]
+    both = covariance(bootstrap_means(series, 2.0, 20_000, rng))
+    apart = both[2:, 2:] + np.diag(seed_variance(cells))
+    assert both[:2, :2] == pytest.approx(apart, rel=0.05, abs=1e-4)
 
 
 def test_a_mean_is_the_mean_of_its_seeds_and_days() -> None:

@@ -42,7 +42,7 @@ def test_scaling_figure_names_everything_it_draws() -> None:
         "31.9K", "121K", "510K", "2.03M",
     ]  # fmt: skip
     names = legend(figure)
-    assert {"one final (seed)", "slope (GLS)", "95 % band"} <= set(names)
+    assert {"one final (seed)", "slope (least squares)", "95 % band"} <= set(names)
     assert "cell mean, 95 % interval" in names and "collapsed cell, 95 % interval" in names
     assert any(name.startswith("slopes within ±0.0037") for name in names)
     assert any(name.startswith("power law, exponent") for name in names)
@@ -78,7 +78,7 @@ def test_points_stand_where_the_numbers_are() -> None:
 def test_a_gate_leaves_no_line() -> None:
     gated = replace(make_report(), verdict=make_closed().verdict, power_law=None)
     figure = scaling_figure(gated)
-    assert "slope (GLS)" not in legend(figure)
+    assert "slope (least squares)" not in legend(figure)
     assert "Verdict: not identifiable (gate seeds)" in texts(figure)
 
 

@@ -6,7 +6,13 @@ from finscale.evaluation.boosting import (
     fit_boosted_gaussian,
     fit_boosting,
 )
-from finscale.evaluation.bootstrap import block_length, bootstrap_means, covariance, intervals
+from finscale.evaluation.bootstrap import (
+    block_length,
+    bootstrap_means,
+    covariance,
+    intervals,
+    seed_variance,
+)
 from finscale.evaluation.comparison import (
     Comparison,
     SuperiorAbility,
@@ -73,6 +79,7 @@ __all__ = [
     "score",
     "score_outputs",
     "score_regression",
+    "seed_variance",
     "selection_optimism",
     "skill",
     "skill_of",

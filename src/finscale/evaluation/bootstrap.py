@@ -96,6 +96,19 @@ def covariance(draws: Floats) -> Floats:
     return np.asarray(centred.T @ centred / (len(draws) - 1), dtype=np.float64)
 
 
+def seed_variance(differences: Sequence[Floats]) -> Floats:
+    """Variance of every cell's mean from its seeds: s^2 / S, shape (J,), in nats squared.
+
+    With s^2 the variance between the seeds' means over days. What is a seed's own on a day is in
+    here and in the spread over days: the sum errs on the wide side. Zero for a single seed, which
+    says nothing of others.
+    """
+    _n_days(differences)
+    means = [cell.mean(axis=1) for cell in differences]
+    variances = [mean.var(ddof=1) / len(mean) if len(mean) > 1 else 0.0 for mean in means]
+    return np.array(variances, dtype=np.float64)
+
+
 def intervals(draws: Floats, level: float = 0.95) -> tuple[Floats, Floats]:
     """Percentile interval of every cell, shape (R, J) to low (J,) and high (J,)."""
     assert 0.0 < level < 1.0, "a level lies between 0 and 1"

@@ -1,23 +1,52 @@
 """Scaling laws: how a loss falls with size, how sure that is, and what may be concluded."""
 
+from finscale.laws.claims import Answer, Evidence, Verdict
+from finscale.laws.compare import Rival, compare
+from finscale.laws.form import FormTest, HeldOut
+from finscale.laws.forms import BROKEN, CONSTANT, DATA, FLOORED, JOINT, LOG_LINEAR, POWER, Form
 from finscale.laws.gates import Conditions, Gate, Rules, check_gates
+from finscale.laws.huber import LossFit, fit_loss
+from finscale.laws.joint import JointLaw, fit_joint_law
+from finscale.laws.nats import NatsFit, fit_nats
 from finscale.laws.power import FitStatus, PowerLaw, fit_power_law
+from finscale.laws.resample import Bootstrap, bootstrap
 from finscale.laws.slope import Slope, fit_slope
-from finscale.laws.verdict import Answer, Evidence, Verdict, refuse, verdict
+from finscale.laws.verdict import holm, refuse, verdict
 
 __all__ = [
+    "BROKEN",
+    "CONSTANT",
+    "DATA",
+    "FLOORED",
+    "JOINT",
+    "LOG_LINEAR",
+    "POWER",
     "Answer",
+    "Bootstrap",
     "Conditions",
     "Evidence",
     "FitStatus",
+    "Form",
+    "FormTest",
     "Gate",
+    "HeldOut",
+    "JointLaw",
+    "LossFit",
+    "NatsFit",
     "PowerLaw",
+    "Rival",
     "Rules",
     "Slope",
     "Verdict",
+    "bootstrap",
     "check_gates",
+    "compare",
+    "fit_joint_law",
+    "fit_loss",
+    "fit_nats",
     "fit_power_law",
     "fit_slope",
+    "holm",
     "refuse",
     "verdict",
 ]

@@ -39,17 +39,46 @@ def whitener(cov: ArrayLike | None, n_points: int) -> Floats:
     if cov is None:
         return np.eye(n_points)
     matrix = np.asarray(cov, dtype=np.float64)
-    if matrix.shape != (n_points, n_points) or not np.isfinite(matrix).all():
-        raise _bad_covariance(f"shape {matrix.shape}, or values that are not finite")
-    scale = float(np.trace(matrix)) / n_points
-    if scale <= 0.0 or not np.allclose(matrix, matrix.T, rtol=1e-8, atol=1e-12 * abs(scale)):
-        raise _bad_covariance("one without variance or not symmetric")
+    if matrix.shape != (n_points, n_points):
+        raise _bad_covariance(f"shape {matrix.shape}")
     try:
-        lower = cholesky(matrix + RIDGE * scale * np.eye(n_points), lower=True)
+        lower = cholesky(ridged(matrix, np.zeros(n_points)), lower=True)
     except np.linalg.LinAlgError:
         raise _bad_covariance("one with a negative eigenvalue") from None
     inverse = solve_triangular(lower, np.eye(n_points), lower=True)
     return np.asarray(inverse, dtype=np.float64)
+
+
+def ridged(day_cov: Floats, seed_variance: Floats) -> Floats:
+    """Full covariance of the cells, of days and of seeds, kept away from singular.
+
+    Raises
+    ------
+    DataError
+        If it is not finite and symmetric with one row a cell, or has no variance at all.
+    """
+    n_points = len(seed_variance)
+    if day_cov.shape != (n_points, n_points) or not np.isfinite(day_cov).all():
+        raise _bad_covariance(f"shape {day_cov.shape}, or values that are not finite")
+    matrix = day_cov + np.diag(seed_variance)
+    scale = float(np.trace(matrix)) / n_points
+    if scale <= 0.0 or not np.allclose(matrix, matrix.T, rtol=1e-8, atol=1e-12 * abs(scale)):
+        raise _bad_covariance("one without variance or not symmetric")
+    return np.asarray(matrix + RIDGE * scale * np.eye(n_points), dtype=np.float64)
+
+
+def check_variances(seed_variance: ArrayLike, n_points: int) -> Floats:
+    """Variances from seeds as a float64 vector, shape (J,).
+
+    Raises
+    ------
+    DataError
+        If there is not one for each cell, or one is negative or not finite.
+    """
+    variances = np.asarray(seed_variance, dtype=np.float64)
+    if variances.shape != (n_points,) or not (np.isfinite(variances) & (variances >= 0.0)).all():
+        raise _bad_covariance("seed variances that are negative, not finite, or not one a cell")
+    return variances
 
 
 def fit_linear(design: Floats, y: Floats, whitening: Floats) -> LinearFit:

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize_scalar
+from scipy.optimize import brentq, minimize_scalar
 
 from finscale.laws.gls import LinearFit, check_points, fit_linear, whitener
 
@@ -17,6 +17,8 @@ Floats = NDArray[np.float64]
 
 ALPHA_BOUNDS = (1e-3, 5.0)
 N_STARTS = 64
+NEIGHBOURS = 4
+N_PROFILE = 41
 MIN_POINTS = 4
 
 
@@ -54,6 +56,16 @@ class PowerLaw:
     dof: int
     status: FitStatus
 
+    @property
+    def constants(self) -> dict[str, float]:
+        """The three constants by name."""
+        return {"E": self.E, "A": self.A, "alpha": self.alpha}
+
+    def next_gain(self, x: float) -> float:
+        """Fall over the decade after size `x`, in nats: A x^-alpha (1 - 10^-alpha)."""
+        fall = self.A * math.exp(-self.alpha * math.log(x))
+        return -fall * math.expm1(-self.alpha * math.log(10.0))
+
     def predict(self, x: ArrayLike) -> Floats:
         """Value of the law at sizes `x`, in nats."""
         sizes = np.asarray(x, dtype=np.float64)
@@ -61,7 +73,12 @@ class PowerLaw:
 
 
 def fit_power_law(
-    x: ArrayLike, y: ArrayLike, *, cov: ArrayLike | None = None, max_iterations: int = 500
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    cov: ArrayLike | None = None,
+    start: PowerLaw | None = None,
+    max_iterations: int = 500,
 ) -> PowerLaw:
     """Fit ``E + A x^-alpha`` by generalised least squares in nats.
 
@@ -78,6 +95,8 @@ def fit_power_law(
         Losses or paired differences in nats.
     cov : array_like, shape (J, J), optional
         Covariance of `y`; independent with unit variance if None.
+    start : PowerLaw, optional
+        Of a neighbouring fit, near whose exponent this one's is sought first.
     max_iterations : int
         Limit of the last stage; a fit stopped by it says so in its status.
 
@@ -98,27 +117,104 @@ def fit_power_law(
         return _unidentifiable(dof)
     log_size = np.log(sizes)
     centre = float(log_size.mean())
-    offset, target = log_size - centre, whitening @ values
-
-    def misfit(alpha: float) -> float:
-        basis = whitening @ _basis(alpha, offset)
-        coefficients = np.linalg.lstsq(basis, target, rcond=None)[0]
-        return float(np.sum((target - basis @ coefficients) ** 2))
-
-    alpha, stopped = _best_alpha(misfit, max_iterations)
-    fit = fit_linear(_basis(alpha, offset), values, whitening)
+    misfit = _misfit(log_size - centre, values, whitening)
+    alpha, stopped = _best_alpha(misfit, max_iterations, start.alpha if start else math.nan)
+    change = _change(alpha, log_size - centre)
+    fit = fit_linear(np.stack([np.ones_like(change), change], axis=1), values, whitening)
     return _law(alpha, fit, centre, dof, _status(alpha, stopped=stopped))
 
 
-def _basis(alpha: float, offset: Floats) -> Floats:
-    # 1 and (1 - u^-alpha) / alpha: the same span as 1 and u^-alpha, but the second tends to
-    # log u for small alpha, where u^-alpha becomes the constant again.
-    return np.stack([np.ones_like(offset), -np.expm1(-alpha * offset) / alpha], axis=1)
+def alpha_interval(
+    law: PowerLaw, x: ArrayLike, y: ArrayLike, *, cov: ArrayLike | None = None, reach: float
+) -> tuple[float, float]:
+    """Profile-likelihood interval of a law's exponent: where chi squared rises by `reach` squared.
+
+    E and A are fitted anew at every exponent (Venzon & Moolgavkar 1988, Applied Statistics 37),
+    so that the interval follows a chi squared that is no parabola. An end that lies
+    beyond the exponents searched is 0 (a logarithm cannot be excluded) or infinite (a step).
+
+    Parameters
+    ----------
+    law : PowerLaw
+        Fitted to `x`, `y` and `cov`.
+    reach : float
+        Half-width in standard errors, were chi squared a parabola: 1.96 for 95 %.
+    """
+    sizes, values = check_points(x, y)
+    offset = np.log(sizes) - float(np.log(sizes).mean())
+    misfit = _misfit(offset, values, whitener(cov, sizes.size))
+    best = law.chi2 + reach**2
+
+    def end(bound: float, beyond: float) -> float:
+        if misfit(bound) <= best or math.isclose(law.alpha, bound, rel_tol=1e-3):
+            return beyond
+        start, stop = math.log(law.alpha), math.log(bound)
+        return math.exp(brentq(lambda t: misfit(math.exp(t)) - best, start, stop, xtol=1e-10))
+
+    return end(ALPHA_BOUNDS[0], 0.0), end(ALPHA_BOUNDS[1], math.inf)
 
 
-def _best_alpha(misfit: Callable[[float], float], max_iterations: int) -> tuple[float, bool]:
+def gain_interval(
+    law: PowerLaw,
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    cov: ArrayLike | None = None,
+    reach: float,
+    alphas: tuple[float, float],
+) -> tuple[float, float]:
+    """Profile-likelihood interval of a law's fall over the decade after the largest size.
+
+    Of all laws whose chi squared is within `reach` squared of the least, the smallest and the
+    largest fall. At an exponent the fall is linear in the data, so that what is left of `reach`
+    there is its half-width in standard errors.
+
+    Parameters
+    ----------
+    alphas : tuple of float
+        From `alpha_interval`, with the same `reach`.
+    """
+    sizes, values = check_points(x, y)
+    log_size, whitening = np.log(sizes), whitener(cov, sizes.size)
+    offset = log_size - log_size.mean()
+    low, high = (float(np.clip(alpha, *ALPHA_BOUNDS)) for alpha in alphas)
+    ends = []
+    for alpha in np.geomspace(low, high, N_PROFILE):
+        change = _change(alpha, offset)
+        fit = fit_linear(np.stack([np.ones_like(change), change], axis=1), values, whitening)
+        # A coefficient of -1 falls by this much over the decade after the largest size.
+        unit = -math.exp(-alpha * float(offset.max())) * math.expm1(-alpha * math.log(10.0)) / alpha
+        left = math.sqrt(max(reach**2 - (fit.chi2 - law.chi2), 0.0) * fit.covariance[1, 1])
+        ends += [unit * (side * left - fit.coefficients[1]) for side in (-1.0, 1.0)]
+    return min(ends), max(ends)
+
+
+def _misfit(offset: Floats, values: Floats, whitening: Floats) -> Callable[[float], float]:
+    # E once projected out, a column is left to be fitted at every exponent.
+    ones = whitening.sum(axis=1)
+    ones /= np.linalg.norm(ones)
+    left = whitening - np.outer(ones, ones @ whitening)
+    target = left @ values
+
+    def misfit(alpha: float) -> float:
+        column = left @ _change(alpha, offset)
+        residual = target - column * (column @ target / (column @ column))
+        return float(residual @ residual)
+
+    return misfit
+
+
+def _change(alpha: float, offset: Floats) -> Floats:
+    # (1 - u^-alpha) / alpha: with the constant the same span as u^-alpha, but it tends to log u
+    # for small alpha, where u^-alpha becomes the constant again.
+    return np.asarray(-np.expm1(-alpha * offset) / alpha)
+
+
+def _best_alpha(
+    misfit: Callable[[float], float], max_iterations: int, near: float
+) -> tuple[float, bool]:
     grid = np.geomspace(*ALPHA_BOUNDS, N_STARTS)
-    best = int(np.argmin([misfit(float(alpha)) for alpha in grid]))
+    best = _best_start(misfit, grid, near)
     start = float(grid[best])
     below, above = grid[max(best - 1, 0)], grid[min(best + 1, N_STARTS - 1)]
     # Brent's method on the distance from the start in log alpha: its tolerance is relative to
@@ -132,6 +228,17 @@ def _best_alpha(misfit: Callable[[float], float], max_iterations: int) -> tuple[
     # At a bound the grid's own point may be the lower one.
     alpha = start * math.exp(float(result.x))
     return (alpha if misfit(alpha) <= misfit(start) else start), not result.success
+
+
+def _best_start(misfit: Callable[[float], float], grid: Floats, near: float) -> int:
+    first, last = 0, len(grid)
+    if math.isfinite(near):
+        middle = int(np.argmin(np.abs(np.log(grid / near))))
+        first, last = max(middle - NEIGHBOURS, 0), min(middle + NEIGHBOURS + 1, len(grid))
+    best = first + int(np.argmin([misfit(float(alpha)) for alpha in grid[first:last]]))
+    # Lowest at an end of the neighbourhood: the minimum lies beyond, so all are tried.
+    is_end = (best == first and first > 0) or (best == last - 1 and last < len(grid))
+    return _best_start(misfit, grid, math.nan) if is_end else best
 
 
 def _status(alpha: float, *, stopped: bool) -> FitStatus:

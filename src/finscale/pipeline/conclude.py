@@ -54,12 +54,13 @@ def conclude(
     evidence = Evidence(
         conditions=conditions,
         difference=difference_J,
-        cov=found.cov_JJ,
+        day_cov=found.day_cov_JJ,
+        seed_variance=found.seed_variance_J,
         # The loss of a density has no zero to be a share of: there a nat is the unit.
         loss_scale=float(losses.reference_T.mean()) if problem.is_binary else 1.0,
         train_loss=_by_cell(problem, "train_loss"),
     )
-    power_law = fit_power_law(conditions.n_params, difference_J, cov=found.cov_JJ)
+    power_law = fit_power_law(conditions.n_params, difference_J, cov=evidence.cov)
     return Conclusion(verdict(evidence, rules), power_law, found)
 
 

@@ -16,6 +16,7 @@ from finscale.evaluation import (
     covariance,
     intervals,
     model_confidence_set,
+    seed_variance,
     superior_predictive_ability,
 )
 from finscale.pipeline.opened import Floats, TestLosses
@@ -30,8 +31,10 @@ class Uncertainty:
 
     Attributes
     ----------
-    cov_JJ : ndarray
-        Covariance of the cells' mean differences, in nats squared.
+    day_cov_JJ : ndarray
+        Covariance of the cells' seed means over days, no seeds drawn, in nats squared.
+    seed_variance_J : ndarray
+        Variance of the cells' mean differences from their seeds, in nats squared.
     low, high : ndarray, shape (M,)
         95 % interval of the mean difference from the reference, in nats a day.
     skill_low, skill_high : ndarray, shape (M,)
@@ -44,7 +47,8 @@ class Uncertainty:
         p-value that no cell beats the reference.
     """
 
-    cov_JJ: Floats
+    day_cov_JJ: Floats
+    seed_variance_J: Floats
     low: Floats
     high: Floats
     skill_low: Floats
@@ -60,17 +64,20 @@ def measure(losses: TestLosses, horizon: int, *, is_binary: bool) -> Uncertainty
     baselines = [difference_T[None] for difference_T in losses.baselines.values()]
     length = block_length(means_JT, horizon)
     rng = np.random.default_rng(BOOTSTRAP_SEED)
-    # The reference comes last: a skill is a ratio, and its denominator is as unsure.
+    n_cells, n_days = means_JT.shape
+    # The reference comes after the forecasts: a skill is a ratio, and its denominator is as
+    # unsure. Then the cells once more, each as one series: over days alone.
     series = [*losses.differences, *baselines, losses.reference_T[None]]
-    draws = bootstrap_means(series, length, N_DRAWS, rng)
-    draws_RM, reference_R1 = draws[:, :-1], draws[:, -1:]
+    draws = bootstrap_means([*series, *means_JT[:, None]], length, N_DRAWS, rng)
+    n_forecasts = n_cells + len(baselines)
+    draws_RM, reference_R1 = draws[:, :n_forecasts], draws[:, n_forecasts : n_forecasts + 1]
     skills_RM = -draws_RM / reference_R1 if is_binary else 1.0 - np.exp(draws_RM)
     low, high = intervals(draws_RM)
     skill_low, skill_high = intervals(skills_RM)
     levels_TM = losses.reference_T[:, None] + np.concatenate([means_JT, *baselines]).T
-    n_cells, n_days = means_JT.shape
     return Uncertainty(
-        cov_JJ=covariance(draws_RM[:, :n_cells]),
+        day_cov_JJ=covariance(draws[:, n_forecasts + 1 :]),
+        seed_variance_J=seed_variance(losses.differences),
         low=low,
         high=high,
         skill_low=skill_low,

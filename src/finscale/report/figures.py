@@ -146,14 +146,14 @@ def _levels(report: Report, column: str, *, relative: bool) -> list[Level]:
 
 
 def _draw_line(axes: Axes, verdict: Verdict) -> None:
-    line, delta, dof = verdict.slope, verdict.delta, verdict.variance_dof
-    if line is None or delta is None or dof is None:
+    line, delta = verdict.slope, verdict.delta
+    if line is None or delta is None:
         return
     sizes = np.geomspace(*axes.get_xlim(), 101)
     _draw_wedge(axes, line, delta, sizes)
-    low, high = line.band(sizes, 0.95, dof)
+    low, high = line.band(sizes, 0.95)
     axes.fill_between(sizes, low, high, color=BLUE, alpha=0.15, linewidth=0, label="95 % band")
-    axes.plot(sizes, line.predict(sizes), color=BLUE, linewidth=1.8, label="slope (GLS)")
+    axes.plot(sizes, line.predict(sizes), color=BLUE, linewidth=1.8, label="slope (least squares)")
 
 
 def _draw_wedge(axes: Axes, line: Slope, delta: float, sizes: Floats) -> None:

@@ -1,0 +1,114 @@
+"""Forms fitted in nats by generalised least squares, heights of either sign.
+
+Legend: `P` points, `K` terms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import least_squares
+
+from finscale.laws.forms import LOG_LINEAR, Form
+from finscale.laws.gls import check_points, whitener
+from finscale.laws.huber import fit_status
+from finscale.laws.power import FitStatus
+
+Floats = NDArray[np.float64]
+
+N_REFINED = 4
+
+
+@dataclass(frozen=True, eq=False)
+class NatsFit:
+    """A form fitted to differences or losses in nats.
+
+    Attributes
+    ----------
+    form : Form
+    heights : ndarray, shape (K,)
+        What each term is multiplied by.
+    shape : ndarray
+        The constants after the heights, around `centre`.
+    centre : float
+        Mean log of the sizes.
+    chi2 : float
+        Residual chi squared (sum of squares without a covariance).
+    status : FitStatus
+    """
+
+    form: Form
+    heights: Floats
+    shape: Floats
+    centre: float
+    chi2: float
+    status: FitStatus
+
+    def predict(self, n_params: ArrayLike) -> Floats:
+        """Value at the given sizes, in nats, shape (P,)."""
+        offset = np.log(np.atleast_1d(np.asarray(n_params, dtype=np.float64))) - self.centre
+        return np.asarray(_basis(self.form, self.shape, offset) @ self.heights)
+
+
+def fit_nats(
+    form: Form, n_params: ArrayLike, y: ArrayLike, *, cov: ArrayLike | None = None
+) -> NatsFit:
+    """Fit a form of sizes by generalised least squares.
+
+    The heights are solved for at every shape (variable projection: Golub & Pereyra 1973, SIAM
+    J. Numer. Anal. 10); the best shapes of the form's grid are refined.
+
+    Raises
+    ------
+    DataError
+        If lengths differ, a value is not finite, sizes do not differ, or `cov` is no covariance.
+    """
+    sizes, values = check_points(n_params, y)
+    whitening = whitener(cov, sizes.size)
+    centre = float(np.log(sizes).mean())
+    offset, target = np.log(sizes) - centre, whitening @ values
+
+    def heights(shape: Floats) -> tuple[Floats, Floats]:
+        basis = whitening @ _basis(form, shape, offset)
+        found = np.asarray(np.linalg.lstsq(basis, target, rcond=None)[0], dtype=np.float64)
+        return found, target - basis @ found
+
+    shape, status = _best_shape(form, offset, lambda at: heights(at)[1])
+    best, residual = heights(shape)
+    return NatsFit(form, best, shape, centre, float(residual @ residual), status)
+
+
+def _basis(form: Form, shape: Floats, offset: Floats) -> Floats:
+    if form is LOG_LINEAR:
+        # A line through 0 has no level to be a share of: here it is linear in its constants.
+        return np.stack([np.ones_like(offset), offset], axis=1)
+    theta = np.concatenate([np.zeros(form.n_heights), shape])
+    return np.stack([np.exp(log) for log, _ in form.terms(theta, offset[:, None])], axis=1)
+
+
+def _best_shape(
+    form: Form, offset: Floats, residual: Callable[[Floats], Floats]
+) -> tuple[Floats, FitStatus]:
+    if form is LOG_LINEAR or not form.low:
+        return np.empty(0), FitStatus.CONVERGED
+    shapes = [theta[form.n_heights :] for theta in form.shapes(offset[:, None])]
+    shapes.sort(key=lambda shape: float(np.sum(residual(shape) ** 2)))
+    low, high = np.array(form.low), np.array(form.high)
+    refined = [
+        least_squares(
+            residual,
+            shape,
+            bounds=(low, high),
+            x_scale="jac",
+            ftol=1e-12,
+            xtol=1e-12,
+            gtol=1e-12,
+            max_nfev=200,
+        )
+        for shape in shapes[:N_REFINED]
+    ]
+    best = min(refined, key=lambda result: float(result.cost))
+    return np.asarray(best.x, dtype=np.float64), fit_status(best, low, high)
