@@ -32,6 +32,9 @@ lint: .venv/.dev  ## ruff and mypy --strict
 
 bench: .venv/.dev  ## Run the benchmarks (minutes); results go to docs/benchmarks.md by hand
 	$(BIN)/python benchmarks/tracking_cost.py
+	$(BIN)/python benchmarks/interval_coverage.py
+	$(BIN)/python benchmarks/query_speed.py
+	$(BIN)/python benchmarks/laws_speed.py
 
 clean:  ## Remove .venv and caches; data and the store stay
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from finscale.config import AnalyzeConfig, Study, load_study, options
-from finscale.laws import Gate, Rules, check_gates
-from finscale.pipeline.conclude import conclude, conclude_closed, make_report
+from finscale.laws import Gate, Rules, check_gates, holm
+from finscale.pipeline.conclude import Conclusion, conclude, conclude_closed, make_report
 from finscale.pipeline.evidence import ProblemFinals, collect
 from finscale.pipeline.membership import study_parents
 from finscale.pipeline.opened import TestLosses, log_test_metrics, read_forecasts, score_test
@@ -123,47 +123,48 @@ def _conclude_all(
     losses = {p.problem: score_test(p, forecasts[p.problem]) for p in opened}
     for problem in opened:
         log_test_metrics(problem, losses[problem.problem])
+    several = len(problems) > 1
     return {
-        problem.problem: _report(
+        problem.problem: make_report(
             problem,
-            gates[problem.problem],
+            conclusion,
             losses.get(problem.problem),
-            openings.get(problem.question()),
-            setting,
-            title=setting.title + (f": {problem.problem}" if len(problems) > 1 else ""),
+            openings.get(problem.question()) if problem.problem in losses else None,
+            title=setting.title + (f": {problem.problem}" if several else ""),
+            question=setting.question,
+            query=_query(problem.problem),
+            links={},
             partial=partial.get(problem.problem, ""),
         )
-        for problem in problems
+        for problem, conclusion in zip(
+            problems, _conclusions(problems, gates, losses, setting.rules), strict=True
+        )
     }
 
 
-def _report(
-    problem: ProblemFinals,
-    gate: Gate | None,
-    losses: TestLosses | None,
-    opening: Opening | None,
-    setting: Setting,
-    *,
-    title: str,
-    partial: str,
-) -> Report:
-    if losses:
-        conclusion = conclude(problem, losses, setting.rules, gate)
-    else:
-        assert gate is not None, "a test stays closed behind a gate"
-        conclusion = conclude_closed(gate)
-    tags = where(KIND=Kind.FINAL, PROBLEM=problem.problem)
-    return make_report(
-        problem,
-        conclusion,
-        losses,
-        opening if losses else None,
-        title=title,
-        question=setting.question,
-        query=f'mlflow.search_runs(search_all_experiments=True, filter_string="{tags}")',
-        links={},
-        partial=partial,
-    )
+def _conclusions(
+    problems: Sequence[ProblemFinals],
+    gates: Mapping[str, Gate | None],
+    losses: Mapping[str, TestLosses],
+    rules: Rules,
+) -> list[Conclusion]:
+    """Draw every verdict, then correct them for being several."""
+    drawn: list[Conclusion] = []
+    for problem in problems:
+        gate, scored = gates[problem.problem], losses.get(problem.problem)
+        if scored:
+            drawn.append(conclude(problem, scored, rules, gate))
+        else:
+            assert gate is not None, "a test stays closed behind a gate"
+            drawn.append(conclude_closed(gate))
+    verdicts = holm([conclusion.verdict for conclusion in drawn])
+    return [replace(one, verdict=found) for one, found in zip(drawn, verdicts, strict=True)]
+
+
+def _query(problem: str) -> str:
+    """Write what gives a problem's finals again, with MLflow alone."""
+    tags = where(KIND=Kind.FINAL, PROBLEM=problem)
+    return f'mlflow.search_runs(search_all_experiments=True, filter_string="{tags}")'
 
 
 def _is_opened(gate: Gate | None, setting: Setting) -> bool:
