@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -19,10 +20,13 @@ from mlflow.entities import Run as StoredRun
 
 from finscale.config import StoreError, Study, format_budget, load_space, load_task
 from finscale.evaluation import bce_with_logits
+from finscale.laws import Rules
 from finscale.model import Architecture, count_params
 from finscale.pipeline import analyze as verb
+from finscale.pipeline.analyze import _conclusions
 from finscale.pipeline.baselines import ensure_baselines
 from finscale.pipeline.evidence import collect
+from finscale.pipeline.opened import read_forecasts, score_test
 from finscale.pipeline.predictions import TEST, log_predictions, part
 from finscale.pipeline.problem import ProblemData
 from finscale.pipeline.recipe import Recipe
@@ -489,6 +493,22 @@ def test_of_each_cell_the_best_configuration_counts(study: Lab) -> None:
 
 
 # A study
+
+
+def test_verdicts_of_a_study_are_corrected_for_being_several(study: Lab) -> None:  # noqa: ARG001
+    problem = collect(PROBLEM)
+    losses = score_test(problem, read_forecasts(problem))
+    names = (PROBLEM, "another", "a third")
+    drawn = _conclusions(
+        [replace(problem, problem=name) for name in names],
+        dict.fromkeys(names),
+        dict.fromkeys(names, losses),
+        Rules(),
+    )
+    for conclusion in drawn:
+        found = conclusion.verdict
+        assert found.p_value is not None
+        assert found.p_adjusted == pytest.approx(min(1.0, 3 * found.p_value))
 
 
 def test_a_study_with_missing_cells_stays_closed_and_lists_them(

@@ -105,3 +105,37 @@ def test_an_unknown_task_names_the_nearest() -> None:
 def test_a_horizon_below_one_is_a_programmers_mistake() -> None:
     with pytest.raises(AssertionError):
         make_labels(bars(), "threshold_1pct", 0)
+
+
+# A control: the same labels, in another order.
+
+
+def long_bars(n: int = 613) -> pd.DataFrame:
+    rng = np.random.default_rng(3)
+    close = 100.0 * np.exp(np.cumsum(0.01 * rng.normal(size=n)))
+    index = pd.bdate_range("2020-01-01", periods=n, name="date")
+    return pd.DataFrame({"high": close * 1.006, "close": close}, index=index)
+
+
+def test_a_control_keeps_blocks_whole_and_moves_them() -> None:
+    plain = make_labels(long_bars(), "threshold_1pct", 2).to_numpy()
+    moved = make_labels(long_bars(), "control_null", 2).to_numpy()
+    assert np.isnan(moved[-2:]).all() and np.isfinite(moved[:-2]).all()
+    blocks = [tuple(plain[k : k + 21]) for k in range(0, 29 * 21, 21)]
+    again = [tuple(moved[k : k + 21]) for k in range(0, 29 * 21, 21)]
+    assert sorted(blocks) == sorted(again) and blocks != again
+    np.testing.assert_array_equal(moved[29 * 21 : 611], plain[29 * 21 : 611])
+
+
+def test_a_control_is_the_same_every_time_and_says_nothing_of_its_day() -> None:
+    first, second = (make_labels(long_bars(), "control_null", 1) for _ in range(2))
+    pd.testing.assert_series_equal(first, second)
+    plain = make_labels(long_bars(), "threshold_1pct", 1)
+    assert abs(np.corrcoef(plain[:-1], first[:-1])[0, 1]) < 0.15
+
+
+def test_a_control_shuffles_nothing_where_there_is_less_than_a_block() -> None:
+    short = long_bars(13)
+    pd.testing.assert_series_equal(
+        make_labels(short, "control_null", 1), make_labels(short, "threshold_1pct", 1)
+    )

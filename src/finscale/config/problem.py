@@ -34,10 +34,16 @@ class Task(Named):
         Does a price reach close * (1 + rise); is the last close above today's; the log return.
     rise : float
         Of a threshold, and only there.
+    shuffle : int, optional
+        A control: labels change places in blocks of so many bars, and nothing is left to learn.
     """
 
     kind: Annotated[TaskKind, Field(exclude_if=lambda kind: kind == "threshold")] = "threshold"
     rise: Annotated[float, Field(gt=0, lt=1)] | None = None
+    # Left out of a dump where there is none: it came later, and old studies keep their identity.
+    shuffle: Annotated[
+        Annotated[int, Field(ge=1)] | None, Field(exclude_if=lambda blocks: blocks is None)
+    ] = None
 
     @model_validator(mode="after")
     def _only_thresholds_rise(self) -> Task:

@@ -11,6 +11,7 @@ from finscale.dataset.indicators import FloatArray
 
 # Goes up whenever a label's definition changes; written on every run.
 LABEL_VERSION = "1"
+SHUFFLE_SEED = 42
 
 
 def make_labels(
@@ -21,6 +22,8 @@ def make_labels(
     A threshold: y(t) = 1 if max(price(t+1) … price(t+h)) >= close(t) · (1 + rise), else 0.
     Direction: y(t) = 1 if close(t+h) > close(t), else 0.
     Regression: y(t) = log(close(t+h) / close(t)).
+
+    A control (``shuffle``): these labels, whole blocks of them in another order.
 
     Parameters
     ----------
@@ -58,7 +61,17 @@ def make_labels(
             labels[:known] = later > today
         else:
             labels[:known] = np.log(later / today)
+        if task.shuffle:
+            labels[:known] = _shuffled(labels[:known], task.shuffle)
     return pd.Series(labels, index=bars.index, name="label")
+
+
+def _shuffled(labels: FloatArray, block_length: int) -> FloatArray:
+    """Put blocks in a random order, the same every time; an incomplete last one stays."""
+    n_blocks = len(labels) // block_length
+    order = np.random.default_rng(SHUFFLE_SEED).permutation(n_blocks)
+    whole = labels[: n_blocks * block_length].reshape(n_blocks, block_length)
+    return np.concatenate([whole[order].ravel(), labels[n_blocks * block_length :]])
 
 
 def _highest(price: FloatArray, horizon: int) -> FloatArray:

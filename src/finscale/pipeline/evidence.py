@@ -133,10 +133,10 @@ def collect(problem: str, train_parents: Sequence[str] | None = None) -> Problem
 
 def _definition(row: pd.Series) -> str:
     """Write what a task asks, whatever its file is called; empty for runs of before they said."""
-    kind, rise = row.get("task_kind"), row.get("rise")
-    if pd.isna(kind):
+    asked = [row.get(name) for name in ("task_kind", "rise", "shuffle")]
+    if pd.isna(asked[0]):
         return ""
-    return str(kind) if pd.isna(rise) else f"{kind} {rise:g}"
+    return " ".join("-" if pd.isna(value) else str(value) for value in asked)
 
 
 def _no_finals(problem: str) -> StoreError:

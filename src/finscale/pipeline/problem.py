@@ -99,6 +99,7 @@ class ProblemData:
             "label_version": LABEL_VERSION,
             "task_kind": None if problem.task.kind == "threshold" else problem.task.kind,
             "rise": problem.task.rise,
+            "shuffle": problem.task.shuffle,
             "train_end": universe.train_end.isoformat() if by_date else None,
             "validation_end": universe.validation_end.isoformat() if by_date else None,
             "evaluation_start": forward.isoformat() if forward else None,

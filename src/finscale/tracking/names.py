@@ -130,7 +130,7 @@ def problem_params(problem: Problem, n_features: int) -> dict[str, Any]:
 
     What only one split looks at is left out of the others.
     """
-    of_task = {"rise": problem.task.rise} if problem.task.rise else {}
+    of_task = {"rise": problem.task.rise, "shuffle": problem.task.shuffle}
     of_split: dict[str, Any] = {}
     if problem.split == "walk-forward":
         of_split = {"n_blocks": problem.n_blocks}
@@ -151,7 +151,7 @@ def problem_params(problem: Problem, n_features: int) -> dict[str, Any]:
         "patch_length": problem.patch_length,
         "patch_stride": problem.patch_stride,
         "n_features": n_features,
-        **of_task,
+        **{name: value for name, value in of_task.items() if value is not None},
         **of_split,
     }
 
