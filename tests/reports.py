@@ -7,7 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from finscale.laws import Conditions, Evidence, check_gates, fit_power_law, refuse, verdict
+from finscale.laws import (
+    Conditions,
+    Evidence,
+    Rival,
+    check_gates,
+    compare,
+    fit_power_law,
+    refuse,
+    verdict,
+)
 from finscale.report import Report
 
 SIZES = (31_907, 121_013, 509_767, 2_031_229)
@@ -137,6 +146,11 @@ def make_report() -> Report:
         links={"finals": "http://127.0.0.1:5000/#/experiments/0"},
         power_law=fit_power_law(SIZES, DIFFERENCE, cov=evidence.cov),
     )
+
+
+def make_rivals() -> tuple[Rival, ...]:
+    """Compare laws on the four cells: some of them have too many constants for that."""
+    return compare(SIZES, DIFFERENCE, cov=0.002**2 * np.eye(4))
 
 
 def make_closed() -> Report:

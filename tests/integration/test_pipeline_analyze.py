@@ -42,6 +42,7 @@ from tests.lab import PROBLEM, TINY, Lab, copy_store, open_lab
 
 SHAPES = [(16, 2), (32, 3), (64, 4), (128, 6)]  # 9K to 1.2M parameters: 2.1 decades
 SEEDS = (43, 44, 45)
+FILES = {"report.html", "summary.txt", "summary.md", "numbers.parquet"}
 TEST_METRICS = {
     *("test_loss", "test_loss_ref", "test_skill", "test_auc", "test_brier", "test_accuracy"),
     *("test_precision", "test_recall", "test_f1", "test_ece", "test_pred_std", "test_base_rate"),
@@ -164,7 +165,7 @@ def test_a_gate_closes_the_test_and_is_named(trained: Lab) -> None:
     assert "The test stays closed: gate seeds" in trained.lines[-1]
     assert metrics_of_the_test(trained) == set() and recorded_openings() == []
     paths = {file.path for file in MlflowClient().list_artifacts(run.run_id)}
-    assert paths == {"report.html", "summary.txt", "validation.png", "validation.svg"}
+    assert paths == FILES | {"validation.png", "validation.svg"}
     assert "The test stays closed" in report(run)
 
 
@@ -289,7 +290,13 @@ def test_a_law_is_found_and_everything_is_on_record(study: Lab) -> None:
     assert (question.target, question.task, question.horizon) == ("^GSPC", "threshold_1pct", 1)
     assert question.test_end == TINY.end.replace(day=29)  # the last day has no tomorrow
     paths = {file.path for file in MlflowClient().list_artifacts(run.run_id)}
-    assert paths == {"report.html", "summary.txt", "scaling.png", "scaling.svg"}
+    assert paths == FILES | {"scaling.png", "scaling.svg"}
+    file = run.artifact_path("numbers.parquet")
+    assert file
+    numbers = pd.read_parquet(file).set_index(["item", "quantity"])["value"]
+    assert numbers["procedure", "slope"] == stored.data.metrics["verdict/slope"]
+    assert read_text(run.run_id, "summary.md") == stored.data.tags[Tag.NOTE]
+    assert "Rival laws" in report(run) and "power law with floor" in report(run)
     assert "This is opening 1 of this test, with these finals only." in report(run)
     assert study.lines[-1].startswith("Verdict: Improves")
 

@@ -12,7 +12,13 @@ from matplotlib.figure import Figure
 
 from finscale.report.content import Report
 from finscale.report.forecasts import forecast_caption, forecast_table
-from finscale.report.tables import cell_table, final_table, left_out_table, number_table
+from finscale.report.tables import (
+    cell_table,
+    final_table,
+    left_out_table,
+    number_table,
+    rival_table,
+)
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -39,6 +45,7 @@ def render_html(report: Report, figures: Mapping[str, Figure]) -> str:
         report=report,
         figures=[(caption, _data_uri(figure)) for caption, figure in figures.items()],
         numbers=number_table(report),
+        rivals=rival_table(report),
         forecasts=forecast_table(report),
         forecast_caption=forecast_caption(report),
         cells=cell_table(report),

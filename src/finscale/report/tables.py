@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -77,6 +78,23 @@ def number_table(report: Report) -> Table:
     return Table(("number", "value"), tuple(rows))
 
 
+def rival_table(report: Report) -> Table:
+    """One row a rival law; a dash where the sizes are too few to fit it or to judge it."""
+    rows = tuple(
+        (
+            rival.form,
+            str(rival.n_constants),
+            show(rival.objective, ".2f"),
+            show(rival.aicc, ".2f"),
+            show(rival.held_out_error, ".5f"),
+            rival.status.value.replace("_", " "),
+        )
+        for rival in report.rivals
+    )
+    header = ("law", "constants", "chi squared", "AICc", "held-out error (nats)", "status")
+    return Table(header, rows)
+
+
 def cell_table(report: Report) -> Table:
     """One row a cell: what it is made of; what it forecasts is in the table of forecasts."""
     rows = tuple(
@@ -128,8 +146,12 @@ def markdown(table: Table) -> str:
 
 
 def show(value: float, form: str) -> str:
-    """Format a number with a true minus sign; a dash where there is none."""
-    return DASH if pd.isna(value) else format(float(value), form).replace("-", MINUS)
+    """Format a number with a true minus sign; a dash where there is none, or no end to it."""
+    return (
+        DASH
+        if pd.isna(value) or math.isinf(value)
+        else format(float(value), form).replace("-", MINUS)
+    )
 
 
 def _markdown_row(values: Iterable[str]) -> str:
