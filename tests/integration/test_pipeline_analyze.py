@@ -6,6 +6,7 @@ The finals here are written as runs with made-up predictions: nothing is trained
 from __future__ import annotations
 
 import math
+import re
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,7 @@ from finscale.pipeline.baselines import ensure_baselines
 from finscale.pipeline.evidence import collect
 from finscale.pipeline.predictions import TEST, log_predictions, part
 from finscale.pipeline.problem import ProblemData
+from finscale.pipeline.publish import publish
 from finscale.pipeline.recipe import Recipe
 from finscale.tracking import (
     Kind,
@@ -39,6 +41,7 @@ from finscale.tracking import (
 )
 from finscale.tracking import test_openings as recorded_openings
 from tests.lab import PROBLEM, TINY, Lab, copy_store, open_lab
+from tests.reports import make_overview
 
 SHAPES = [(16, 2), (32, 3), (64, 4), (128, 6)]  # 9K to 1.2M parameters: 2.1 decades
 SEEDS = (43, 44, 45)
@@ -521,3 +524,23 @@ def test_a_study_with_missing_cells_stays_closed_and_lists_them(
     assert line.endswith("mlflow run . -e study -P study=rehearsal")
     assert any("threshold_2pct.h1.daily.a20.9K is refused: n_minority" in x for x in study.lines)
     assert recorded_openings() == [] and metrics_of_the_test(study) == set()
+
+
+def test_several_problems_get_an_overview_beside_their_folders(lab: Lab) -> None:
+    shown = make_overview()
+    run = create_run(Kind.ANALYSIS, "analysis")
+    publish(run, shown.title, shown.question, {r.problem: r for r in shown.reports})
+    paths = {file.path for file in MlflowClient().list_artifacts(run.run_id)}
+    figures = {f"{name}.{end}" for name in ("heat_map", "panels") for end in ("png", "svg")}
+    problems = {report.problem for report in shown.reports}
+    assert paths == {"report.html", "summary.md"} | figures | problems
+    page = run.artifact_path("report.html")
+    assert page and "Verdict of each problem" in report(run)
+    for link in re.findall('href="([^"]+)"', report(run)):
+        assert (page.parent / link).exists()
+    for problem in problems:
+        assert run.artifact_path(f"{problem}/numbers.parquet")
+    note = lab.run(run.run_id).data.tags[Tag.NOTE]
+    assert len(note) <= 7_500 and "summary.md" in note
+    full = read_text(run.run_id, "summary.md")
+    assert all(f"{report.title}" in full for report in shown.reports) and len(full) > 7_500

@@ -77,7 +77,7 @@ def analyze(
         everything = [print_ for p in problems for print_ in p.finals["fingerprint"]]
         run.tag({Tag.FINALS: finals_sha256(everything), Tag.RULES: rules_text(setting.rules)})
         reports = _conclude_all(run, problems, setting, missing)
-        publish(run, reports)
+        publish(run, setting.title, setting.question, reports)
         text = "\n\n".join(console_summary(report, run) for report in reports.values())
         run.text(Artifact.SUMMARY.value, text)
         listen(Line(text))

@@ -33,17 +33,10 @@ def render_html(report: Report, figures: Mapping[str, Figure]) -> str:
     figures : mapping of str to Figure
         Caption to figure, in order; they are embedded as SVG.
     """
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["unbroken"] = _unbroken
-    return environment.get_template("report.html.j2").render(
+    return render_template(
+        "report.html.j2",
+        figures,
         report=report,
-        figures=[(caption, _data_uri(figure)) for caption, figure in figures.items()],
         numbers=number_table(report),
         rivals=rival_table(report),
         forecasts=forecast_table(report),
@@ -52,6 +45,20 @@ def render_html(report: Report, figures: Mapping[str, Figure]) -> str:
         finals=final_table(report),
         left_out=left_out_table(report),
     )
+
+
+def render_template(name: str, figures: Mapping[str, Figure], **shown: object) -> str:
+    """Fill a template of this room, with figures embedded as SVG."""
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["unbroken"] = _unbroken
+    embedded = [(caption, _data_uri(figure)) for caption, figure in figures.items()]
+    return environment.get_template(name).render(figures=embedded, **shown)
 
 
 def _unbroken(text: str) -> str:

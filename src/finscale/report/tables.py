@@ -63,12 +63,15 @@ class Table:
     below : tuple of str
         Columns that HTML sets in a line of their own below the row, where they would be too
         wide beside it.
+    links : tuple of str
+        Address of what each row's first value names; empty where there is none.
     """
 
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     code: tuple[str, ...] = ()
     below: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
 
 
 def number_table(report: Report) -> Table:
