@@ -7,8 +7,18 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from finscale.laws import Conditions, Evidence, check_gates, fit_power_law, refuse, verdict
-from finscale.report import Report
+from finscale.laws import (
+    Conditions,
+    Evidence,
+    Rival,
+    check_gates,
+    compare,
+    fit_power_law,
+    holm,
+    refuse,
+    verdict,
+)
+from finscale.report import Overview, Report
 
 SIZES = (31_907, 121_013, 509_767, 2_031_229)
 DIFFERENCE = np.array([0.0102, 0.0085, 0.0051, 0.0066])
@@ -139,6 +149,11 @@ def make_report() -> Report:
     )
 
 
+def make_rivals() -> tuple[Rival, ...]:
+    """Compare laws on the four cells: some of them have too many constants for that."""
+    return compare(SIZES, DIFFERENCE, cov=0.002**2 * np.eye(4))
+
+
 def make_closed() -> Report:
     """Give a report whose test stays closed: the gate of seeds fires, test columns are absent."""
     gate = check_gates(replace(CONDITIONS, n_seeds=(2,) * 4))
@@ -224,3 +239,27 @@ def make_regression() -> Report:
         is_binary=False,
         n_days=751,
     )
+
+
+def make_improving() -> Report:
+    """Give an open report whose loss falls with size, below the reference at last."""
+    difference = np.array([0.012, 0.004, -0.003, -0.0105])
+    evidence = Evidence(
+        CONDITIONS, difference, 0.0012**2 * np.eye(4), np.full(4, 0.0009**2), REFERENCE
+    )
+    (found, _) = holm([verdict(evidence), make_report().verdict])
+    return replace(make_report(), verdict=found, cells=make_cells(difference))
+
+
+def make_overview() -> Overview:
+    """Give a study of two tasks and three horizons: one problem closed, one with a cell less."""
+    short = replace(make_full(), cells=make_scored_cells().iloc[:3])
+    made = {
+        "sp500.threshold_1pct.h1.daily.a20": make_improving(),
+        "sp500.threshold_1pct.h5.daily.a20": make_report(),
+        "sp500.threshold_1pct.h20.daily.a20": make_closed(),
+        "sp500.direction.h1.daily.a20": make_full(),
+        "sp500.direction.h5.daily.a20": short,
+    }
+    reports = tuple(replace(report, problem=name) for name, report in made.items())
+    return Overview("Study horizons", "Does the slope depend on the horizon?", reports)

@@ -6,6 +6,7 @@ The finals here are written as runs with made-up predictions: nothing is trained
 from __future__ import annotations
 
 import math
+import re
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
@@ -29,6 +30,7 @@ from finscale.pipeline.evidence import collect
 from finscale.pipeline.opened import read_forecasts, score_test
 from finscale.pipeline.predictions import TEST, log_predictions, part
 from finscale.pipeline.problem import ProblemData
+from finscale.pipeline.publish import publish
 from finscale.pipeline.recipe import Recipe
 from finscale.tracking import (
     Kind,
@@ -43,9 +45,11 @@ from finscale.tracking import (
 )
 from finscale.tracking import test_openings as recorded_openings
 from tests.lab import PROBLEM, TINY, Lab, copy_store, open_lab
+from tests.reports import make_overview
 
 SHAPES = [(16, 2), (32, 3), (64, 4), (128, 6)]  # 9K to 1.2M parameters: 2.1 decades
 SEEDS = (43, 44, 45)
+FILES = {"report.html", "summary.txt", "summary.md", "numbers.parquet"}
 TEST_METRICS = {
     *("test_loss", "test_loss_ref", "test_skill", "test_auc", "test_brier", "test_accuracy"),
     *("test_precision", "test_recall", "test_f1", "test_ece", "test_pred_std", "test_base_rate"),
@@ -168,7 +172,7 @@ def test_a_gate_closes_the_test_and_is_named(trained: Lab) -> None:
     assert "The test stays closed: gate seeds" in trained.lines[-1]
     assert metrics_of_the_test(trained) == set() and recorded_openings() == []
     paths = {file.path for file in MlflowClient().list_artifacts(run.run_id)}
-    assert paths == {"report.html", "summary.txt", "validation.png", "validation.svg"}
+    assert paths == FILES | {"validation.png", "validation.svg"}
     assert "The test stays closed" in report(run)
 
 
@@ -293,7 +297,13 @@ def test_a_law_is_found_and_everything_is_on_record(study: Lab) -> None:
     assert (question.target, question.task, question.horizon) == ("^GSPC", "threshold_1pct", 1)
     assert question.test_end == TINY.end.replace(day=29)  # the last day has no tomorrow
     paths = {file.path for file in MlflowClient().list_artifacts(run.run_id)}
-    assert paths == {"report.html", "summary.txt", "scaling.png", "scaling.svg"}
+    assert paths == FILES | {"scaling.png", "scaling.svg"}
+    file = run.artifact_path("numbers.parquet")
+    assert file
+    numbers = pd.read_parquet(file).set_index(["item", "quantity"])["value"]
+    assert numbers["procedure", "slope"] == stored.data.metrics["verdict/slope"]
+    assert read_text(run.run_id, "summary.md") == stored.data.tags[Tag.NOTE]
+    assert "Rival laws" in report(run) and "power law with floor" in report(run)
     assert "This is opening 1 of this test, with these finals only." in report(run)
     assert study.lines[-1].startswith("Verdict: Improves")
 
@@ -534,3 +544,23 @@ def test_a_study_with_missing_cells_stays_closed_and_lists_them(
     assert line.endswith("mlflow run . -e study -P study=rehearsal")
     assert any("threshold_2pct.h1.daily.a20.9K is refused: n_minority" in x for x in study.lines)
     assert recorded_openings() == [] and metrics_of_the_test(study) == set()
+
+
+def test_several_problems_get_an_overview_beside_their_folders(lab: Lab) -> None:
+    shown = make_overview()
+    run = create_run(Kind.ANALYSIS, "analysis")
+    publish(run, shown.title, shown.question, {r.problem: r for r in shown.reports})
+    paths = {file.path for file in MlflowClient().list_artifacts(run.run_id)}
+    figures = {f"{name}.{end}" for name in ("heat_map", "panels") for end in ("png", "svg")}
+    problems = {report.problem for report in shown.reports}
+    assert paths == {"report.html", "summary.md"} | figures | problems
+    page = run.artifact_path("report.html")
+    assert page and "Verdict of each problem" in report(run)
+    for link in re.findall('href="([^"]+)"', report(run)):
+        assert (page.parent / link).exists()
+    for problem in problems:
+        assert run.artifact_path(f"{problem}/numbers.parquet")
+    note = lab.run(run.run_id).data.tags[Tag.NOTE]
+    assert len(note) <= 7_500 and "summary.md" in note
+    full = read_text(run.run_id, "summary.md")
+    assert all(f"{report.title}" in full for report in shown.reports) and len(full) > 7_500

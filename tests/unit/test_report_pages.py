@@ -16,6 +16,7 @@ from tests.reports import (
     make_partial,
     make_regression,
     make_report,
+    make_rivals,
 )
 
 
@@ -152,3 +153,15 @@ def test_a_partial_page_looks_different_and_says_why() -> None:
 def test_what_is_said_of_forecasts_is_not_said_again_of_cells() -> None:
     table = page(make_full()).split("<h2>Cells</h2>")[1].split("<h2>Finals</h2>")[0]
     assert "training loss" in table and "validation loss" not in table and "skill" not in table
+
+
+def test_rival_laws_stand_after_the_numbers_that_decided() -> None:
+    assert "Rival laws" not in page(make_report())
+    html = page(replace(make_report(), rivals=make_rivals()))
+    marks = ["The numbers that decided", "Rival laws", "not by this table", "Forecasts side by"]
+    places = [html.index(mark) for mark in marks]
+    assert places == sorted(places)
+    table = html.split("Rival laws</h2>")[1].split("</table>")[0]
+    for law in ("constant", "log-linear", "power law with floor", "broken power law"):
+        assert f"<td>{law}</td>" in table
+    assert "not identifiable" in table and "inf" not in table and "nan" not in table

@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from finscale.config import AnalyzeConfig, Study, load_study, options
 from finscale.laws import Gate, Rules, check_gates, holm
@@ -15,15 +13,9 @@ from finscale.pipeline.evidence import ProblemFinals, collect
 from finscale.pipeline.membership import study_parents
 from finscale.pipeline.opened import TestLosses, log_test_metrics, read_forecasts, score_test
 from finscale.pipeline.progress import Line, Listen, Screen
+from finscale.pipeline.publish import publish
 from finscale.pipeline.summary import console_summary
-from finscale.report import (
-    Report,
-    render_html,
-    render_summary,
-    save_figure,
-    scaling_figure,
-    validation_figure,
-)
+from finscale.report import Report
 from finscale.tracking import (
     Artifact,
     Kind,
@@ -35,7 +27,6 @@ from finscale.tracking import (
     finals_sha256,
     open_tests,
     verb_run,
-    verdict_metrics,
     where,
 )
 
@@ -86,7 +77,7 @@ def analyze(
         everything = [print_ for p in problems for print_ in p.finals["fingerprint"]]
         run.tag({Tag.FINALS: finals_sha256(everything), Tag.RULES: rules_text(setting.rules)})
         reports = _conclude_all(run, problems, setting, missing)
-        _publish(run, reports)
+        publish(run, setting.title, setting.question, reports)
         text = "\n\n".join(console_summary(report, run) for report in reports.values())
         run.text(Artifact.SUMMARY.value, text)
         listen(Line(text))
@@ -190,20 +181,3 @@ def _open(
     digests = {question: finals_sha256(prints) for question, prints in together.items()}
     in_part = {problem.question() for problem in problems if partial[problem.problem]}
     return {opening.question: opening for opening in open_tests(run, digests, in_part)}
-
-
-def _publish(run: Run, reports: dict[str, Report]) -> None:
-    """Store figures and reports; several problems of a study get a folder each."""
-    answers = {problem: report.verdict.answer.value for problem, report in reports.items()}
-    run.tag({Tag.VERDICT: "; ".join(answers.values())})
-    run.note("\n\n".join(render_summary(report) for report in reports.values()))
-    for problem, report in reports.items():
-        folder = problem if len(reports) > 1 else None
-        run.metric(verdict_metrics(report.verdict.numbers, folder))
-        figure = scaling_figure(report) if report.is_open else validation_figure(report)
-        name = "scaling" if report.is_open else "validation"
-        with TemporaryDirectory() as scratch:
-            html = Path(scratch) / Artifact.REPORT.value
-            html.write_text(render_html(report, {name: figure}), encoding="utf-8")
-            for path in (html, *save_figure(figure, Path(scratch), name)):
-                run.file(path, folder)

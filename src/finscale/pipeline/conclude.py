@@ -13,8 +13,10 @@ from finscale.laws import (
     Evidence,
     Gate,
     PowerLaw,
+    Rival,
     Rules,
     Verdict,
+    compare,
     fit_power_law,
     refuse,
     verdict,
@@ -27,6 +29,9 @@ from finscale.pipeline.uncertainty import Uncertainty, measure
 from finscale.report import Report
 from finscale.tracking import Opening
 
+# Rival laws of fewer sizes say nothing of each other.
+MIN_RIVAL_SIZES = 4
+
 
 @dataclass(frozen=True, eq=False)
 class Conclusion:
@@ -35,6 +40,7 @@ class Conclusion:
     verdict: Verdict
     power_law: PowerLaw | None = None
     uncertainty: Uncertainty | None = None
+    rivals: tuple[Rival, ...] = ()
 
 
 def conclude_closed(gate: Gate) -> Conclusion:
@@ -60,8 +66,11 @@ def conclude(
         loss_scale=float(losses.reference_T.mean()) if problem.is_binary else 1.0,
         train_loss=_by_cell(problem, "train_loss"),
     )
-    power_law = fit_power_law(conditions.n_params, difference_J, cov=evidence.cov)
-    return Conclusion(verdict(evidence, rules), power_law, found)
+    sizes = conditions.n_params
+    power_law = fit_power_law(sizes, difference_J, cov=evidence.cov)
+    is_rich = len(set(sizes)) >= MIN_RIVAL_SIZES
+    rivals = compare(sizes, difference_J, cov=evidence.cov) if is_rich else ()
+    return Conclusion(verdict(evidence, rules), power_law, found, rivals)
 
 
 def make_report(
@@ -102,6 +111,8 @@ def make_report(
         partial=partial,
         superior_p=conclusion.uncertainty.superior_p if conclusion.uncertainty else None,
         n_days=len(losses.reference_T) if losses else None,
+        rivals=conclusion.rivals,
+        problem=problem.problem,
     )
 
 

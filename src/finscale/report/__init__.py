@@ -3,13 +3,22 @@
 from finscale.report.content import Report
 from finscale.report.figures import save_figure, scaling_figure, validation_figure
 from finscale.report.html import render_html
-from finscale.report.summary import render_summary
+from finscale.report.numbers import tidy_numbers
+from finscale.report.overview import Overview, render_overview_html
+from finscale.report.overview_figures import heat_map, panels_figure
+from finscale.report.summary import render_note, render_summary
 
 __all__ = [
+    "Overview",
     "Report",
+    "heat_map",
+    "panels_figure",
     "render_html",
+    "render_note",
+    "render_overview_html",
     "render_summary",
     "save_figure",
     "scaling_figure",
+    "tidy_numbers",
     "validation_figure",
 ]

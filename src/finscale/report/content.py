@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from finscale.laws import PowerLaw, Verdict
+from finscale.laws import PowerLaw, Rival, Verdict
 from finscale.report.frames import (
     BASELINES,
     CELLS,
@@ -72,6 +72,10 @@ class Report:
         Hansen's consistent p-value of the hypothesis that no PatchTST beats the reference.
     n_days : int or None
         Evaluated test days.
+    rivals : tuple of Rival
+        Rival laws of the cells' differences; the verdict is not drawn from them.
+    problem : str
+        Name of the problem: what tells the reports of a study apart.
     """
 
     title: str
@@ -91,6 +95,8 @@ class Report:
     partial: str = ""
     superior_p: float | None = None
     n_days: int | None = None
+    rivals: tuple[Rival, ...] = ()
+    problem: str = ""
 
     def __post_init__(self) -> None:
         """Fill and order the frames."""

@@ -76,7 +76,7 @@ def validation_figure(report: Report) -> Figure:
     """Draw validation losses against the true size: all there is while the test is closed."""
     figure, axes = new_axes(
         report.title,
-        "Validation only: the loss that selection has seen. " + _answer(report),
+        "Validation only: the loss that selection has seen. " + short_answer(report),
         "validation loss (nats)",
     )
     cells = report.cells
@@ -101,7 +101,7 @@ def save_figure(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
     return png, svg
 
 
-def _answer(report: Report) -> str:
+def short_answer(report: Report) -> str:
     """Give the verdict in the few words that fit above a figure."""
     gate = report.verdict.gate
     marks = [
@@ -116,9 +116,9 @@ def _answer(report: Report) -> str:
 def _answer_with_slope(report: Report) -> str:
     line, interval = report.verdict.slope, report.verdict.interval_95
     if line is None or interval is None:
-        return _answer(report)
+        return short_answer(report)
     slope, low, high = (show(value, "+.4f") for value in (line.slope, *interval))
-    return f"{_answer(report)}: {slope} nats a decade, 95 % interval [{low}, {high}]"
+    return f"{short_answer(report)}: {slope} nats a decade, 95 % interval [{low}, {high}]"
 
 
 def _levels(report: Report, column: str, *, relative: bool) -> list[Level]:

@@ -12,11 +12,13 @@ REFERENCE = "reference"
 BASELINE_ORDER = (REFERENCE, "prior", "logistic", "linear", "boosting", "mlp")
 
 SCORES = ("auc", "brier", "ece", "mae", "rmse", "coverage")
+# From the test's days, besides what the name says it of: never shown while it is closed.
+OF_THE_TEST = ("difference", "ci_low", "ci_high", "skill_low", "skill_high", "n_effective", "mcs_p")
 # What a cell and a baseline may both have; NaN where it was not computed.
 COMPARED = (
     *("val_skill", *(f"val_{name}" for name in SCORES)),
     *("test_loss", "test_skill", *(f"test_{name}" for name in SCORES)),
-    *("difference", "ci_low", "ci_high", "skill_low", "skill_high", "n_effective", "mcs_p"),
+    *OF_THE_TEST,
 )
 
 # Columns by frame: the first group must be there, the second is NaN where it is not known.
@@ -62,6 +64,11 @@ def baseline_titles(baselines: pd.DataFrame) -> list[str]:
     ]
 
 
+def cell_titles(cells: pd.DataFrame) -> list[str]:
+    """Name cells for people: ``PatchTST 2M``."""
+    return [f"PatchTST {budget}" for budget in cells["budget"]]
+
+
 def side_by_side(cells: pd.DataFrame, baselines: pd.DataFrame) -> pd.DataFrame:
     """Put the forecasts of cells and baselines into one frame.
 
@@ -71,7 +78,7 @@ def side_by_side(cells: pd.DataFrame, baselines: pd.DataFrame) -> pd.DataFrame:
         ``forecast run_id n_params n_seeds val_loss`` and every column of `COMPARED`, cells
         first; `run_id` is empty for a cell, which has several.
     """
-    models = cells.assign(forecast=[f"PatchTST {budget}" for budget in cells["budget"]], run_id="")
+    models = cells.assign(forecast=cell_titles(cells), run_id="")
     others = baselines.assign(forecast=baseline_titles(baselines))
     columns = ["forecast", "run_id", "n_params", "n_seeds", "val_loss", *COMPARED]
     rows = [*models[columns].to_dict("records"), *others[columns].to_dict("records")]

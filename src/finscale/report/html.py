@@ -12,7 +12,13 @@ from matplotlib.figure import Figure
 
 from finscale.report.content import Report
 from finscale.report.forecasts import forecast_caption, forecast_table
-from finscale.report.tables import cell_table, final_table, left_out_table, number_table
+from finscale.report.tables import (
+    cell_table,
+    final_table,
+    left_out_table,
+    number_table,
+    rival_table,
+)
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -27,6 +33,22 @@ def render_html(report: Report, figures: Mapping[str, Figure]) -> str:
     figures : mapping of str to Figure
         Caption to figure, in order; they are embedded as SVG.
     """
+    return render_template(
+        "report.html.j2",
+        figures,
+        report=report,
+        numbers=number_table(report),
+        rivals=rival_table(report),
+        forecasts=forecast_table(report),
+        forecast_caption=forecast_caption(report),
+        cells=cell_table(report),
+        finals=final_table(report),
+        left_out=left_out_table(report),
+    )
+
+
+def render_template(name: str, figures: Mapping[str, Figure], **shown: object) -> str:
+    """Fill a template of this room, with figures embedded as SVG."""
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -35,16 +57,8 @@ def render_html(report: Report, figures: Mapping[str, Figure]) -> str:
         lstrip_blocks=True,
     )
     environment.filters["unbroken"] = _unbroken
-    return environment.get_template("report.html.j2").render(
-        report=report,
-        figures=[(caption, _data_uri(figure)) for caption, figure in figures.items()],
-        numbers=number_table(report),
-        forecasts=forecast_table(report),
-        forecast_caption=forecast_caption(report),
-        cells=cell_table(report),
-        finals=final_table(report),
-        left_out=left_out_table(report),
-    )
+    embedded = [(caption, _data_uri(figure)) for caption, figure in figures.items()]
+    return environment.get_template(name).render(figures=embedded, **shown)
 
 
 def _unbroken(text: str) -> str:

@@ -1,10 +1,56 @@
-"""One page of Markdown: the note of the analysis run."""
+"""One page of Markdown for each problem, and the note of the analysis run made of them."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from finscale.report.content import Report
 from finscale.report.forecasts import forecast_caption, forecast_table
 from finscale.report.tables import cell_table, markdown, number_table
+
+# MLflow cuts a tag silently after 8,000 characters.
+MAX_NOTE = 7_500
+ELSEWHERE = "The rest is among the artifacts: report.html, and summary.md with the full text."
+
+
+def render_note(reports: Sequence[Report], limit: int = MAX_NOTE) -> str:
+    """Write the run's note: the whole summaries, or what of them there is room for.
+
+    Parameters
+    ----------
+    reports : sequence of Report
+        One a problem.
+    limit : int
+        Characters that the note never exceeds.
+
+    Returns
+    -------
+    str
+        The joined summaries; where these are too long, the verdicts with their openings; where
+        even that is, the answers alone, as many as fit, and how many more there are.
+    """
+    whole = "\n\n".join(render_summary(report) for report in reports)
+    if len(whole) <= limit:
+        return whole
+    heads = [
+        f"# {report.title}\n\n**{report.verdict.reason}**\n\n{report.opening_sentence}"
+        for report in reports
+    ]
+    short = "\n\n".join([*heads, ELSEWHERE])
+    return short if len(short) <= limit else _answers(reports, limit)
+
+
+def _answers(reports: Sequence[Report], limit: int) -> str:
+    """List answers, one a line, as far as they fit."""
+    lines = [f"- {report.title}: **{report.verdict.answer.value}**" for report in reports]
+
+    def listed(n_shown: int) -> str:
+        n_more = len(lines) - n_shown
+        more = f"\n\nand {n_more} more" if n_more else ""
+        return "\n".join(lines[:n_shown]) + f"{more}\n\n{ELSEWHERE}"
+
+    fitting = (n for n in range(len(lines), 0, -1) if len(listed(n)) <= limit)
+    return listed(next(fitting, 0)).lstrip()
 
 
 def render_summary(report: Report) -> str:

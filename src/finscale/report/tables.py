@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -62,12 +63,15 @@ class Table:
     below : tuple of str
         Columns that HTML sets in a line of their own below the row, where they would be too
         wide beside it.
+    links : tuple of str
+        Address of what each row's first value names; empty where there is none.
     """
 
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     code: tuple[str, ...] = ()
     below: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
 
 
 def number_table(report: Report) -> Table:
@@ -75,6 +79,23 @@ def number_table(report: Report) -> Table:
     numbers = report.verdict.numbers
     rows = ((label, show(numbers[key], form)) for key, label, form in NUMBERS if key in numbers)
     return Table(("number", "value"), tuple(rows))
+
+
+def rival_table(report: Report) -> Table:
+    """One row a rival law; a dash where the sizes are too few to fit it or to judge it."""
+    rows = tuple(
+        (
+            rival.form,
+            str(rival.n_constants),
+            show(rival.objective, ".2f"),
+            show(rival.aicc, ".2f"),
+            show(rival.held_out_error, ".5f"),
+            rival.status.value.replace("_", " "),
+        )
+        for rival in report.rivals
+    )
+    header = ("law", "constants", "chi squared", "AICc", "held-out error (nats)", "status")
+    return Table(header, rows)
 
 
 def cell_table(report: Report) -> Table:
@@ -128,8 +149,12 @@ def markdown(table: Table) -> str:
 
 
 def show(value: float, form: str) -> str:
-    """Format a number with a true minus sign; a dash where there is none."""
-    return DASH if pd.isna(value) else format(float(value), form).replace("-", MINUS)
+    """Format a number with a true minus sign; a dash where there is none, or no end to it."""
+    return (
+        DASH
+        if pd.isna(value) or math.isinf(value)
+        else format(float(value), form).replace("-", MINUS)
+    )
 
 
 def _markdown_row(values: Iterable[str]) -> str:

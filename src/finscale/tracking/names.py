@@ -95,6 +95,8 @@ class Artifact(StrEnum):
     MANIFEST = "manifest.json"
     REPORT = "report.html"
     SUMMARY = "summary.txt"
+    FULL_NOTE = "summary.md"
+    NUMBERS = "numbers.parquet"
 
 
 VAL_LOSS = "val_loss"

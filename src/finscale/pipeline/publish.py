@@ -1,0 +1,69 @@
+"""Store what an analysis has found: reports, figures, numbers, and the run's note."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from finscale.report import (
+    Overview,
+    Report,
+    heat_map,
+    panels_figure,
+    render_html,
+    render_note,
+    render_overview_html,
+    render_summary,
+    save_figure,
+    scaling_figure,
+    tidy_numbers,
+    validation_figure,
+)
+from finscale.tracking import Artifact, Run, Tag, verdict_metrics
+
+CAPTIONS = {
+    "heat_map": "Difference from the reference by problem and budget: means over seeds.",
+    "panels": "Cells with 95 % intervals on one scale, the fitted slope with its 95 % band; hollow "
+    "squares are collapsed cells.",
+}
+
+
+def publish(run: Run, title: str, question: str, reports: Mapping[str, Report]) -> None:
+    """Store verdicts, figures and reports.
+
+    Several problems of a study get a folder each, and an overview beside the folders.
+    """
+    answers = [report.verdict.answer.value for report in reports.values()]
+    run.tag({Tag.VERDICT: "; ".join(answers)})
+    run.note(render_note(list(reports.values())))
+    run.text(Artifact.FULL_NOTE.value, "\n\n".join(map(render_summary, reports.values())))
+    for problem, report in reports.items():
+        _publish_one(run, report, problem if len(reports) > 1 else None)
+    if len(reports) > 1:
+        _publish_overview(run, Overview(title, question, tuple(reports.values())))
+
+
+def _publish_one(run: Run, report: Report, folder: str | None) -> None:
+    run.metric(verdict_metrics(report.verdict.numbers, folder))
+    figure = scaling_figure(report) if report.is_open else validation_figure(report)
+    name = "scaling" if report.is_open else "validation"
+    with TemporaryDirectory() as scratch:
+        html = Path(scratch) / Artifact.REPORT.value
+        html.write_text(render_html(report, {name: figure}), encoding="utf-8")
+        numbers = Path(scratch) / Artifact.NUMBERS.value
+        tidy_numbers(report).to_parquet(numbers, index=False)
+        for path in (html, numbers, *save_figure(figure, Path(scratch), name)):
+            run.file(path, folder)
+
+
+def _publish_overview(run: Run, overview: Overview) -> None:
+    figures = {"heat_map": heat_map(overview), "panels": panels_figure(overview)}
+    captions = {CAPTIONS[name]: figure for name, figure in figures.items()}
+    links = {report.problem: f"{report.problem}/{Artifact.REPORT}" for report in overview.reports}
+    with TemporaryDirectory() as scratch:
+        html = Path(scratch) / Artifact.REPORT.value
+        html.write_text(render_overview_html(overview, captions, links), encoding="utf-8")
+        drawn = [save_figure(figure, Path(scratch), name) for name, figure in figures.items()]
+        for path in (html, *(path for paths in drawn for path in paths)):
+            run.file(path)
