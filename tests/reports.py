@@ -144,7 +144,6 @@ def make_report() -> Report:
         opening=1,
         exploratory=False,
         query="tags.`finscale.kind` = 'final'",
-        links={"finals": "http://127.0.0.1:5000/#/experiments/0"},
         power_law=fit_power_law(SIZES, DIFFERENCE, cov=evidence.cov),
     )
 

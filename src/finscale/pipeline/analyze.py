@@ -124,7 +124,6 @@ def _conclude_all(
             title=setting.title + (f": {problem.problem}" if several else ""),
             question=setting.question,
             query=_query(problem.problem),
-            links={},
             partial=partial.get(problem.problem, ""),
         )
         for problem, conclusion in zip(

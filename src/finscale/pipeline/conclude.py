@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,7 +81,6 @@ def make_report(
     title: str,
     question: str,
     query: str,
-    links: Mapping[str, str],
     partial: str,
 ) -> Report:
     """Put everything a report shows into frames."""
@@ -104,7 +102,6 @@ def make_report(
         opening=opening.number if opening else None,
         exploratory=opening.is_exploratory if opening else False,
         query=query,
-        links=links,
         power_law=conclusion.power_law,
         is_binary=problem.is_binary,
         base_rates=_base_rates(finals, is_open=losses is not None),

@@ -57,8 +57,6 @@ class Report:
         Whether other finals have seen this test before.
     query : str
         The exact query behind the frames.
-    links : mapping of str to str
-        Name to address of what to open next.
     power_law : PowerLaw or None
         Fitted to the cells' differences.
     is_binary : bool
@@ -88,7 +86,6 @@ class Report:
     opening: int | None
     exploratory: bool
     query: str
-    links: Mapping[str, str] = field(default_factory=dict)
     power_law: PowerLaw | None = None
     is_binary: bool = True
     base_rates: Mapping[str, float] = field(default_factory=dict)

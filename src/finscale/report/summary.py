@@ -78,7 +78,5 @@ def render_summary(report: Report) -> str:
         for name, texts, table in tables
         if table.rows
     ]
-    tail = [f"Runs left out, named in the report: {len(report.left_out)}."]
-    if report.links:
-        tail.append("\n".join(f"- [{name}]({address})" for name, address in report.links.items()))
-    return "\n\n".join(filter(None, [*head, *body, *tail])) + "\n"
+    tail = f"Runs left out, named in the report: {len(report.left_out)}."
+    return "\n\n".join(filter(None, [*head, *body, tail])) + "\n"
