@@ -72,7 +72,7 @@ DUMPS = {
 
 
 def dump(plan: Study) -> str:
-    return json.dumps(plan.model_dump(mode="json"), sort_keys=True)
+    return json.dumps(plan.values(), sort_keys=True)
 
 
 @pytest.mark.parametrize("name", DUMPS)
@@ -156,3 +156,12 @@ def test_no_part_of_a_cells_name_is_odd(
     assert all(re.fullmatch(r"[A-Za-z0-9_]+", part) for part in parts)
     others = (context != 60) + ((length, stride) != (10, 5))
     assert len(parts) == 6 + others
+
+
+def test_a_study_may_hold_several_universes() -> None:
+    plan = load_study("calibration")
+    names = ["control_null", "control_flat", "control_signal", "control_scaling"]
+    assert [universe["name"] for universe in plan.values()["universes"]] == names
+    problems = [cell.problem_name for cell in plan.cells(Path("data"), "cpu")]
+    assert problems[::4] == [f"{name}.direction.h1.daily.a20" for name in names]
+    assert len(problems) == 16

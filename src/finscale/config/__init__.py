@@ -25,7 +25,7 @@ from finscale.config.problem import (
 from finscale.config.space import Space, load_space
 from finscale.config.store import check_tracking_uri
 from finscale.config.study import Study, StudyConfig, load_study
-from finscale.config.universe import Universe, load_universe
+from finscale.config.universe import Planted, Universe, load_universe
 from finscale.config.verbs import (
     ARCHITECTURE_AXES,
     TRAINING_AXES,
@@ -49,6 +49,7 @@ __all__ = [
     "Floors",
     "HpoConfig",
     "LabelPrice",
+    "Planted",
     "Problem",
     "RefusedError",
     "SearchConfig",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -30,7 +30,6 @@ from finscale.config.verbs import ChosenFloors, Seed, TrainConfig
 Budget = Annotated[int, BeforeValidator(parse_budget)]
 
 _SHARED = (
-    "universe",
     "space",
     "n_trials",
     "epochs",
@@ -46,7 +45,7 @@ _SHARED = (
 
 
 class Study(Named):
-    """Every combination of task, horizon, tier and budget is one cell.
+    """Every combination of universe, task, horizon, tier and budget is one cell.
 
     Attributes
     ----------
@@ -58,7 +57,9 @@ class Study(Named):
     """
 
     question: str
-    universe: Annotated[Universe, BeforeValidator(load_universe)]
+    universes: Annotated[
+        tuple[Annotated[Universe, BeforeValidator(load_universe)], ...], Field(min_length=1)
+    ]
     tasks: Annotated[tuple[Annotated[Task, BeforeValidator(load_task)], ...], Field(min_length=1)]
     horizons: Annotated[tuple[Horizon, ...], Field(min_length=1)]
     feature_tiers: Annotated[tuple[FeatureTier, ...], Field(min_length=1)]
@@ -81,17 +82,29 @@ class Study(Named):
 
     @model_validator(mode="after")
     def _walk_forward_begins(self) -> Study:
-        check_start(self.split, self.universe)
+        for universe in self.universes:
+            check_start(self.split, universe)
         return self
+
+    def values(self) -> dict[str, Any]:
+        """Return everything that is written down: equal values make an equal study."""
+        values = self.model_dump(mode="json")
+        universes = values.pop("universes")
+        # A study of one universe had a field of that name once, and keeps its identity.
+        one = len(universes) == 1
+        return values | ({"universe": universes[0]} if one else {"universes": universes})
 
     def cells(self, data_root: Path, device: str) -> tuple[TrainConfig, ...]:
         """Spell out the matrix, problem by problem, small budgets first."""
         shared = {name: getattr(self, name) for name in _SHARED}
-        matrix = product(self.tasks, self.horizons, self.feature_tiers, sorted(self.budgets))
+        matrix = product(
+            self.universes, self.tasks, self.horizons, self.feature_tiers, sorted(self.budgets)
+        )
         cells = (
             TrainConfig.model_validate(
                 {
                     **shared,
+                    "universe": universe,
                     "task": task,
                     "horizon": horizon,
                     "feature_tier": tier,
@@ -100,7 +113,7 @@ class Study(Named):
                     "device": device,
                 }
             )
-            for task, horizon, tier, budget in matrix
+            for universe, task, horizon, tier, budget in matrix
         )
         return tuple(dict.fromkeys(cells))  # 2M and 2000K are one cell
 

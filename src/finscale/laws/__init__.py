@@ -2,21 +2,24 @@
 
 from finscale.laws.claims import Answer, Evidence, Verdict
 from finscale.laws.compare import Rival, compare
+from finscale.laws.controls import Control, Tried, try_verdict
 from finscale.laws.form import FormTest, HeldOut
 from finscale.laws.forms import BROKEN, CONSTANT, DATA, FLOORED, JOINT, LOG_LINEAR, POWER, Form
 from finscale.laws.gates import Conditions, Gate, Rules, check_gates
 from finscale.laws.huber import LossFit, fit_loss
+from finscale.laws.interaction import SlopeDifference, compare_slopes
 from finscale.laws.joint import JointLaw, fit_joint_law
 from finscale.laws.nats import NatsFit, fit_nats
 from finscale.laws.power import FitStatus, PowerLaw, fit_power_law
 from finscale.laws.resample import Bootstrap, bootstrap
-from finscale.laws.slope import Slope, fit_slope
-from finscale.laws.verdict import holm, refuse, verdict
+from finscale.laws.slope import Slope, contrast, fit_slope
+from finscale.laws.verdict import DETECTABLE, holm, refuse, verdict
 
 __all__ = [
     "BROKEN",
     "CONSTANT",
     "DATA",
+    "DETECTABLE",
     "FLOORED",
     "JOINT",
     "LOG_LINEAR",
@@ -24,6 +27,7 @@ __all__ = [
     "Answer",
     "Bootstrap",
     "Conditions",
+    "Control",
     "Evidence",
     "FitStatus",
     "Form",
@@ -37,10 +41,14 @@ __all__ = [
     "Rival",
     "Rules",
     "Slope",
+    "SlopeDifference",
+    "Tried",
     "Verdict",
     "bootstrap",
     "check_gates",
     "compare",
+    "compare_slopes",
+    "contrast",
     "fit_joint_law",
     "fit_loss",
     "fit_nats",
@@ -48,5 +56,6 @@ __all__ = [
     "fit_slope",
     "holm",
     "refuse",
+    "try_verdict",
     "verdict",
 ]

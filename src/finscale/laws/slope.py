@@ -112,7 +112,7 @@ def fit_slope(
     decades = np.log10(sizes)
     centre = float(decades.mean())
     offset = decades - centre
-    weights = np.stack([np.full_like(offset, 1.0 / offset.size), offset / (offset @ offset)])
+    weights = np.stack([np.full_like(offset, 1.0 / offset.size), contrast(sizes)])
     spread = weights @ cov @ weights.T
     design = np.stack([np.ones_like(offset), offset], axis=1)
     return Slope(
@@ -128,12 +128,18 @@ def fit_slope(
     )
 
 
+def contrast(n_params: ArrayLike) -> Floats:
+    """Weights c of the least-squares slope per decade of size: b = sum c_i d_i, shape (J,)."""
+    decades = np.log10(np.asarray(n_params, dtype=np.float64))
+    offset = decades - decades.mean()
+    return np.asarray(offset / (offset @ offset))
+
+
 def slope_of(n_params: ArrayLike, values: ArrayLike) -> float:
     """Least-squares slope per decade of size, without an error."""
     sizes, heights = check_points(n_params, values)
-    offset = np.log10(sizes) - np.log10(sizes).mean()
     # Less their mean, so that equal values have a slope of exactly 0.
-    return float(offset @ (heights - heights.mean()) / (offset @ offset))
+    return float(contrast(sizes) @ (heights - heights.mean()))
 
 
 def satterthwaite(variance: float, seed_parts: Floats, n_seeds: ArrayLike) -> float:

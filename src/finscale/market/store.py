@@ -170,7 +170,8 @@ def _again(universe: Universe, path: Path) -> str:
 
 
 def _origin(universe: Universe, ticker: str) -> tuple[str, str, str]:
-    where = f"{universe.source} {universe.path}" if universe.path else universe.source
+    details = universe.path or universe.planted
+    where = f"{universe.source} {details}" if details else universe.source
     return f"{where} {ticker}", universe.start.isoformat(), universe.end.isoformat()
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from finscale.config import Problem
 from finscale.evaluation import (
     fit_boosted_gaussian,
     fit_boosting,
@@ -20,6 +21,7 @@ from finscale.evaluation import (
     reference_inputs,
     score_outputs,
 )
+from finscale.market import planted_log_odds
 from finscale.pipeline.predictions import (
     Outputs,
     evaluation_positions,
@@ -43,6 +45,7 @@ from finscale.tracking import (
 PRIOR, REFERENCE, BOOSTING = "prior", "reference", "boosting"
 LOGISTIC, LINEAR = "logistic", "linear"
 MLP_NAME = "mlp"
+BAYES = "bayes"
 
 _NOTES = {
     PRIOR: "The prior: what training looked like on average, said every day.",
@@ -51,6 +54,7 @@ _NOTES = {
     LOGISTIC: "A logistic regression on the last bar's features.",
     LINEAR: "Mean and log volatility, linear in the last bar's features.",
     BOOSTING: "Histogram gradient boosting on the last bar's features.",
+    BAYES: "The planted odds themselves: in the long run nothing has a lower loss.",
 }
 
 
@@ -65,9 +69,8 @@ class Baseline:
 
 def ensure_baselines(data: ProblemData, study: str | None = None) -> dict[str, Baseline]:
     """Return the problem's baselines; compute and log those that the store does not hold."""
-    linear = LOGISTIC if data.problem.task.is_binary else LINEAR
     found: dict[str, Baseline] = {}
-    for name in (REFERENCE, PRIOR, linear, BOOSTING):
+    for name in _names(data.problem):
         identity = fingerprint(Kind.BASELINE, name=name, **data.identity())
         stored = find_result(Kind.BASELINE, identity)
         if stored is None:
@@ -77,6 +80,15 @@ def ensure_baselines(data: ProblemData, study: str | None = None) -> dict[str, B
             loss = stored.data.metrics[VAL_LOSS]
             found[name] = Baseline(name, stored.info.run_id, loss)
     return found
+
+
+def _names(problem: Problem) -> tuple[str, ...]:
+    """Return what a problem is measured beside, the reference first."""
+    task = problem.task
+    names = (REFERENCE, PRIOR, LOGISTIC if task.is_binary else LINEAR, BOOSTING)
+    # Only what the next bar does is planted; further ahead nobody has written the odds down.
+    is_known = task.kind == "direction" and problem.horizon == 1 and task.shuffle is None
+    return (*names, BAYES) if problem.universe.planted and is_known else names
 
 
 def begin_baseline(
@@ -125,6 +137,10 @@ def _forecast(data: ProblemData, fold: FoldData, name: str) -> Outputs:
     """Fit on the fold's training samples; return outputs_NK at its evaluation positions."""
     is_binary, horizon = data.problem.task.is_binary, data.problem.horizon
     train, ahead = fold.at.train, evaluation_positions(fold.at)
+    if name == BAYES:
+        planted = data.problem.universe.planted
+        assert planted is not None, "only planted odds are known"
+        return planted_log_odds(data.bars, planted)[ahead, None]
     y = data.labels_T[train]
     if name == PRIOR:
         return (fit_prior if is_binary else fit_gaussian_prior)(y).outputs(ahead)

@@ -140,9 +140,11 @@ def _weights(cells: Sequence[TrainConfig]) -> dict[str, float]:
 
 
 def _identity(plan: Study) -> str:
-    values = plan.model_dump(mode="json", exclude={"question", "n_trials", "top_k", "n_seeds"})
+    apart = {"question", "n_trials", "top_k", "n_seeds"}
+    values = {name: value for name, value in plan.values().items() if name not in apart}
     if plan.split != "walk-forward":
-        del values["universe"]["evaluation_start"]  # no other split looks at it
+        for universe in values["universes"] if "universes" in values else [values["universe"]]:
+            del universe["evaluation_start"]  # no other split looks at it
     return fingerprint(Kind.STUDY, **values)
 
 

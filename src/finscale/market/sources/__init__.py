@@ -12,9 +12,10 @@ import pandas as pd
 from finscale.config import Universe
 from finscale.market.sources.bundled import bundled_bars
 from finscale.market.sources.csv import csv_bars
+from finscale.market.sources.planted import planted_bars, planted_log_odds
 from finscale.market.sources.yahoo import yahoo_bars
 
-__all__ = ["fetch_bars"]
+__all__ = ["fetch_bars", "planted_log_odds"]
 
 
 def fetch_bars(
@@ -31,4 +32,7 @@ def fetch_bars(
     if universe.source == "csv":
         assert universe.path is not None, "Universe holds that csv comes with a path"
         return csv_bars(Path(universe.path).expanduser(), ticker)
+    if universe.source == "planted":
+        assert universe.planted is not None, "Universe holds that planted comes with its values"
+        return planted_bars(universe.planted, universe.start, universe.end)
     return yahoo_bars(ticker, universe.start, universe.end, session=session, sleep=sleep, rng=rng)

@@ -1,0 +1,136 @@
+"""The procedure on trial: studies whose answer is known, and what it says of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from scipy.stats import binomtest
+
+from finscale.laws.claims import Answer, Evidence, Verdict
+from finscale.laws.gates import Rules
+from finscale.laws.verdict import verdict
+
+FALLS = (Answer.IMPROVES, Answer.POWER_LAW, Answer.SATURATING, Answer.FORM_UNKNOWN)
+NO_CLAIM = (Answer.FLAT, Answer.NOT_IDENTIFIABLE)
+
+MAX_FALSE, MIN_FOUND, NOMINAL = 0.05, 0.80, 0.95
+# A sound instrument passes the dozen checks of four controls in ninety-nine of a hundred cases.
+SIGNIFICANCE = 0.001
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What the procedure answered to studies of one truth.
+
+    Attributes
+    ----------
+    slope : float
+        The true slope, in nats a day per decade of parameters.
+    answers : mapping of str to int
+        Studies by answer.
+    n_covered : int
+        Studies whose 95 % interval holds the true slope.
+    """
+
+    slope: float
+    answers: Mapping[str, int]
+    n_covered: int
+
+    @property
+    def n(self) -> int:
+        """Number of studies."""
+        return sum(self.answers.values())
+
+    @property
+    def n_found(self) -> int:
+        """Studies that were said to improve with size, in whatever form."""
+        return sum(self.answers.get(answer.value, 0) for answer in FALLS)
+
+    @property
+    def n_claims(self) -> int:
+        """Studies that were said to rise or fall with size."""
+        return self.n - sum(self.answers.get(answer.value, 0) for answer in NO_CLAIM)
+
+
+@dataclass(frozen=True)
+class Control:
+    """A control's trained models, judged again and again on labels drawn from the true odds.
+
+    Attributes
+    ----------
+    delta : float
+        Smallest slope that matters, in nats a day per decade.
+    as_trained : Tried
+        The models as they are.
+    planted : Tried
+        The same losses with their true trend taken out and one planted that must be found.
+    learnt : float or None
+        Share of what can be known beyond the reference that the best size has learnt: 1 at the
+        Bayes loss. None where nothing can be known.
+    """
+
+    delta: float
+    as_trained: Tried
+    planted: Tried
+    learnt: float | None
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether the true slope is too small to matter."""
+        return abs(self.as_trained.slope) < self.delta
+
+    @property
+    def objections(self) -> tuple[str, ...]:
+        """What speaks against the procedure, beyond chance; empty where nothing does."""
+        said = []
+        if self.is_flat and _is_above(self.as_trained.n_claims, self.as_trained.n, MAX_FALSE):
+            said.append(f"{self.as_trained.n_claims} false verdicts in {self.as_trained.n} studies")
+        if self.as_trained.slope <= -2.0 * self.delta and _misses(self.as_trained):
+            said.append(f"the true slope found in {self.as_trained.n_found} of {self.as_trained.n}")
+        if _misses(self.planted):
+            said.append(f"a planted slope found in {self.planted.n_found} of {self.planted.n}")
+        for tried in (self.as_trained, self.planted):
+            if _is_below(tried.n_covered, tried.n, NOMINAL):
+                said.append(f"intervals that cover in {tried.n_covered} of {tried.n}")
+        return tuple(said)
+
+
+def try_verdict(
+    studies: Sequence[Evidence],
+    slope: float,
+    rules: Rules,
+    draw: Callable[[Evidence, Rules], Verdict] = verdict,
+) -> Tried:
+    """Draw the verdict of every study and count.
+
+    Parameters
+    ----------
+    studies : sequence of Evidence
+        Simulated, or real models on labels drawn anew.
+    slope : float
+        The true slope of all of them.
+    draw : callable
+        The procedure on trial.
+    """
+    answers: Counter[str] = Counter()
+    n_covered = 0
+    for evidence in studies:
+        found = draw(evidence, rules)
+        answers[found.answer.value] += 1
+        low, high = found.interval_95 or (float("nan"), float("nan"))
+        n_covered += low <= slope <= high
+    return Tried(slope, dict(answers.most_common()), n_covered)
+
+
+def _misses(tried: Tried) -> bool:
+    return _is_below(tried.n_found, tried.n, MIN_FOUND)
+
+
+def _is_above(count: int, n: int, share: float) -> bool:
+    return bool(binomtest(count, n, share, alternative="greater").pvalue < SIGNIFICANCE)
+
+
+def _is_below(count: int, n: int, share: float) -> bool:
+    return bool(binomtest(count, n, share, alternative="less").pvalue < SIGNIFICANCE)
