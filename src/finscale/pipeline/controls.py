@@ -13,7 +13,15 @@ import pandas as pd
 from scipy.special import expit
 
 from finscale.evaluation import block_length, bootstrap_means, covariance, seed_variance
-from finscale.laws import DETECTABLE, Control, Evidence, Rules, fit_slope, try_verdict
+from finscale.laws import (
+    DETECTABLE,
+    Control,
+    Evidence,
+    Rules,
+    contrast,
+    fit_slope,
+    try_verdict,
+)
 from finscale.pipeline.baselines import BAYES
 from finscale.pipeline.evidence import ProblemFinals, reference_of
 from finscale.pipeline.opened import Floats
@@ -72,7 +80,7 @@ def judge(
     sizes = problem.conditions().n_params
     delta = rules.delta_share * studies[0].loss_scale
     # What such a study says it can detect; and within delta it says flat, whatever it sees.
-    effect = -max(2.0 * delta, DETECTABLE * _median_error(studies))
+    effect = -max(2.0 * delta, DETECTABLE * float(np.median([*map(_error, studies)])))
     offset_J = np.log10(sizes) - np.log10(sizes).mean()
     planted = [
         replace(study, difference=study.difference - expected_J + effect * offset_J)
@@ -80,7 +88,7 @@ def judge(
     ]
     return Control(
         delta=delta,
-        as_trained=try_verdict(studies, _slope(studies[0], expected_J), rules),
+        as_trained=try_verdict(studies, float(contrast(sizes) @ expected_J), rules),
         planted=try_verdict(planted, effect, rules),
         learnt=_learnt(made, odds_T, expected_J),
     )
@@ -142,22 +150,9 @@ def _means(cells: list[Floats]) -> Floats:
     return np.array([cell.mean() for cell in cells])
 
 
-def _slope(like: Evidence, difference_J: Floats) -> float:
-    return _line(replace(like, difference=difference_J))[0]
-
-
-def _median_error(studies: list[Evidence]) -> float:
-    return float(np.median([_line(study)[1] for study in studies]))
-
-
-def _line(study: Evidence) -> tuple[float, float]:
-    """Return a study's slope and its standard error."""
-    conditions = study.conditions
-    line = fit_slope(
-        conditions.n_params,
-        study.difference,
-        study.day_cov,
-        study.seed_variance,
-        conditions.n_seeds,
-    )
-    return line.slope, line.se
+def _error(study: Evidence) -> float:
+    """Return the standard error of a study's slope."""
+    seen = study.conditions
+    return fit_slope(
+        seen.n_params, study.difference, study.day_cov, study.seed_variance, seen.n_seeds
+    ).se
