@@ -6,7 +6,7 @@ Legend: `P` problems, `J` cells, `S` seeds of a cell, `T` test days.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -46,8 +46,10 @@ def interactions(measured: Sequence[Measured]) -> tuple[SlopeDifference, ...]:
     length = block_length(slopes_PT, max(one.finals.horizon for one in measured))
     rng = np.random.default_rng(BOOTSTRAP_SEED)
     draws_RP = bootstrap_means([slope_T[None] for slope_T in slopes_PT], length, N_DRAWS, rng)
+    # On the shared days, the point as well: a few days more would be noise that nothing pairs.
+    means = slopes_PT.mean(axis=1)
     return compare_slopes(
-        [one.slope for one in measured],
+        [replace(one.slope, slope=float(m)) for one, m in zip(measured, means, strict=True)],
         covariance(draws_RP),
         [_seed_variance(one) for one in measured],
         pairs,
