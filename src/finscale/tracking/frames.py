@@ -140,7 +140,7 @@ def _columns(connection: Connection, tags: Mapping[str, str]) -> Columns:
 
 def _heads(connection: Connection, chosen: Select[tuple[str]]) -> Columns:
     asked = (SqlRun.run_uuid, SqlRun.experiment_id, SqlRun.name, SqlRun.status, SqlRun.start_time)
-    query: Select[Any] = select(*asked).where(SqlRun.run_uuid.in_(chosen))
+    query: Any = select(*asked).where(SqlRun.run_uuid.in_(chosen))
     # Of two that began together, MLflow's own search puts the smaller id first.
     found = connection.execute(query.order_by(SqlRun.start_time, SqlRun.run_uuid))
     rows = [(run_id, str(where_), *others) for run_id, where_, *others in found]
@@ -150,7 +150,7 @@ def _heads(connection: Connection, chosen: Select[tuple[str]]) -> Columns:
 def _values(connection: Connection, chosen: Select[tuple[str]]) -> Iterator[tuple[str, str, Any]]:
     """Yield (run id, name, value) of every tag, param and latest metric."""
     tag, param, metric = SqlTag, SqlParam, SqlLatestMetric
-    tags: Select[Any] = select(tag.run_uuid, tag.key, tag.value).where(tag.run_uuid.in_(chosen))
+    tags: Any = select(tag.run_uuid, tag.key, tag.value).where(tag.run_uuid.in_(chosen))
     for run_id, key, value in connection.execute(tags.where(tag.key.in_(_TAGS))):
         yield run_id, _TAGS[key], value
     params = select(param.run_uuid, param.key, param.value).where(param.run_uuid.in_(chosen))
