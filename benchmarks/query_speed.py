@@ -31,9 +31,7 @@ from finscale.tracking import Kind, Tag, trials
 
 N_PARAMS, N_METRICS = 20, 12
 ROUNDS, MANY = 3, 20_000
-HEAD = (
-    "| trials | `trials()` | `mlflow.search_runs` | ratio | same | peak, MiB | imports alone, MiB |"
-)
+HEAD = "| trials | `trials()` | `mlflow.search_runs` | ratio | same | peak, MiB | imports, MiB |"
 # VmHWM and not ru_maxrss, into which Linux counts the memory of the process that started this one.
 PEAK = """
 import sys
