@@ -20,7 +20,7 @@ from finscale.evaluation import conformal_multiplier, sample_losses, score_outpu
 from finscale.pipeline.evidence import ProblemFinals, reference_of
 from finscale.pipeline.notes import final_note
 from finscale.pipeline.predictions import TEST, VALIDATION, outputs_of, part
-from finscale.tracking import VAL_LOSS, Run, opened_metrics, read_predictions
+from finscale.tracking import VAL_LOSS, Run, losses_by_day, opened_metrics, read_predictions
 
 Floats = NDArray[np.float64]
 
@@ -122,9 +122,7 @@ def log_test_metrics(problem: ProblemFinals, losses: TestLosses) -> None:
 
 def _losses_by_day(frame: pd.DataFrame) -> Floats:
     """Return the loss of every test day; where several models forecast a day, their mean."""
-    test = part(frame, TEST)
-    losses = pd.Series(sample_losses(test["y"], outputs_of(test)), index=test["date"])
-    return np.asarray(losses.groupby(level=0).mean(), dtype=np.float64)
+    return np.asarray(losses_by_day(frame, TEST), dtype=np.float64)
 
 
 def _multipliers(frame: pd.DataFrame) -> Floats | None:

@@ -26,6 +26,7 @@ from finscale.tracking.names import (
     problem_params,
     registered_model_name,
 )
+from finscale.tracking.paired import losses_by_day, paired_losses
 from finscale.tracking.query import (
     baselines,
     cells,
@@ -72,10 +73,12 @@ __all__ = [
     "handle",
     "load_trial",
     "log_inputs",
+    "losses_by_day",
     "mark_failed",
     "metric_of",
     "open_tests",
     "opened_metrics",
+    "paired_losses",
     "problem_params",
     "promote",
     "read_predictions",

@@ -16,6 +16,8 @@ from typing import Any
 
 from mlflow import MlflowClient
 
+from finscale.tracking.answers import check_store_once
+
 _STOPS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -39,8 +41,15 @@ def unbroken() -> Iterator[None]:
 
 
 def open_client() -> MlflowClient:
-    """Return MLflow's client, with every call in one piece."""
+    """Return MLflow's client, with every call in one piece.
+
+    Raises
+    ------
+    StoreError
+        If the store does not answer when it is first asked.
+    """
     with unbroken():
+        check_store_once()
         return _UnbrokenClient()
 
 

@@ -8,7 +8,7 @@ say) is asked through MLflow's client; both give the same frame.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -16,7 +16,6 @@ import mlflow
 import pandas as pd
 from mlflow.entities import LifecycleStage
 from mlflow.entities import Run as StoredRun
-from mlflow.store.db.db_types import DATABASE_ENGINES
 from mlflow.store.tracking.dbmodels.models import (
     SqlExperiment,
     SqlLatestMetric,
@@ -24,13 +23,19 @@ from mlflow.store.tracking.dbmodels.models import (
     SqlRun,
     SqlTag,
 )
-from sqlalchemy import Connection, Select, and_, create_engine, select
+from sqlalchemy import Connection, Select, and_, select
+from sqlalchemy.exc import DBAPIError
 
-from finscale.tracking.client import unbroken
+from finscale.tracking.answers import check_store, is_database, no_answer, open_engine, reason
+from finscale.tracking.client import open_client, unbroken
 from finscale.tracking.names import Tag
 from finscale.tracking.runs import search, where
 
 Row = dict[str, Any]
+Columns = dict[str, list[Any]]
+
+_HEAD = ("run_id", "experiment_id", "name", "run_status", "start_time")
+_AT_ONCE = 10_000
 
 _TAGS = {tag.value: tag.name.lower() for tag in Tag}
 _BOOLEANS = {"True": True, "False": False}
@@ -44,12 +49,18 @@ def read_runs(**tags: str | None) -> pd.DataFrame:
     DataFrame
         One row a run, the oldest first: its ids, params (typed), latest metrics, and our tags by
         short names.
+
+    Raises
+    ------
+    StoreError
+        If the store does not answer.
     """
     wanted = {Tag[name].value: value for name, value in tags.items() if value is not None}
     uri = mlflow.get_tracking_uri()
-    if uri.split(":")[0].split("+")[0] in DATABASE_ENGINES:
+    if is_database(uri):
         with unbroken():
             return _frame(_read_tables(uri, wanted))
+    check_store()
     return runs_frame(search(where(**tags), order_by=["attributes.start_time ASC"]))
 
 
@@ -57,13 +68,7 @@ def runs_frame(runs: Iterable[StoredRun]) -> pd.DataFrame:
     """Return one row a run, of runs that a search has found."""
     return _frame(
         {
-            **_head(
-                run.info.run_id,
-                run.info.experiment_id,
-                run.info.run_name,
-                run.info.status,
-                run.info.start_time,
-            ),
+            **dict(zip(_HEAD, _head(run), strict=True)),
             **{_TAGS[key]: value for key, value in run.data.tags.items() if key in _TAGS},
             **{key: typed(value) for key, value in run.data.params.items()},
             **run.data.metrics,
@@ -89,43 +94,73 @@ def typed(text: str) -> Any:
     return text
 
 
-def _read_tables(uri: str, tags: Mapping[str, str]) -> Iterable[Row]:
-    engine = create_engine(uri)
+def _head(run: StoredRun) -> tuple[Any, ...]:
+    info = run.info
+    return info.run_id, info.experiment_id, info.run_name, info.status, info.start_time
+
+
+def _read_tables(uri: str, tags: Mapping[str, str]) -> Columns:
+    """Read a database; one that MLflow has never opened gets its tables first."""
+    try:
+        return _connected(uri, tags)
+    except DBAPIError:
+        open_client()
+    try:
+        return _connected(uri, tags)
+    except DBAPIError as error:
+        raise no_answer(uri, reason(error)) from None
+
+
+def _connected(uri: str, tags: Mapping[str, str]) -> Columns:
+    engine = open_engine(uri)
     try:
         with engine.connect() as connection:
-            return _rows(connection, tags)
+            return _columns(connection.execution_options(yield_per=_AT_ONCE), tags)
     finally:
         engine.dispose()
 
 
-def _rows(connection: Connection, tags: Mapping[str, str]) -> Iterable[Row]:
-    """Ask for the runs, then for all their tags, params and metrics, in this order."""
+def _columns(connection: Connection, tags: Mapping[str, str]) -> Columns:
+    """Ask for the runs, then for all their tags, params and metrics, in this order.
+
+    Values go straight into columns: a dictionary a run takes several times the memory.
+    """
     chosen = _chosen(tags)
-    columns = (SqlRun.run_uuid, SqlRun.experiment_id, SqlRun.name, SqlRun.status, SqlRun.start_time)
-    found: Iterable[Any] = connection.execute(
-        select(*columns).where(SqlRun.run_uuid.in_(chosen)).order_by(SqlRun.start_time)
-    )
-    rows: dict[str, Row] = {
-        run_id: _head(run_id, str(experiment_id), name, status, start)
-        for run_id, experiment_id, name, status, start in found
-    }
-    ours = and_(SqlTag.run_uuid.in_(chosen), SqlTag.key.in_(_TAGS))
-    for run_id, key, value in connection.execute(
-        select(SqlTag.run_uuid, SqlTag.key, SqlTag.value).where(ours)
-    ):
-        rows[run_id][_TAGS[key]] = value
-    for run_id, key, value in connection.execute(
-        select(SqlParam.run_uuid, SqlParam.key, SqlParam.value).where(SqlParam.run_uuid.in_(chosen))
-    ):
-        rows[run_id][key] = typed(value)
-    latest = SqlLatestMetric
+    columns = _heads(connection, chosen)
+    position = {run_id: at for at, run_id in enumerate(columns["run_id"])}
+    for run_id, name, value in _values(connection, chosen):
+        at = position.get(run_id)
+        if at is None:
+            continue  # made since the runs were asked for
+        if name not in columns:
+            columns[name] = [math.nan] * len(position)
+        columns[name][at] = value
+    return columns
+
+
+def _heads(connection: Connection, chosen: Select[tuple[str]]) -> Columns:
+    asked = (SqlRun.run_uuid, SqlRun.experiment_id, SqlRun.name, SqlRun.status, SqlRun.start_time)
+    query: Any = select(*asked).where(SqlRun.run_uuid.in_(chosen))
+    # Of two that began together, MLflow's own search puts the smaller id first.
+    found = connection.execute(query.order_by(SqlRun.start_time, SqlRun.run_uuid))
+    rows = [(run_id, str(where_), *others) for run_id, where_, *others in found]
+    return {name: [row[k] for row in rows] for k, name in enumerate(_HEAD)}
+
+
+def _values(connection: Connection, chosen: Select[tuple[str]]) -> Iterator[tuple[str, str, Any]]:
+    """Yield (run id, name, value) of every tag, param and latest metric."""
+    tag, param, metric = SqlTag, SqlParam, SqlLatestMetric
+    tags: Any = select(tag.run_uuid, tag.key, tag.value).where(tag.run_uuid.in_(chosen))
+    for run_id, key, value in connection.execute(tags.where(tag.key.in_(_TAGS))):
+        yield run_id, _TAGS[key], value
+    params = select(param.run_uuid, param.key, param.value).where(param.run_uuid.in_(chosen))
+    for run_id, key, value in connection.execute(params):
+        yield run_id, key, typed(value)
+    parts = (metric.run_uuid, metric.key, metric.value, metric.is_nan)
     for run_id, key, value, is_nan in connection.execute(
-        select(latest.run_uuid, latest.key, latest.value, latest.is_nan).where(
-            latest.run_uuid.in_(chosen)
-        )
+        select(*parts).where(metric.run_uuid.in_(chosen))
     ):
-        rows[run_id][key] = math.nan if is_nan else value
-    return rows.values()
+        yield run_id, key, math.nan if is_nan else value
 
 
 def _chosen(tags: Mapping[str, str]) -> Select[tuple[str]]:
@@ -142,18 +177,11 @@ def _chosen(tags: Mapping[str, str]) -> Select[tuple[str]]:
     return query
 
 
-def _head(run_id: str, experiment_id: str, name: str, status: str, start: int) -> Row:
-    return {
-        "run_id": run_id,
-        "experiment_id": experiment_id,
-        "name": name,
-        "run_status": status,
-        "start_time": start,
-    }
-
-
-def _frame(rows: Iterable[Row]) -> pd.DataFrame:
-    frame = pd.DataFrame(list(rows))
+def _frame(content: Iterable[Row] | Columns) -> pd.DataFrame:
+    """Make a frame of rows or columns; what every run has comes first, the rest by name."""
+    frame = pd.DataFrame(content if isinstance(content, dict) else list(content))
     if frame.empty:
-        return frame
-    return frame.assign(start_time=pd.to_datetime(frame["start_time"], unit="ms"))
+        return pd.DataFrame()
+    others = sorted(str(name) for name in frame if name not in _HEAD)
+    times = pd.to_datetime(frame["start_time"], unit="ms")
+    return frame[[*_HEAD, *others]].assign(start_time=times)

@@ -1,0 +1,122 @@
+"""Losses of many runs on the same days, one column a run: what a paired comparison takes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+import pandas as pd
+
+from finscale.config import StoreError
+from finscale.evaluation import sample_losses
+from finscale.tracking.client import open_client
+from finscale.tracking.query import read_predictions
+
+_VALIDATION, _TEST = "validation", "test"
+_MOST_NAMED = 5
+
+
+def paired_losses(finals: pd.DataFrame, *, segment: str = "validation") -> pd.DataFrame:
+    """Return the loss of every run on every day.
+
+    Parameters
+    ----------
+    finals : DataFrame
+        Has a column ``run_id``: what `finals` or `baselines` returns, or a part of it.
+    segment : str
+        ``validation``: the losses that a choice has seen. ``test``: only of runs that carry a
+        ``test_loss``, which `analyze` writes when it opens the test.
+
+    Returns
+    -------
+    DataFrame
+        Nats; one row a day, by date, and one column a run, by id in the order of `finals`. Where
+        several samples fall on a day, their mean.
+
+    Raises
+    ------
+    StoreError
+        If there are no runs, if a run has no predictions or others' days, or if the test is
+        closed.
+    """
+    run_ids = _run_ids(finals)
+    if segment not in (_VALIDATION, _TEST):
+        raise StoreError(
+            "segment",
+            expected=f"{_VALIDATION} or {_TEST}",
+            got=repr(segment),
+            todo=f"Only {_VALIDATION} needs no opened test.",
+        )
+    if segment == _TEST:
+        _check_opened(run_ids)
+    by_run = {run_id: losses_by_day(read_predictions(run_id), segment) for run_id in run_ids}
+    _check_days(by_run, segment)
+    return pd.DataFrame(by_run).rename_axis(columns="run_id")
+
+
+def losses_by_day(predictions: pd.DataFrame, segment: str) -> pd.Series:
+    """Return a run's mean loss of every day of a segment, in nats, by date.
+
+    Of validation the losses beside the forecasts, which are those of the days that a choice has
+    seen; the test has none until it is opened, and is computed.
+    """
+    rows = predictions[predictions["segment"] == segment]
+    if segment == _VALIDATION:
+        rows = rows.dropna(subset="loss")
+        losses = rows["loss"]
+    else:
+        columns = ["output"] if rows["log_sigma"].isna().all() else ["output", "log_sigma"]
+        outputs_NK = rows[columns].to_numpy(dtype="float64")
+        losses = pd.Series(sample_losses(rows["y"], outputs_NK), index=rows.index)
+    return losses.groupby(rows["date"]).mean().rename("loss")
+
+
+def _run_ids(finals: pd.DataFrame) -> list[str]:
+    if "run_id" not in finals or finals.empty:
+        raise StoreError(
+            "paired losses",
+            expected="a frame of runs with a column run_id",
+            got=f"{len(finals)} rows with the columns {', '.join(map(str, finals)) or 'none'}",
+            todo="Give what finals(problem=...) returns, and look whether it found any.",
+        )
+    return list(dict.fromkeys(finals["run_id"]))
+
+
+def _check_opened(run_ids: list[str]) -> None:
+    """Refuse runs without a test loss: nobody looks at the test before its opening is recorded."""
+    client = open_client()
+    closed = [
+        run_id for run_id in run_ids if "test_loss" not in client.get_run(run_id).data.metrics
+    ]
+    if closed:
+        raise StoreError(
+            "test losses",
+            expected="runs whose test has been opened",
+            got=f"a closed test of {_names(closed)}",
+            todo="The test is closed until analyze opens it; validation needs no opening.",
+        )
+
+
+def _check_days(by_run: Mapping[str, pd.Series], segment: str) -> None:
+    days = {run_id: tuple(losses.index) for run_id, losses in by_run.items()}
+    # What most runs have is taken for right: the first may be the odd one.
+    (usual, _), *_ = Counter(days.values()).most_common(1)
+    others = [run_id for run_id in by_run if days[run_id] != usual or not usual]
+    if others:
+        first = days[others[0]]
+        raise StoreError(
+            f"{segment} losses",
+            expected=f"the same days of every run, {_period(usual)}",
+            got=f"{_period(first)} of {_names(others)}",
+            todo="Leave them out, or take runs of one universe, horizon and split.",
+        )
+
+
+def _period(days: tuple[pd.Timestamp, ...]) -> str:
+    return f"{len(days)} from {days[0]:%F} to {days[-1]:%F}" if days else "none"
+
+
+def _names(run_ids: list[str]) -> str:
+    more = f" and {len(run_ids) - _MOST_NAMED} more" if len(run_ids) > _MOST_NAMED else ""
+    word = "run" if len(run_ids) == 1 else "runs"
+    return f"{word} {', '.join(run_ids[:_MOST_NAMED])}{more}"
