@@ -29,6 +29,7 @@ from finscale.evaluation.gaussian import (
     fit_linear_gaussian,
 )
 from finscale.evaluation.outputs import (
+    calibration_of,
     is_collapsed_forecast,
     sample_losses,
     score_outputs,
@@ -42,6 +43,7 @@ from finscale.evaluation.regression import (
     is_collapsed_regression,
     score_regression,
 )
+from finscale.evaluation.reliability import Reliability, coverage_curve, reliability
 from finscale.evaluation.scores import Scores, bce_with_logits, is_collapsed, score, skill
 
 __all__ = [
@@ -53,14 +55,17 @@ __all__ = [
     "Logit",
     "Prior",
     "RegressionScores",
+    "Reliability",
     "Scores",
     "SuperiorAbility",
     "bce_with_logits",
     "block_length",
     "bootstrap_means",
+    "calibration_of",
     "compare_two",
     "conformal_multiplier",
     "covariance",
+    "coverage_curve",
     "density_skill",
     "fit_boosted_gaussian",
     "fit_boosting",
@@ -75,6 +80,7 @@ __all__ = [
     "is_collapsed_regression",
     "model_confidence_set",
     "reference_inputs",
+    "reliability",
     "sample_losses",
     "score",
     "score_outputs",

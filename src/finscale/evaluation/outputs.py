@@ -15,6 +15,7 @@ from finscale.evaluation.regression import (
     is_collapsed_regression,
     score_regression,
 )
+from finscale.evaluation.reliability import Reliability, coverage_curve, reliability
 from finscale.evaluation.scores import Floats, Scores, bce_with_logits, is_collapsed, score, skill
 
 
@@ -59,6 +60,14 @@ def is_collapsed_forecast(outputs_NK: ArrayLike) -> bool:
     if outputs.shape[1] == 1:
         return is_collapsed(outputs[:, 0])
     return is_collapsed_regression(outputs[:, 0], outputs[:, 1])
+
+
+def calibration_of(y: ArrayLike, outputs_NK: ArrayLike) -> Reliability:
+    """Compare what was said with what happened: probabilities, or levels of intervals."""
+    outputs = _outputs(outputs_NK)
+    if outputs.shape[1] == 1:
+        return reliability(y, outputs[:, 0])
+    return coverage_curve(y, outputs[:, 0], outputs[:, 1])
 
 
 def skill_of(scores: Scores | RegressionScores, reference_loss: float) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -40,6 +40,8 @@ class Rival:
     held_out_error : float
         Nats between the mean of the largest size and its forecast from the others.
     status : FitStatus
+    constants : dict of str to float
+        What was fitted to all points, by name; empty where nothing was.
     """
 
     form: str
@@ -48,6 +50,7 @@ class Rival:
     aicc: float
     held_out_error: float
     status: FitStatus
+    constants: dict[str, float] = field(default_factory=dict)
 
 
 def compare(
@@ -121,7 +124,7 @@ def _row(
             deviance = n_points * math.log(max(fit.chi2, TINY) / n_points)
     # A noise that is estimated is one more constant.
     aicc = _aicc(deviance, n_constants + (0 if is_known else 1), n_points)
-    return Rival(form.name, n_constants, objective, aicc, error, fit.status)
+    return Rival(form.name, n_constants, objective, aicc, error, fit.status, fit.constants)
 
 
 def _aicc(deviance: float, n_constants: int, n_points: int) -> float:

@@ -5,6 +5,7 @@ Legend: `P` points, `K` terms.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -46,6 +47,22 @@ class NatsFit:
     centre: float
     chi2: float
     status: FitStatus
+
+    @property
+    def constants(self) -> dict[str, float]:
+        """The constants by name, in their own units.
+
+        A line has its level at the middle of the sizes and its rise per decade, in nats.
+        """
+        if self.form is LOG_LINEAR:
+            level, rise = (float(value) for value in self.heights)
+            return {"level": level, "slope": rise * math.log(10.0)}
+        theta = np.concatenate([np.zeros(self.form.n_heights), self.shape])
+        moved = self.form.around(theta, -np.array([self.centre]))
+        moved[: self.form.n_heights] = self.heights * np.exp(moved[: self.form.n_heights])
+        places = list(self.form.logs)
+        moved[places] = np.exp(moved[places])
+        return dict(zip(self.form.constants, map(float, moved), strict=True))
 
     def predict(self, n_params: ArrayLike) -> Floats:
         """Value at the given sizes, in nats, shape (P,)."""

@@ -10,6 +10,7 @@ from finscale.config import AnalyzeConfig, Study, load_study, options
 from finscale.laws import Gate, Rules, check_gates, holm
 from finscale.pipeline.conclude import Conclusion, conclude, conclude_closed, make_report
 from finscale.pipeline.evidence import ProblemFinals, collect
+from finscale.pipeline.exhibits import collect_exhibits
 from finscale.pipeline.membership import study_parents
 from finscale.pipeline.opened import TestLosses, log_test_metrics, read_forecasts, score_test
 from finscale.pipeline.progress import Line, Listen, Screen
@@ -78,7 +79,7 @@ def analyze(
         run.tag({Tag.FINALS: finals_sha256(everything), Tag.RULES: rules_text(setting.rules)})
         reports = _conclude_all(run, problems, setting, missing)
         publish(run, setting.title, setting.question, reports)
-        text = "\n\n".join(console_summary(report, run) for report in reports.values())
+        text = console_summary(list(reports.values()), run)
         run.text(Artifact.SUMMARY.value, text)
         listen(Line(text))
         return run
@@ -121,6 +122,7 @@ def _conclude_all(
             conclusion,
             losses.get(problem.problem),
             openings.get(problem.question()) if problem.problem in losses else None,
+            collect_exhibits(problem, forecasts.get(problem.problem)),
             title=setting.title + (f": {problem.problem}" if several else ""),
             question=setting.question,
             query=_query(problem.problem),

@@ -22,6 +22,7 @@ from finscale.laws import (
 )
 from finscale.pipeline.baselines import REFERENCE
 from finscale.pipeline.evidence import ProblemFinals
+from finscale.pipeline.exhibits import Exhibits
 from finscale.pipeline.opened import TestLosses
 from finscale.pipeline.trials import shape_name
 from finscale.pipeline.uncertainty import Uncertainty, measure
@@ -77,6 +78,7 @@ def make_report(
     conclusion: Conclusion,
     losses: TestLosses | None,
     opening: Opening | None,
+    exhibits: Exhibits,
     *,
     title: str,
     question: str,
@@ -110,6 +112,10 @@ def make_report(
         n_days=len(losses.reference_T) if losses else None,
         rivals=conclusion.rivals,
         problem=problem.problem,
+        trials=exhibits.trials,
+        attempts=exhibits.attempts,
+        importances=exhibits.importances,
+        calibration=exhibits.calibration,
     )
 
 

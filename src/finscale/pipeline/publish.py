@@ -7,8 +7,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from finscale.report import (
+    Drawing,
     Overview,
     Report,
+    draw,
     heat_map,
     panels_figure,
     render_html,
@@ -16,9 +18,7 @@ from finscale.report import (
     render_overview_html,
     render_summary,
     save_figure,
-    scaling_figure,
     tidy_numbers,
-    validation_figure,
 )
 from finscale.tracking import Artifact, Run, Tag, verdict_metrics
 
@@ -46,24 +46,24 @@ def publish(run: Run, title: str, question: str, reports: Mapping[str, Report]) 
 
 def _publish_one(run: Run, report: Report, folder: str | None) -> None:
     run.metric(verdict_metrics(report.verdict.numbers, folder))
-    figure = scaling_figure(report) if report.is_open else validation_figure(report)
-    name = "scaling" if report.is_open else "validation"
+    drawings = draw(report)
     with TemporaryDirectory() as scratch:
         html = Path(scratch) / Artifact.REPORT.value
-        html.write_text(render_html(report, {name: figure}), encoding="utf-8")
+        html.write_text(render_html(report, drawings), encoding="utf-8")
         numbers = Path(scratch) / Artifact.NUMBERS.value
         tidy_numbers(report).to_parquet(numbers, index=False)
-        for path in (html, numbers, *save_figure(figure, Path(scratch), name)):
+        drawn = [save_figure(one.figure, Path(scratch), name) for name, one in drawings.items()]
+        for path in (html, numbers, *(path for paths in drawn for path in paths)):
             run.file(path, folder)
 
 
 def _publish_overview(run: Run, overview: Overview) -> None:
     figures = {"heat_map": heat_map(overview), "panels": panels_figure(overview)}
-    captions = {CAPTIONS[name]: figure for name, figure in figures.items()}
+    drawings = [Drawing(figure, CAPTIONS[name]) for name, figure in figures.items()]
     links = {report.problem: f"{report.problem}/{Artifact.REPORT}" for report in overview.reports}
     with TemporaryDirectory() as scratch:
         html = Path(scratch) / Artifact.REPORT.value
-        html.write_text(render_overview_html(overview, captions, links), encoding="utf-8")
+        html.write_text(render_overview_html(overview, drawings, links), encoding="utf-8")
         drawn = [save_figure(figure, Path(scratch), name) for name, figure in figures.items()]
         for path in (html, *(path for paths in drawn for path in paths)):
             run.file(path)

@@ -6,7 +6,7 @@ import io
 import math
 import os
 import sys
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,12 @@ from finscale.tracking import Artifact, Run
 _TITLES = ("parameters", "seeds", "validation", "test", "difference", "95 % interval")
 
 
-def console_summary(report: Report, run: Run) -> str:
-    """Write what a user reads at the end."""
+def console_summary(reports: Sequence[Report], run: Run) -> str:
+    """Write what a user reads at the end: every problem's verdict, and once where to look."""
+    return "\n\n".join([*map(_verdict_lines, reports), "\n".join(next_lines(run))])
+
+
+def _verdict_lines(report: Report) -> str:
     said = [
         report.against_reference,
         report.against_logistic,
@@ -35,7 +39,6 @@ def console_summary(report: Report, run: Run) -> str:
             f"Verdict: {report.verdict.reason}",
             *filter(None, said),
             results_table(report),
-            *next_lines(run),
         ]
     )
 

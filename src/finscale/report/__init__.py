@@ -1,6 +1,8 @@
 """Figures, the HTML report and the note of an analysis, drawn from tidy frames."""
 
+from finscale.report.canvas import Drawing
 from finscale.report.content import Report
+from finscale.report.drawings import draw
 from finscale.report.figures import save_figure, scaling_figure, validation_figure
 from finscale.report.html import render_html
 from finscale.report.numbers import tidy_numbers
@@ -9,8 +11,10 @@ from finscale.report.overview_figures import heat_map, panels_figure
 from finscale.report.summary import render_note, render_summary
 
 __all__ = [
+    "Drawing",
     "Overview",
     "Report",
+    "draw",
     "heat_map",
     "panels_figure",
     "render_html",

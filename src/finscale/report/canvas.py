@@ -1,9 +1,11 @@
-"""Pieces that both figures draw with. Okabe-Ito colours; markers and dashes differ too."""
+"""Pieces that the figures draw with. Okabe-Ito colours; markers and dashes differ too."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -24,6 +26,14 @@ BROWN, SLATE = "#8C6D00", "#5A6068"
 
 # Share of the axis below which two labels at its edge would touch.
 LABEL_GAP = 0.05
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure with the sentence below it."""
+
+    figure: Figure
+    caption: str
 
 
 @dataclass(frozen=True)
@@ -52,6 +62,32 @@ def new_axes(title: str, subtitle: str, y_label: str) -> tuple[Figure, Axes]:
     axes.set_axisbelow(True)
     axes.tick_params(labelsize=9)
     return figure, axes
+
+
+def new_panels(n_panels: int, n_columns: int = 3, height: float = 2.5) -> tuple[Figure, list[Axes]]:
+    """Start a figure of small panels that share their scale of y."""
+    columns = min(n_columns, n_panels)
+    rows = math.ceil(n_panels / columns)
+    figure = Figure(figsize=(9.0, 0.7 + height * rows), dpi=120, layout="constrained")
+    panels = list(figure.subplots(rows, columns, squeeze=False, sharey=True).flat)
+    for axes in panels[n_panels:]:
+        axes.set_axis_off()
+    for axes in panels[:n_panels]:
+        plain(axes)
+    return figure, panels[:n_panels]
+
+
+def plain(axes: Axes, grid: Literal["x", "y", "both"] = "y") -> None:
+    """Take away what an axis does not need."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis=grid, color="#e6e6e6", linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.tick_params(labelsize=8)
+
+
+def head(axes: Axes, text: str) -> None:
+    """Write a panel's title."""
+    axes.set_title(text, loc="left", fontsize=9, color=BLACK)
 
 
 def mark_sizes(axes: Axes, n_params: Floats) -> None:

@@ -9,12 +9,15 @@ import pandas as pd
 
 from finscale.laws import PowerLaw, Rival, Verdict
 from finscale.report.frames import (
+    ATTEMPTS,
     BASELINES,
+    CALIBRATION,
     CELLS,
     FINALS,
     LEFT_OUT,
     REFERENCE,
     SHOWN_OPEN,
+    TRIALS,
     complete,
     ordered_baselines,
     side_by_side,
@@ -74,6 +77,20 @@ class Report:
         Rival laws of the cells' differences; the verdict is not drawn from them.
     problem : str
         Name of the problem: what tells the reports of a study apart.
+    trials : DataFrame
+        One row a trial of the searches behind the cells: ``run_id budget number status d_model
+        n_layers n_heads d_ff learning_rate weight_decay warmup_steps dropout batch_size revin``;
+        optional ``name n_params val_loss reason start_time``.
+    attempts : DataFrame
+        One row a final of the cells, of whatever configuration and end: ``run_id budget
+        status``; optional ``reason seed n_params val_loss``.
+    importances : mapping of str to mapping of str to float
+        Share of the validation loss's variance by hyperparameter, of each budget's trials; a
+        budget of too few trials is not there.
+    calibration : DataFrame
+        One row a bin of a forecast's calibration: ``name run_id forecast frequency n low high``;
+        of the test where it is open, else of validation. For returns, a row is the nominal level
+        of an interval and the share of days inside it.
     """
 
     title: str
@@ -94,6 +111,10 @@ class Report:
     n_days: int | None = None
     rivals: tuple[Rival, ...] = ()
     problem: str = ""
+    trials: pd.DataFrame = field(default_factory=pd.DataFrame)
+    attempts: pd.DataFrame = field(default_factory=pd.DataFrame)
+    importances: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    calibration: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def __post_init__(self) -> None:
         """Fill and order the frames."""
@@ -102,6 +123,9 @@ class Report:
             ("baselines", BASELINES),
             ("finals", FINALS),
             ("left_out", LEFT_OUT),
+            ("trials", TRIALS),
+            ("attempts", ATTEMPTS),
+            ("calibration", CALIBRATION),
         ):
             object.__setattr__(self, name, complete(getattr(self, name), columns))
         object.__setattr__(self, "cells", self.cells.sort_values("n_params"))

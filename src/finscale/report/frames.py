@@ -35,12 +35,27 @@ FINALS = (
     ["test_loss", "difference", "best_epoch", "epochs"],
 )
 LEFT_OUT: tuple[list[str], list[str]] = (["run_id", "status", "reason"], [])
+# A trial that did not finish has no size and no loss; an empty frame needs no column at all.
+TRIALS = (
+    [
+        *("run_id", "budget", "number", "status", "d_model", "n_layers", "n_heads", "d_ff"),
+        *("learning_rate", "weight_decay", "warmup_steps", "dropout", "batch_size", "revin"),
+    ],
+    ["name", "n_params", "val_loss", "reason", "start_time"],
+)
+ATTEMPTS = (["run_id", "budget", "status"], ["reason", "seed", "n_params", "val_loss"])
+CALIBRATION: tuple[list[str], list[str]] = (
+    ["name", "run_id", "forecast", "frequency", "n", "low", "high"],
+    [],
+)
 SHOWN_OPEN = ["difference", "ci_low", "ci_high", "test_loss", "test_loss_ref"]
 
 
 def complete(frame: pd.DataFrame, columns: tuple[list[str], list[str]]) -> pd.DataFrame:
     """Add the optional columns that are not there yet; every later reader finds them all."""
     required, optional = columns
+    if frame.empty and not len(frame.columns):
+        return pd.DataFrame(columns=[*required, *optional])
     missing = [name for name in required if name not in frame.columns]
     assert not missing, f"columns missing from the report's frame: {missing}"
     added = {name: float("nan") for name in optional if name not in frame.columns}

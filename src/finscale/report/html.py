@@ -8,47 +8,47 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from matplotlib.figure import Figure
 
+from finscale.report.canvas import Drawing
 from finscale.report.content import Report
-from finscale.report.forecasts import forecast_caption, forecast_table
-from finscale.report.tables import (
-    cell_table,
-    final_table,
-    left_out_table,
-    number_table,
-    rival_table,
-)
+from finscale.report.sections import sections
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
-def render_html(report: Report, figures: Mapping[str, Figure]) -> str:
+# What a reader sees first: differences on the test, or validation while that is closed.
+FIRST_OPEN, FIRST_CLOSED = ("scaling",), ("validation",)
+
+
+def render_html(report: Report, drawings: Mapping[str, Drawing]) -> str:
     """Write the report as one HTML page without any outside resource.
 
     Parameters
     ----------
     report : Report
         What to show.
-    figures : mapping of str to Figure
-        Caption to figure, in order; they are embedded as SVG.
+    drawings : mapping of str to Drawing
+        By name, as `draw` gives them; they are embedded as SVG.
     """
     return render_template(
         "report.html.j2",
-        figures,
         report=report,
-        numbers=number_table(report),
-        rivals=rival_table(report),
-        forecasts=forecast_table(report),
-        forecast_caption=forecast_caption(report),
-        cells=cell_table(report),
-        finals=final_table(report),
-        left_out=left_out_table(report),
+        sections=sections(report),
+        first=FIRST_OPEN if report.is_open else FIRST_CLOSED,
+        figures={name: embedded(drawing) for name, drawing in drawings.items()},
     )
 
 
-def render_template(name: str, figures: Mapping[str, Figure], **shown: object) -> str:
-    """Fill a template of this room, with figures embedded as SVG."""
+def embedded(drawing: Drawing) -> tuple[str, str]:
+    """Return a drawing's caption and the figure as an address that holds it."""
+    buffer = io.BytesIO()
+    drawing.figure.savefig(buffer, format="svg", metadata={"Date": None})
+    content = base64.b64encode(buffer.getvalue()).decode("ascii")
+    return drawing.caption, f"data:image/svg+xml;base64,{content}"
+
+
+def render_template(name: str, **shown: object) -> str:
+    """Fill a template of this room."""
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -57,18 +57,11 @@ def render_template(name: str, figures: Mapping[str, Figure], **shown: object) -
         lstrip_blocks=True,
     )
     environment.filters["unbroken"] = _unbroken
-    embedded = [(caption, _data_uri(figure)) for caption, figure in figures.items()]
-    return environment.get_template(name).render(figures=embedded, **shown)
+    return environment.get_template(name).render(**shown)
 
 
 def _unbroken(text: str) -> str:
     """Keep a number and what belongs to it on one line."""
-    for pair in (" %", " = ", " < ", "n effective", "MCS p"):
+    for pair in (" %", " = ", " < ", " → ", "n effective", "MCS p"):
         text = text.replace(pair, pair.replace(" ", "\N{NO-BREAK SPACE}"))
     return text
-
-
-def _data_uri(figure: Figure) -> str:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

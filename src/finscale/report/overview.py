@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TypeVar
 
-from matplotlib.figure import Figure
+import pandas as pd
 
+from finscale.config import parse_budget
+from finscale.report.canvas import Drawing
 from finscale.report.content import SMALLEST_P, Report
-from finscale.report.html import render_template
+from finscale.report.html import embedded, render_template
 from finscale.report.tables import DASH, Table, show
+from finscale.report.transfer import best_trials, changes, notable_sentence, transfer_table
 
 T = TypeVar("T")
 
@@ -83,7 +86,7 @@ class Overview:
 
 
 def render_overview_html(
-    overview: Overview, figures: Mapping[str, Figure], links: Mapping[str, str]
+    overview: Overview, drawings: Sequence[Drawing], links: Mapping[str, str]
 ) -> str:
     """Write the overview as one HTML page without any outside resource.
 
@@ -91,17 +94,25 @@ def render_overview_html(
     ----------
     overview : Overview
         What to show.
-    figures : mapping of str to Figure
-        Caption to figure, in order; they are embedded as SVG.
+    drawings : sequence of Drawing
+        In order; they are embedded as SVG.
     links : mapping of str to str
         Problem to the address of its own report, relative to this page.
     """
     return render_template(
         "overview.html.j2",
-        figures,
+        figures=[embedded(drawing) for drawing in drawings],
         overview=overview,
         verdicts=verdict_table(overview, links),
         interactions=interaction_table(overview),
+        horizons=[
+            (
+                title,
+                transfer_table(best, places, "horizon"),
+                notable_sentence(changes(best, places)),
+            )
+            for title, best, places in horizons_of(overview)
+        ],
     )
 
 
@@ -138,6 +149,32 @@ def interaction_table(overview: Overview) -> Table:
         for row in rows
     )
     return Table((", ".join(down) or across, *(at or "plain" for at in columns)), texts)
+
+
+def horizons_of(overview: Overview) -> list[tuple[str, pd.DataFrame, list[str]]]:
+    """Gather the best trials of problems that differ in their horizon alone, budget by budget.
+
+    Returns
+    -------
+    list of (str, DataFrame, list of str)
+        What the trials share, for people; one row a horizon; and the horizons, the shortest
+        first. What has one horizon alone is left out.
+    """
+    found: dict[tuple[str, ...], list[tuple[str, pd.DataFrame]]] = {}
+    down = [part for part in overview.varying if part != "horizon"]
+    for report in overview.reports:
+        best = best_trials(report.trials)
+        for budget in best["budget"].astype(str):
+            shared = (*(_part(report, part) for part in down), budget)
+            row = best[best["budget"] == budget]
+            found.setdefault(shared, []).append((_part(report, "horizon"), row))
+    gathered = []
+    for shared in sorted(found, key=lambda key: (key[:-1], parse_budget(key[-1]))):
+        rows = sorted(found[shared], key=lambda at: int(at[0].removeprefix("h") or 0))
+        if len(rows) > 1:
+            best = pd.concat([row for _, row in rows], ignore_index=True)
+            gathered.append((" ".join(filter(None, shared)), best, [at for at, _ in rows]))
+    return gathered
 
 
 def parts_of(problem: str) -> tuple[str, ...]:

@@ -65,6 +65,8 @@ class Table:
         wide beside it.
     links : tuple of str
         Address of what each row's first value names; empty where there is none.
+    is_prose : bool
+        Values are words, set to the left and broken into lines.
     """
 
     header: tuple[str, ...]
@@ -72,6 +74,7 @@ class Table:
     code: tuple[str, ...] = ()
     below: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
+    is_prose: bool = False
 
 
 def number_table(report: Report) -> Table:
@@ -91,11 +94,20 @@ def rival_table(report: Report) -> Table:
             show(rival.aicc, ".2f"),
             show(rival.held_out_error, ".5f"),
             rival.status.value.replace("_", " "),
+            ", ".join(f"{name} = {show(value, '.4g')}" for name, value in rival.constants.items()),
         )
         for rival in report.rivals
     )
-    header = ("law", "constants", "chi squared", "AICc", "held-out error (nats)", "status")
-    return Table(header, rows)
+    header = (
+        "law",
+        "constants",
+        "chi squared",
+        "AICc",
+        "held-out error (nats)",
+        "status",
+        "fitted",
+    )
+    return Table(header, rows, below=("fitted",))
 
 
 def cell_table(report: Report) -> Table:
@@ -139,7 +151,7 @@ def left_out_table(report: Report) -> Table:
     frame = report.left_out
     rows = zip(frame["run_id"], frame["status"], frame["reason"], strict=True)
     texts = tuple(tuple(_text(value) for value in row) for row in rows)
-    return Table(("run", "status", "reason"), texts, code=("run",))
+    return Table(("run", "status", "reason"), texts, code=("run",), is_prose=True)
 
 
 def markdown(table: Table) -> str:

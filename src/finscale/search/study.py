@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import optuna
-from optuna.trial import TrialState
+from optuna.distributions import BaseDistribution
+from optuna.trial import FrozenTrial, TrialState
 
 from finscale.model import Architecture
 from finscale.search.space import Params, SearchSpace, extremes, shape_of
@@ -58,6 +59,24 @@ class PastTrial:
     curve: tuple[float, ...] = ()
 
 
+def rebuilt(trial: PastTrial, distributions: dict[str, BaseDistribution]) -> FrozenTrial:
+    """Make a past trial one of Optuna's again.
+
+    Raises
+    ------
+    ValueError
+        If it lies outside the distributions.
+    """
+    state = _STATES[trial.status]
+    return optuna.trial.create_trial(
+        params={name: trial.params[name] for name in distributions},
+        distributions=distributions,
+        state=state,
+        value=trial.loss if state is TrialState.COMPLETE else None,
+        intermediate_values=dict(enumerate(trial.curve, start=1)),
+    )
+
+
 class Search:
     """Proposes what to try next, and judges a running trial against the finished ones.
 
@@ -98,16 +117,8 @@ class Search:
     def learn(self, trial: PastTrial) -> None:
         """Add a finished trial to what proposals and pruning are based on."""
         self._seen.append(trial.params)
-        state = _STATES[trial.status]
-        known = {name: trial.params[name] for name in self._distributions}
         try:
-            frozen = optuna.trial.create_trial(
-                params=known,
-                distributions=self._distributions,
-                state=state,
-                value=trial.loss if state is TrialState.COMPLETE else None,
-                intermediate_values=dict(enumerate(trial.curve, start=1)),
-            )
+            frozen = rebuilt(trial, self._distributions)
         except ValueError:
             return  # an old trial, outside bounds that a new version of the space has moved
         self._study.add_trial(frozen)
