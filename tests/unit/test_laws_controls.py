@@ -34,33 +34,44 @@ def tried(truth: float, seed: int, draw=verdict) -> Tried:
 
 
 def control(draw=verdict) -> Control:
-    return Control(DELTA, tried(0.0, 1, draw), tried(SLOPE, 2, draw), learnt=None)
+    level, planted = tried(0.0, 1, draw), tried(SLOPE, 2, draw)
+    return Control(DELTA, as_trained=level, levelled=level, planted=planted, learnt=None)
 
 
 def test_the_procedure_passes() -> None:
     found = control()
     assert found.objections == ()
-    assert found.is_flat and found.as_trained.n == found.planted.n == N
-    assert found.planted.n_found >= 0.8 * N and found.as_trained.n_claims <= 0.05 * N
+    assert found.levelled.n == found.planted.n == N
+    assert found.planted.n_found >= 0.8 * N and found.levelled.n_wrong <= 0.05 * N
 
 
 @pytest.mark.parametrize(
     ("draw", "said"),
     [
-        (never_sure, "a planted slope found in 0 of 200"),
+        (never_sure, "found in 0 of 200"),
         (always_sure, "200 false verdicts in 200 studies"),
-        (too_sure, "intervals that cover in"),
+        (too_sure, "intervals that hold the slope in"),
     ],
 )
 def test_an_instrument_that_does_not_measure_fails(draw, said: str) -> None:
     assert any(said in objection for objection in control(draw).objections)
 
 
-def test_a_true_slope_that_is_not_found_is_an_objection() -> None:
-    missed = Tried(SLOPE, {"flat": 90, "improves": 110}, 199)
+def test_a_true_slope_is_no_false_verdict_and_must_be_found_once_it_matters() -> None:
     fine = Tried(SLOPE, {"improves": 200}, 200)
-    assert Control(DELTA, missed, fine, 0.5).objections == ("the true slope found in 110 of 200",)
-    assert Control(DELTA, replace(missed, slope=-DELTA), fine, 0.5).objections == ()
+    level = Tried(0.0, {"flat": 200}, 200)
+    missed = Tried(SLOPE, {"flat": 90, "improves": 110}, 199)
+    assert Control(DELTA, missed, level, fine, 0.5).objections == (
+        f"a slope of {SLOPE:+.4f} found in 110 of 200",
+    )
+    small = Tried(-DELTA, {"flat": 90, "improves": 110}, 199)
+    assert Control(DELTA, small, level, fine, 0.5).objections == ()
+    upwards = Tried(DELTA, {"inverse": 110, "flat": 90}, 199)
+    assert Control(DELTA, upwards, level, fine, 0.5).objections == ()
+    against = Tried(DELTA, {"improves": 31, "flat": 169}, 199)
+    assert Control(DELTA, against, level, fine, 0.5).objections == (
+        "31 false verdicts in 200 studies",
+    )
 
 
 def test_every_form_of_a_fall_is_found_and_no_other() -> None:
@@ -70,6 +81,8 @@ def test_every_form_of_a_fall_is_found_and_no_other() -> None:
     }  # fmt: skip
     found = Tried(-0.1, answers, 70)
     assert (found.n, found.n_found, found.n_claims) == (77, 17, 41)
+    wrong = [Tried(slope, answers, 70).n_wrong for slope in (-0.1, 0.0, 0.1)]
+    assert wrong == [24, 41, 17]
 
 
 def test_a_verdict_behind_a_gate_covers_nothing() -> None:

@@ -82,14 +82,16 @@ def judge(
     # What such a study says it can detect; and within delta it says flat, whatever it sees.
     effect = -max(2.0 * delta, DETECTABLE * float(np.median([*map(_error, studies)])))
     offset_J = np.log10(sizes) - np.log10(sizes).mean()
-    planted = [
-        replace(study, difference=study.difference - expected_J + effect * offset_J)
-        for study in studies
-    ]
+
+    def with_slope(slope: float) -> list[Evidence]:
+        trend_J = slope * offset_J - expected_J
+        return [replace(study, difference=study.difference + trend_J) for study in studies]
+
     return Control(
         delta=delta,
         as_trained=try_verdict(studies, float(contrast(sizes) @ expected_J), rules),
-        planted=try_verdict(planted, effect, rules),
+        levelled=try_verdict(with_slope(0.0), 0.0, rules),
+        planted=try_verdict(with_slope(effect), effect, rules),
         learnt=_learnt(made, odds_T, expected_J),
     )
 
