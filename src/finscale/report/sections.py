@@ -17,13 +17,14 @@ from finscale.report.searches import (
 )
 from finscale.report.tables import (
     Table,
+    calibration_table,
     cell_table,
     final_table,
     left_out_table,
     number_table,
     rival_table,
 )
-from finscale.report.transfer import best_trials, budget_changes, notable_sentence, transfer_table
+from finscale.report.transfer import best_trials, budget_changes, notable_sentences, transfer_table
 
 
 @dataclass(frozen=True)
@@ -127,11 +128,17 @@ def _of_searches(report: Report) -> Iterator[Section]:
             texts=(importance_sentence(report),),
             figures=("importances",),
             tables=((TRANSFER_CAPTION, transfer_table(best, budgets, "budget")),),
-            notes=(notable_sentence(budget_changes(report.trials)),),
+            notes=notable_sentences(budget_changes(report.trials)),
         )
     is_shown = not report.calibration.empty
     missing = "" if is_shown else "No predictions are at hand to compare with what happened."
-    yield Section("Calibration", texts=(missing,), figures=("calibration",))
+    caption = "Whose forecasts these are, and of how many samples."
+    yield Section(
+        "Calibration",
+        texts=(missing,),
+        figures=("calibration",),
+        tables=((caption, calibration_table(report)),),
+    )
 
 
 def _of_runs(report: Report) -> Iterator[Section]:

@@ -128,6 +128,19 @@ def cell_table(report: Report) -> Table:
     return Table(header, rows, code=("runs",), below=("runs",))
 
 
+def calibration_table(report: Report) -> Table:
+    """One row a forecast whose calibration is shown."""
+    rows = tuple(
+        (
+            str(name),
+            show(bins["n"].max() if not report.is_binary else bins["n"].sum(), ",.0f"),
+            str(bins["run_id"].iloc[0]),
+        )
+        for name, bins in report.calibration.groupby("name", sort=False)
+    )
+    return Table(("forecast", "samples", "run"), rows, code=("run",))
+
+
 def final_table(report: Report) -> Table:
     """One row a final."""
     opened = (("test_loss", ".4f"), ("difference", "+.4f")) if report.is_open else ()
