@@ -30,9 +30,9 @@ def tidy_numbers(report: Report) -> pd.DataFrame:
     -------
     DataFrame
         ``section`` (verdict, cell, baseline, final, rival, residual, beyond, calibration, and of
-        the searches trial, attempt, architecture, transfer, success, importance), ``item`` (a forecast, a run id, a
-        law, or what the number is of), ``run_ids`` (of the runs that it comes from, separated
-        by spaces), ``quantity`` and ``value`` (float64). What is not known has no row, and
+        the searches trial, attempt, architecture, transfer, success, importance),
+        ``item`` (a forecast, a run id, a law, or what the number is of), ``run_ids`` (of the runs
+        that it comes from, separated by spaces), ``quantity`` and ``value`` (float64). What is not known has no row, and
         while a test is closed neither has what was computed on its days.
     """
     baselines = report.baselines
