@@ -132,7 +132,7 @@ def test_a_study_that_is_closed_throughout_can_be_shown() -> None:
     closed = make_overview().reports[2]
     overview = Overview("t", "q", (closed, replace(closed, problem="sp500.direction.h1.daily.a20")))
     assert not list(heat_map(overview).axes[0].texts)
-    html = render_overview_html(overview, {"Panels": panels_figure(overview)}, {})
+    html = render_overview_html(overview, [Drawing(panels_figure(overview), "Panels")], {})
     assert "Tests opened: 0 of 2." in html and "href" not in html.split("<main>")[1]
 
 

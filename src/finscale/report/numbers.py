@@ -19,6 +19,7 @@ from finscale.report.frames import (
 )
 from finscale.report.law_figures import beyond_of, residuals_of
 from finscale.report.search_numbers import Row, rows_of, search_numbers
+from finscale.report.tables import n_samples_of
 
 COLUMNS = ("section", "item", "run_ids", "quantity", "value")
 
@@ -32,8 +33,9 @@ def tidy_numbers(report: Report) -> pd.DataFrame:
         ``section`` (verdict, cell, baseline, final, rival, residual, beyond, calibration, and of
         the searches trial, attempt, architecture, transfer, success, importance),
         ``item`` (a forecast, a run id, a law, or what the number is of), ``run_ids`` (of the runs
-        that it comes from, separated by spaces), ``quantity`` and ``value`` (float64). What is not known has no row, and
-        while a test is closed neither has what was computed on its days.
+        that it comes from, separated by spaces), ``quantity`` and ``value`` (float64).
+        What is not known has no row, and while a test is closed neither has what was computed on
+        its days.
     """
     baselines = report.baselines
     rows = [
@@ -98,9 +100,11 @@ def _laws(report: Report) -> Iterator[Row]:
 def _calibration(report: Report) -> Iterator[Row]:
     names = ("forecast", "frequency", "n", "low", "high")
     for name, bins in report.calibration.groupby("name", sort=False):
+        runs, n_samples = str(bins["run_id"].iloc[0]), n_samples_of(report, bins)
+        yield from rows_of("calibration", str(name), runs, {"n_samples": n_samples})
         for place, row in enumerate(bins.to_dict("records"), start=1):
             numbers = {key: row[key] for key in names}
-            yield from rows_of("calibration", f"{name}: {place}", str(row["run_id"]), numbers)
+            yield from rows_of("calibration", f"{name}: {place}", runs, numbers)
 
 
 def _of_frame(

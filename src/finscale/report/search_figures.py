@@ -10,14 +10,14 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from finscale.config import parse_budget
-from finscale.report.canvas import BLACK, BLUE, GREY, ORANGE, head, new_panels, plain
+from finscale.report.canvas import BLACK, BLUE, GREY, ORANGE, SLATE, head, new_panels, plain
 from finscale.report.content import Report
 from finscale.report.frames import REFERENCE
 from finscale.report.transfer import best_trials, finished_of
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<")
 # What has no loss stands at the lower edge of its panel: its status, marker and colour.
-WITHOUT_LOSS = (("pruned", "|", GREY), ("diverged", "x", ORANGE), ("failed", "1", ORANGE))
+WITHOUT_LOSS = (("pruned", "|", SLATE), ("diverged", "x", ORANGE), ("failed", "1", ORANGE))
 # Trials far above the others would flatten them: they are drawn at the upper edge.
 REACH = 4.0
 

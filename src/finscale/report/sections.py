@@ -168,7 +168,7 @@ RIVAL_CAPTION = (
     "Laws of the difference from the reference against size, fitted under the covariance of days "
     "and seeds. AICc: Akaike's criterion for small samples, lower is better. Held-out error: the "
     "largest size's distance from what a law of the others predicts. A dash: too few sizes for it. "
-    "Fitted: E is the level at infinite size and A the fall at N = 1, in nats a day; of the "
+    "Fitted: E is the level that no size gets below and A the fall at N = 1, in nats a day; of the "
     "logarithm the level at the middle of the sizes, and the slope per decade."
 )
 ARCHITECTURE_CAPTION = (

@@ -131,14 +131,15 @@ def cell_table(report: Report) -> Table:
 def calibration_table(report: Report) -> Table:
     """One row a forecast whose calibration is shown."""
     rows = tuple(
-        (
-            str(name),
-            show(bins["n"].max() if not report.is_binary else bins["n"].sum(), ",.0f"),
-            str(bins["run_id"].iloc[0]),
-        )
+        (str(name), f"{n_samples_of(report, bins):,.0f}", str(bins["run_id"].iloc[0]))
         for name, bins in report.calibration.groupby("name", sort=False)
     )
     return Table(("forecast", "samples", "run"), rows, code=("run",))
+
+
+def n_samples_of(report: Report, bins: pd.DataFrame) -> float:
+    """Samples behind a curve: each is in one bin, but at every level of an interval."""
+    return float(bins["n"].sum() if report.is_binary else bins["n"].max())
 
 
 def final_table(report: Report) -> Table:
