@@ -173,7 +173,7 @@ def test_a_gate_closes_the_test_and_is_named(trained: Lab) -> None:
     assert "The test stays closed: gate seeds" in trained.lines[-1]
     assert metrics_of_the_test(trained) == set() and recorded_openings() == []
     paths = {file.path for file in MlflowClient().list_artifacts(run.run_id)}
-    figures = ("validation", "calibration")
+    figures = ("validation", "shapes", "histories", "calibration")
     assert paths == FILES | {f"{name}.{end}" for name in figures for end in ("png", "svg")}
     assert "The test stays closed" in report(run)
 
