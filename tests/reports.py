@@ -191,6 +191,80 @@ def make_full_closed() -> Report:
     )
 
 
+def make_trials(learning_rate: float = 1e-4) -> pd.DataFrame:
+    """Give six trials a budget; the best of each is its third, one is pruned, one diverged.
+
+    The best learning rate grows by a half from budget to budget; `revin` changes at 500K.
+    """
+    statuses = ["ok", "ok", "ok", "pruned", "diverged", "ok"]
+    losses = [0.41, 0.40, 0.38, NAN, NAN, 0.39]
+    rows = [
+        {
+            "run_id": f"trial{cell}{number}",
+            "name": f"t{number:03d} d{16 * 2**cell}×{2 + number}",
+            "budget": budget,
+            "number": number,
+            "status": status,
+            "reason": "completed",
+            "d_model": 16 * 2**cell,
+            "n_layers": 2 + number,
+            "n_heads": 4,
+            "d_ff": 32 * 2**cell,
+            "learning_rate": learning_rate * 1.5**cell,
+            "weight_decay": 1e-3,
+            "warmup_steps": 100,
+            "dropout": 0.1 if cell else 0.0,
+            "batch_size": 64,
+            "revin": cell >= 2,
+            "n_params": SIZES[cell] if status == "ok" else NAN,
+            "val_loss": loss - 0.001 * cell,
+        }
+        for cell, budget in enumerate(["32K", "125K", "500K", "2M"])
+        for number, (status, loss) in enumerate(zip(statuses, losses, strict=True))
+    ]
+    return pd.DataFrame(rows)
+
+
+def make_attempts() -> pd.DataFrame:
+    """Give the finals of the cells, and one that diverged."""
+    finals = make_finals()[["run_id", "budget", "seed", "n_params", "val_loss"]]
+    bad = {"run_id": "runbad", "budget": "2M", "status": "diverged", "reason": "NaN loss"}
+    return pd.concat([finals.assign(status="ok"), pd.DataFrame([bad])], ignore_index=True)
+
+
+def make_calibration() -> pd.DataFrame:
+    """Give three bins of four forecasts."""
+    names = ["PatchTST 2M, largest", "PatchTST 500K, best", "reference", "logistic"]
+    runs = ["run30", "run20", "4" * 32, "5" * 32]
+    return pd.DataFrame(
+        [
+            {
+                "name": name,
+                "run_id": run,
+                "forecast": said,
+                "frequency": said + 0.02,
+                "n": 250,
+                "low": said - 0.02,
+                "high": said + 0.06,
+            }
+            for name, run in zip(names, runs, strict=True)
+            for said in (0.04, 0.11, 0.31)
+        ]
+    )
+
+
+def make_searched(report: Report | None = None) -> Report:
+    """Give a report with the searches behind its cells."""
+    shares = {"learning_rate": 0.6, "dropout": 0.3, "revin": 0.1}
+    return replace(
+        report or make_full(),
+        trials=make_trials(),
+        attempts=make_attempts(),
+        importances={"32K": shares, "125K": {**shares, "revin": NAN}},
+        calibration=make_calibration(),
+    )
+
+
 def make_partial() -> Report:
     """Give a report of one cell, its test opened although a gate stopped the verdict."""
     one = replace(CONDITIONS, n_params=SIZES[:1], n_seeds=(3,))
@@ -260,5 +334,11 @@ def make_overview() -> Overview:
         "sp500.direction.h1.daily.a20": make_full(),
         "sp500.direction.h5.daily.a20": short,
     }
-    reports = tuple(replace(report, problem=name) for name, report in made.items())
+    rates = dict(zip(made, (1e-4, 1.1e-4, 3e-4), strict=False))
+    reports = tuple(
+        replace(report, problem=name, trials=make_trials(rates[name]))
+        if name in rates
+        else replace(report, problem=name)
+        for name, report in made.items()
+    )
     return Overview("Study horizons", "Does the slope depend on the horizon?", reports)

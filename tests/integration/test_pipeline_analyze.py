@@ -27,6 +27,7 @@ from finscale.pipeline import analyze as verb
 from finscale.pipeline.analyze import _conclusions
 from finscale.pipeline.baselines import ensure_baselines
 from finscale.pipeline.evidence import collect
+from finscale.pipeline.exhibits import collect_exhibits
 from finscale.pipeline.opened import read_forecasts, score_test
 from finscale.pipeline.predictions import TEST, log_predictions, part
 from finscale.pipeline.problem import ProblemData
@@ -172,7 +173,8 @@ def test_a_gate_closes_the_test_and_is_named(trained: Lab) -> None:
     assert "The test stays closed: gate seeds" in trained.lines[-1]
     assert metrics_of_the_test(trained) == set() and recorded_openings() == []
     paths = {file.path for file in MlflowClient().list_artifacts(run.run_id)}
-    assert paths == FILES | {"validation.png", "validation.svg"}
+    figures = ("validation", "shapes", "histories", "calibration")
+    assert paths == FILES | {f"{name}.{end}" for name in figures for end in ("png", "svg")}
     assert "The test stays closed" in report(run)
 
 
@@ -297,7 +299,8 @@ def test_a_law_is_found_and_everything_is_on_record(study: Lab) -> None:
     assert (question.target, question.task, question.horizon) == ("^GSPC", "threshold_1pct", 1)
     assert question.test_end == TINY.end.replace(day=29)  # the last day has no tomorrow
     paths = {file.path for file in MlflowClient().list_artifacts(run.run_id)}
-    assert paths == FILES | {"scaling.png", "scaling.svg"}
+    figures = ("scaling", "validation", "residuals", "calibration")  # nothing was searched
+    assert paths == FILES | {f"{name}.{end}" for name in figures for end in ("png", "svg")}
     file = run.artifact_path("numbers.parquet")
     assert file
     numbers = pd.read_parquet(file).set_index(["item", "quantity"])["value"]
@@ -500,6 +503,35 @@ def test_of_each_cell_the_best_configuration_counts(study: Lab) -> None:
     kept = collect(PROBLEM).finals
     assert len(study.runs("final")) == 15 and len(kept) == 12
     assert set(kept["learning_rate"]) == {1e-3}
+
+
+# What is shown beside the verdict
+
+
+def test_only_the_search_behind_the_finals_is_shown(trained: Lab) -> None:
+    trained.hpo(epochs=1)  # another search of the same cell
+    problem = collect(PROBLEM)
+    shown = collect_exhibits(problem, None)
+    assert len(trained.runs("trial")) == 4 and len(shown.trials) == 2
+    assert set(shown.trials["epochs"]) == {2} and set(shown.trials["budget"]) == {"9K"}
+    assert len(shown.attempts) == len(trained.runs("final")) == 4
+    assert shown.importances == {}  # of two trials
+    n_val = problem.finals["n_val"].iloc[0]
+    samples = shown.calibration.groupby("name")["n"].sum()
+    assert set(samples.index) == {"PatchTST 9K, largest, best", "reference", "logistic"}
+    assert set(samples) == {n_val}
+
+
+def test_every_trial_is_shown_where_its_search_is_not_known(trained: Lab) -> None:
+    for search in trained.runs("hpo"):
+        handle(search).tag({Tag.FINGERPRINT: "of an older version"})
+    assert len(collect_exhibits(collect(PROBLEM), None).trials) == 2
+
+
+def test_an_open_test_is_what_calibration_is_shown_of(study: Lab) -> None:  # noqa: ARG001
+    problem = collect(PROBLEM)
+    shown = collect_exhibits(problem, read_forecasts(problem)).calibration
+    assert set(shown.groupby("name")["n"].sum()) == {len(problem.test_dates)}
 
 
 # A study

@@ -96,3 +96,40 @@ def test_degenerate_points_are_refused(
 ) -> None:
     with pytest.raises(DataError, match=match):
         compare(SIZES, y, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("truth", "name", "constants"),
+    [
+        (np.full(9, 0.02), "constant", {"E": 0.02}),
+        # The middle of 3e4 to 3e6 lies a decade up.
+        (
+            0.02 - 0.004 * np.log10(SIZES / SIZES[0]),
+            "log-linear",
+            {"level": 0.016, "slope": -0.004},
+        ),
+        (0.5 * SIZES**-0.4, "power law", {"A": 0.5, "alpha": 0.4}),
+        (
+            -0.01 + 14.5 * SIZES**-0.6,
+            "power law with floor",
+            {"E": -0.01, "A": 14.5, "alpha": 0.6},
+        ),
+    ],
+)
+def test_constants_stand_in_their_own_units(
+    truth: np.ndarray, name: str, constants: dict[str, float]
+) -> None:
+    found = by_name(compare(SIZES, truth, cov=1e-10 * np.eye(9)))
+    assert found[name].constants == pytest.approx(constants, rel=1e-4)
+
+
+def test_a_broken_law_is_given_by_its_constants() -> None:
+    truth = 0.01 + 2.0 * SIZES**-0.3 * (1 + (SIZES / 3e5) ** (1 / 0.5)) ** (-0.5 * 0.5)
+    c = by_name(compare(SIZES, truth, cov=1e-12 * np.eye(9)))["broken power law"].constants
+    bend = (1 + (SIZES / c["d"]) ** (1 / c["f"])) ** (-c["c"] * c["f"])
+    assert c["E"] + c["A"] * SIZES ** -c["alpha"] * bend == pytest.approx(truth, rel=1e-4)
+
+
+def test_what_was_not_fitted_has_no_constants() -> None:
+    rows = by_name(compare(SIZES[:4], np.array([0.4, 0.3, 0.25, 0.24]), cov=np.eye(4)))
+    assert rows["broken power law"].constants == {}

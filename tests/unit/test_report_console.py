@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from finscale.pipeline.summary import results_table
+from finscale.pipeline import summary
+from finscale.pipeline.summary import console_summary, results_table
 from finscale.report import Report
+from finscale.tracking import Run
 from tests.reports import make_full, make_full_closed, make_partial, make_regression
 
 
@@ -49,3 +51,10 @@ def test_the_table_fits_a_terminal(report: Report) -> None:
     table = results_table(report)
     assert max(map(len, table.splitlines())) <= 110
     assert "\u2026" not in table
+
+
+def test_where_to_look_is_said_once_for_all_problems(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(summary, "next_lines", lambda run: ["Open the report:   here"])
+    text = console_summary([make_full(), make_full_closed(), make_partial()], Run("id", "0"))
+    assert text.count("Verdict: ") == 3 and text.count("Open the report") == 1
+    assert text.endswith("\n\nOpen the report:   here")

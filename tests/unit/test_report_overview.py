@@ -9,12 +9,13 @@ from html import unescape
 import pytest
 
 from finscale.report import (
+    Drawing,
     Overview,
     heat_map,
     panels_figure,
     render_overview_html,
 )
-from finscale.report.overview import interaction_table, parts_of, verdict_table
+from finscale.report.overview import horizons_of, interaction_table, parts_of, verdict_table
 from finscale.report.overview_figures import BETTER_WORSE
 from tests.reports import make_overview, make_report
 
@@ -69,7 +70,7 @@ def test_slopes_of_one_axis_are_one_row() -> None:
 
 def test_the_page_links_to_every_report_and_needs_nothing_from_outside() -> None:
     overview = make_overview()
-    figures = {"Heat": heat_map(overview), "Panels": panels_figure(overview)}
+    figures = [Drawing(heat_map(overview), "Heat"), Drawing(panels_figure(overview), "Panels")]
     html = unescape(render_overview_html(overview, figures, links(overview)))
     assert re.findall('href="([^"]+)"', html) == list(links(overview).values())
     sources = re.findall(r'(?:src|xlink:href)="([^"]*)"', html)
@@ -77,7 +78,8 @@ def test_the_page_links_to_every_report_and_needs_nothing_from_outside() -> None
     marks = [
         *(overview.title, overview.question, "5 problems: 4 not identifiable, 1 improves."),
         *("Tests opened: 4 of 5.", "Verdict of each problem", 'alt="Heat"', 'alt="Panels"'),
-        "Does the slope depend on the problem?",
+        *("Does the slope depend on the problem?", "Hyperparameters across horizons"),
+        "threshold_1pct 32K",
     ]
     places = [html.index(mark) for mark in marks]
     assert places == sorted(places)
@@ -89,13 +91,13 @@ def test_an_opening_that_is_not_the_first_is_counted_on_top() -> None:
     again = replace(overview.reports[0], opening=2, exploratory=True)
     looked = replace(overview, reports=(again, *overview.reports[1:]))
     assert looked.opening_sentence == "Tests opened: 4 of 5; exploratory: 1."
-    assert 'class="verdict exploratory"' in render_overview_html(looked, {}, {})
+    assert 'class="verdict exploratory"' in render_overview_html(looked, [], {})
 
 
 def test_text_from_the_store_cannot_become_markup() -> None:
     attack = '"><script>alert(1)</script>'
     report = replace(make_report(), problem=attack)
-    html = render_overview_html(Overview(attack, attack, (report,)), {}, {attack: attack})
+    html = render_overview_html(Overview(attack, attack, (report,)), [], {attack: attack})
     assert "<script" not in html
 
 
@@ -130,5 +132,24 @@ def test_a_study_that_is_closed_throughout_can_be_shown() -> None:
     closed = make_overview().reports[2]
     overview = Overview("t", "q", (closed, replace(closed, problem="sp500.direction.h1.daily.a20")))
     assert not list(heat_map(overview).axes[0].texts)
-    html = render_overview_html(overview, {"Panels": panels_figure(overview)}, {})
+    html = render_overview_html(overview, [Drawing(panels_figure(overview), "Panels")], {})
     assert "Tests opened: 0 of 2." in html and "href" not in html.split("<main>")[1]
+
+
+def test_hyperparameters_stand_side_by_side_by_horizon() -> None:
+    found = horizons_of(make_overview())
+    assert [title for title, _, _ in found] == [
+        f"threshold_1pct {budget}" for budget in ("32K", "125K", "500K", "2M")
+    ]
+    _, best, places = found[0]
+    assert places == ["h1", "h5", "h20"]
+    assert best["learning_rate"].tolist() == pytest.approx([1e-4, 1.1e-4, 3e-4])
+
+
+def test_a_change_between_horizons_is_named() -> None:
+    html = unescape(render_overview_html(make_overview(), [], {})).replace("\u00a0", " ")
+    # 1.1e-4 to 3e-4 is +173 %; the 10 % from h1 to h5 are not worth a word.
+    assert html.count("learning_rate 1.1e\u22124 \u2192 3.0e\u22124 (+173 %) from h5 to h20.") == 1
+    assert "from h1 to h5" not in html
+    alone = replace(make_overview(), reports=make_overview().reports[:1])
+    assert "across horizons" not in render_overview_html(alone, [], {})

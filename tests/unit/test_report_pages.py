@@ -9,7 +9,7 @@ from html import unescape
 
 import pandas as pd
 
-from finscale.report import Report, render_html, render_summary, scaling_figure
+from finscale.report import Report, draw, render_html, render_summary
 from tests.reports import (
     make_closed,
     make_full,
@@ -17,6 +17,7 @@ from tests.reports import (
     make_regression,
     make_report,
     make_rivals,
+    make_searched,
 )
 
 
@@ -26,15 +27,16 @@ def page(report: Report) -> str:
 
 def test_the_page_holds_verdict_figure_numbers_and_runs_in_this_order() -> None:
     report = make_report()
-    html = unescape(render_html(report, {"Loss against size": scaling_figure(report)}))
+    html = unescape(render_html(report, draw(report)))
     marks = [
         report.verdict.reason.replace(" %", "\u00a0%"),
         report.against_reference,
         report.opening_sentence,
+        "</nav>",
         "data:image/svg+xml;base64,",
-        "The numbers that decided",
+        '<h2 id="the-numbers-that-decided"',
         "runreference",
-        "run00",
+        '<h2 id="left-out"',
         "runbad",
         report.query,
     ]
@@ -44,15 +46,15 @@ def test_the_page_holds_verdict_figure_numbers_and_runs_in_this_order() -> None:
 
 
 def test_the_page_needs_nothing_from_outside() -> None:
-    report = make_report()
-    html = render_html(report, {"Loss against size": scaling_figure(report)})
+    report = make_searched()
+    html = render_html(report, draw(report))
     sources = re.findall(r'(?:src|xlink:href)="([^"]*)"', html)
-    assert len(sources) == 1
-    assert sources[0].startswith("data:")
+    assert len(sources) == 7
+    assert all(source.startswith("data:") for source in sources)
     assert "<link" not in html and "<script" not in html and "url(" not in html
     svg = base64.b64decode(sources[0].split(",")[1])
     assert b"<svg" in svg
-    assert 'alt="Loss against size"' in html
+    assert 'alt="Paired difference from the reference' in html
 
 
 def test_text_from_the_store_cannot_become_markup() -> None:
@@ -150,13 +152,13 @@ def test_a_partial_page_looks_different_and_says_why() -> None:
 
 
 def test_what_is_said_of_forecasts_is_not_said_again_of_cells() -> None:
-    table = page(make_full()).split("<h2>Cells</h2>")[1].split("<h2>Finals</h2>")[0]
+    table = page(make_full()).split('id="scaling-curves"')[1].split("<h2")[0]
     assert "training loss" in table and "validation loss" not in table and "skill" not in table
 
 
 def test_rival_laws_stand_after_the_numbers_that_decided() -> None:
     assert "Rival laws" not in page(make_report())
-    html = page(replace(make_report(), rivals=make_rivals()))
+    html = page(replace(make_report(), rivals=make_rivals())).split("</nav>")[1]
     marks = ["The numbers that decided", "Rival laws", "not by this table", "Forecasts side by"]
     places = [html.index(mark) for mark in marks]
     assert places == sorted(places)
@@ -164,3 +166,63 @@ def test_rival_laws_stand_after_the_numbers_that_decided() -> None:
     for law in ("constant", "log-linear", "power law with floor", "broken power law"):
         assert f"<td>{law}</td>" in table
     assert "not identifiable" in table and "inf" not in table and "nan" not in table
+
+
+def test_sections_stand_in_their_order_and_are_linked_from_the_top() -> None:
+    html = page(replace(make_searched(), rivals=make_rivals()))
+    anchors = re.findall('<h2 id="([^"]+)"', html)
+    assert anchors == [
+        *("the-numbers-that-decided", "scaling-curves", "rival-laws"),
+        "forecasts-side-by-side-reference-baselines-models",
+        *("residuals-and-extrapolation", "best-architectures-and-budget-use"),
+        *("histories-of-the-searches", "hyperparameters-across-budgets", "calibration"),
+        *("best-and-worst-runs", "success-rate", "left-out", "openings-of-the-test", "finals"),
+        "how-to-get-these-numbers-again",
+    ]
+    assert re.findall('<a href="#([^"]+)"', html.split("</nav>")[0]) == anchors
+
+
+def test_each_figure_stands_in_its_section() -> None:
+    report = make_searched()
+    html = unescape(render_html(report, draw(report)))
+    parts = dict(
+        zip(
+            re.findall('<h2 id="([^"]+)"', html),
+            re.split("<h2 id=", html)[1:],
+            strict=True,
+        )
+    )
+    captions = {name: drawing.caption for name, drawing in draw(report).items()}
+    for name, anchor in (
+        ("validation", "scaling-curves"),
+        ("residuals", "residuals-and-extrapolation"),
+        ("shapes", "best-architectures-and-budget-use"),
+        ("histories", "histories-of-the-searches"),
+        ("importances", "hyperparameters-across-budgets"),
+        ("calibration", "calibration"),
+    ):
+        assert f'alt="{captions[name]}"' in parts[anchor]
+    assert f'alt="{captions["scaling"]}"' in html.split("<h2")[0]
+
+
+def test_without_trials_and_predictions_the_page_says_so() -> None:
+    html = page(make_closed())
+    assert "The store holds no trial" in html and "No predictions are at hand" in html
+    assert "No law is fitted: the test is closed." in html
+    assert "histories" not in html.split("<main>")[1].lower()
+
+
+def test_budgets_of_too_few_trials_have_no_importances() -> None:
+    assert "importances of hyperparameters: 500K, 2M." in page(make_searched())
+
+
+def test_fitted_constants_stand_with_their_law() -> None:
+    html = page(replace(make_report(), rivals=make_rivals()))
+    assert re.search(r"fitted: E = 0\.00\d+", html.replace("\u00a0", " "))
+
+
+def test_the_summary_names_the_best_architectures() -> None:
+    note = render_summary(make_searched())
+    assert "## Best architectures" in note and "trial02" in note
+    assert "learning_rate 1.0e\u22124 \u2192 1.5e\u22124 (+50 %)" in note
+    assert "Best architectures" not in render_summary(make_full())

@@ -66,7 +66,8 @@ def new_axes(title: str, subtitle: str, y_label: str) -> tuple[Figure, Axes]:
 
 def new_panels(n_panels: int, n_columns: int = 3, height: float = 2.5) -> tuple[Figure, list[Axes]]:
     """Start a figure of small panels that share their scale of y."""
-    columns = min(n_columns, n_panels)
+    # Two rows of two rather than three and one.
+    columns = 2 if n_panels == n_columns + 1 == 4 else min(n_columns, n_panels)
     rows = math.ceil(n_panels / columns)
     figure = Figure(figsize=(9.0, 0.7 + height * rows), dpi=120, layout="constrained")
     panels = list(figure.subplots(rows, columns, squeeze=False, sharey=True).flat)

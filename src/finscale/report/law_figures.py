@@ -52,7 +52,8 @@ def residual_figure(report: Report) -> Figure:
         axes.axhline(0.0, color=BLACK, linewidth=1.0)
     _residuals(left, report)
     _continued(right, report)
-    figure.supxlabel("true number of parameters (log scale)", fontsize=9)
+    for axes in (left, right):
+        axes.set_xlabel("true number of parameters (log scale)", fontsize=9)
     names = {
         label: handle
         for axes in (left, right)

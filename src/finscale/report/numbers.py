@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -18,10 +17,11 @@ from finscale.report.frames import (
     baseline_titles,
     cell_titles,
 )
+from finscale.report.law_figures import beyond_of, residuals_of
+from finscale.report.search_numbers import Row, rows_of, search_numbers
+from finscale.report.tables import n_samples_of
 
 COLUMNS = ("section", "item", "run_ids", "quantity", "value")
-
-Row = tuple[str, str, str, str, float]
 
 
 def tidy_numbers(report: Report) -> pd.DataFrame:
@@ -30,10 +30,12 @@ def tidy_numbers(report: Report) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``section`` (verdict, cell, baseline, final, rival), ``item`` (a forecast, a run id, a
-        law, or what the number is of), ``run_ids`` (of the runs that it comes from, separated
-        by spaces), ``quantity`` and ``value`` (float64). What is not known has no row, and
-        while a test is closed neither has what was computed on its days.
+        ``section`` (verdict, cell, baseline, final, rival, residual, beyond, calibration, and of
+        the searches trial, attempt, architecture, transfer, success, importance),
+        ``item`` (a forecast, a run id, a law, or what the number is of), ``run_ids`` (of the runs
+        that it comes from, separated by spaces), ``quantity`` and ``value`` (float64).
+        What is not known has no row, and while a test is closed neither has what was computed on
+        its days.
     """
     baselines = report.baselines
     rows = [
@@ -42,6 +44,9 @@ def tidy_numbers(report: Report) -> pd.DataFrame:
         *_of_frame(report, "baseline", baselines, BASELINES, baseline_titles(baselines)),
         *_of_frame(report, "final", report.finals, FINALS, list(report.finals["run_id"])),
         *_rivals(report),
+        *_laws(report),
+        *search_numbers(report),
+        *_calibration(report),
     ]
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     return frame.astype({"value": np.float64})
@@ -64,7 +69,7 @@ def _verdict(report: Report) -> Iterator[Row]:
     left_out = " ".join(map(str, report.left_out["run_id"]))
     for item, numbers in groups.items():
         runs = left_out if item == "left out" else _compared_runs(report)
-        yield from _rows("verdict", item, runs, numbers)
+        yield from rows_of("verdict", item, runs, numbers)
 
 
 def _rivals(report: Report) -> Iterator[Row]:
@@ -74,8 +79,32 @@ def _rivals(report: Report) -> Iterator[Row]:
             "chi2": rival.objective,
             "aicc": rival.aicc,
             "held_out_error": rival.held_out_error,
+            **rival.constants,
         }
-        yield from _rows("rival", rival.form, _compared_runs(report), numbers)
+        yield from rows_of("rival", rival.form, _compared_runs(report), numbers)
+
+
+def _laws(report: Report) -> Iterator[Row]:
+    """What laws leave of each cell, and where they would be a decade on."""
+    if not report.is_open:
+        return
+    runs = _compared_runs(report)
+    for law, left in residuals_of(report).items():
+        for item, value in zip(cell_titles(report.cells), left, strict=True):
+            yield from rows_of("residual", item, runs, {law: value})
+    for end in beyond_of(report):
+        numbers = {"n_params": end.n_params, "value": end.value, "low": end.low, "high": end.high}
+        yield from rows_of("beyond", end.law, runs, numbers)
+
+
+def _calibration(report: Report) -> Iterator[Row]:
+    names = ("forecast", "frequency", "n", "low", "high")
+    for name, bins in report.calibration.groupby("name", sort=False):
+        runs, n_samples = str(bins["run_id"].iloc[0]), n_samples_of(report, bins)
+        yield from rows_of("calibration", str(name), runs, {"n_samples": n_samples})
+        for place, row in enumerate(bins.to_dict("records"), start=1):
+            numbers = {key: row[key] for key in names}
+            yield from rows_of("calibration", f"{name}: {place}", runs, numbers)
 
 
 def _of_frame(
@@ -94,13 +123,7 @@ def _of_frame(
         if section != "final" and reference is not None and item != REFERENCE:
             numbers["val_difference"] = row["val_loss"] - reference
         runs = row["run_ids"] if section == "cell" else [row["run_id"]]
-        yield from _rows(section, str(item), " ".join(map(str, runs)), numbers)
-
-
-def _rows(section: str, item: str, runs: str, numbers: Mapping[Any, Any]) -> Iterable[Row]:
-    for name, value in numbers.items():
-        if value is not None and np.isfinite(value):
-            yield section, item, runs, str(name), float(value)
+        yield from rows_of(section, str(item), " ".join(map(str, runs)), numbers)
 
 
 def _is_of_the_test(name: str) -> bool:

@@ -16,7 +16,7 @@ from finscale.report.canvas import Drawing
 from finscale.report.content import SMALLEST_P, Report
 from finscale.report.html import embedded, render_template
 from finscale.report.tables import DASH, Table, show
-from finscale.report.transfer import best_trials, changes, notable_sentence, transfer_table
+from finscale.report.transfer import best_trials, changes, notable_sentences, transfer_table
 
 T = TypeVar("T")
 
@@ -109,7 +109,7 @@ def render_overview_html(
             (
                 title,
                 transfer_table(best, places, "horizon"),
-                notable_sentence(changes(best, places)),
+                notable_sentences(changes(best, places)),
             )
             for title, best, places in horizons_of(overview)
         ],

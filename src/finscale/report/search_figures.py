@@ -10,14 +10,14 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from finscale.config import parse_budget
-from finscale.report.canvas import BLACK, BLUE, GREY, ORANGE, head, new_panels, plain
+from finscale.report.canvas import BLACK, BLUE, GREY, ORANGE, SLATE, head, new_panels, plain
 from finscale.report.content import Report
 from finscale.report.frames import REFERENCE
 from finscale.report.transfer import best_trials, finished_of
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<")
 # What has no loss stands at the lower edge of its panel: its status, marker and colour.
-WITHOUT_LOSS = (("pruned", "|", GREY), ("diverged", "x", ORANGE), ("failed", "1", ORANGE))
+WITHOUT_LOSS = (("pruned", "|", SLATE), ("diverged", "x", ORANGE), ("failed", "1", ORANGE))
 # Trials far above the others would flatten them: they are drawn at the upper edge.
 REACH = 4.0
 
@@ -40,7 +40,7 @@ def history_figure(report: Report) -> Figure:
     figure.supylabel("validation loss (nats)", fontsize=9)
     figure.supxlabel("trial number", fontsize=9)
     figure.legend(
-        handles=_history_legend(), loc="outside lower center", ncols=4, frameon=False, fontsize=8.5
+        handles=_history_legend(), loc="outside upper center", ncols=7, frameon=False, fontsize=8
     )
     return figure
 
@@ -77,11 +77,11 @@ def shape_figure(report: Report) -> Figure:
 def importance_figure(report: Report) -> Figure:
     """Draw the share of the loss's variance that each hyperparameter explains, by budget."""
     shares = pd.DataFrame({name: pd.Series(dict(by)) for name, by in report.importances.items()})
-    shares = shares[sorted(report.importances, key=parse_budget)]
     shares = shares.loc[shares.mean(axis=1).sort_values().index]
-    figure, panels = new_panels(len(shares.columns), height=0.9 + 0.2 * len(shares))
+    budgets = sorted(report.importances, key=parse_budget)
+    figure, panels = new_panels(len(budgets), height=0.9 + 0.2 * len(shares))
     places = np.arange(len(shares))
-    for axes, budget in zip(panels, shares.columns, strict=True):
+    for axes, budget in zip(panels, budgets, strict=True):
         values = shares[budget].to_numpy(dtype=np.float64)
         plain(axes, "x")
         axes.grid(axis="y", visible=False)
@@ -93,7 +93,7 @@ def importance_figure(report: Report) -> Figure:
             )
         axes.set_xlim(0.0, 1.15)
         axes.set_yticks(places, [str(name).replace("_", " ") for name in shares.index])
-        head(axes, str(budget))
+        head(axes, budget)
     figure.supxlabel("share of the explained variance of the validation loss", fontsize=9)
     return figure
 

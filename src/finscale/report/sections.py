@@ -17,13 +17,14 @@ from finscale.report.searches import (
 )
 from finscale.report.tables import (
     Table,
+    calibration_table,
     cell_table,
     final_table,
     left_out_table,
     number_table,
     rival_table,
 )
-from finscale.report.transfer import best_trials, budget_changes, notable_sentence, transfer_table
+from finscale.report.transfer import best_trials, budget_changes, notable_sentences, transfer_table
 
 
 @dataclass(frozen=True)
@@ -127,11 +128,17 @@ def _of_searches(report: Report) -> Iterator[Section]:
             texts=(importance_sentence(report),),
             figures=("importances",),
             tables=((TRANSFER_CAPTION, transfer_table(best, budgets, "budget")),),
-            notes=(notable_sentence(budget_changes(report.trials)),),
+            notes=notable_sentences(budget_changes(report.trials)),
         )
     is_shown = not report.calibration.empty
     missing = "" if is_shown else "No predictions are at hand to compare with what happened."
-    yield Section("Calibration", texts=(missing,), figures=("calibration",))
+    caption = "Whose forecasts these are, and of how many samples."
+    yield Section(
+        "Calibration",
+        texts=(missing,),
+        figures=("calibration",),
+        tables=((caption, calibration_table(report)),),
+    )
 
 
 def _of_runs(report: Report) -> Iterator[Section]:
@@ -161,7 +168,7 @@ RIVAL_CAPTION = (
     "Laws of the difference from the reference against size, fitted under the covariance of days "
     "and seeds. AICc: Akaike's criterion for small samples, lower is better. Held-out error: the "
     "largest size's distance from what a law of the others predicts. A dash: too few sizes for it. "
-    "Fitted: E is the level at infinite size and A the fall at N = 1, in nats a day; of the "
+    "Fitted: E is the level that no size gets below and A the fall at N = 1, in nats a day; of the "
     "logarithm the level at the middle of the sizes, and the slope per decade."
 )
 ARCHITECTURE_CAPTION = (

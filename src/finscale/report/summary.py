@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from finscale.report.content import Report
 from finscale.report.forecasts import forecast_caption, forecast_table
+from finscale.report.searches import architecture_table, search_sentence
 from finscale.report.tables import cell_table, markdown, number_table
+from finscale.report.transfer import budget_changes, notable_sentences
 
 # MLflow cuts a tag silently after 8,000 characters.
 MAX_NOTE = 7_500
@@ -38,6 +40,10 @@ def render_note(reports: Sequence[Report], limit: int = MAX_NOTE) -> str:
     ]
     short = "\n\n".join([*heads, ELSEWHERE])
     return short if len(short) <= limit else _answers(reports, limit)
+
+
+def _searched(report: Report) -> list[str]:
+    return [search_sentence(report), *notable_sentences(budget_changes(report.trials))]
 
 
 def _answers(reports: Sequence[Report], limit: int) -> str:
@@ -72,6 +78,7 @@ def render_summary(report: Report) -> str:
         ("Numbers that decided", [], number_table(report)),
         ("Forecasts", forecasts, forecast_table(report)),
         ("Cells", [], cell_table(report)),
+        ("Best architectures", _searched(report), architecture_table(report)),
     ]
     body = [
         "\n\n".join(filter(None, [f"## {name}", *texts, markdown(table)]))

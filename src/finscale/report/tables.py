@@ -128,6 +128,20 @@ def cell_table(report: Report) -> Table:
     return Table(header, rows, code=("runs",), below=("runs",))
 
 
+def calibration_table(report: Report) -> Table:
+    """One row a forecast whose calibration is shown."""
+    rows = tuple(
+        (str(name), f"{n_samples_of(report, bins):,.0f}", str(bins["run_id"].iloc[0]))
+        for name, bins in report.calibration.groupby("name", sort=False)
+    )
+    return Table(("forecast", "samples", "run"), rows, code=("run",))
+
+
+def n_samples_of(report: Report, bins: pd.DataFrame) -> float:
+    """Samples behind a curve: each is in one bin, but at every level of an interval."""
+    return float(bins["n"].sum() if report.is_binary else bins["n"].max())
+
+
 def final_table(report: Report) -> Table:
     """One row a final."""
     opened = (("test_loss", ".4f"), ("difference", "+.4f")) if report.is_open else ()

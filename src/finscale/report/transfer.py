@@ -64,11 +64,11 @@ class Change:
         return abs(self.share) > NOTABLE
 
     @property
-    def sentence(self) -> str:
-        """The change in words: ``learning_rate 1.2e-4 → 3.1e-4 (+158 %) from 32K to 125K``."""
+    def words(self) -> str:
+        """The change in words: ``learning_rate 1.2e−4 → 3.1e−4 (+158 %)``."""
         before, after = (show_value(self.name, value) for value in (self.before, self.after))
         size = f" ({show_share(self.share)})" if math.isfinite(self.share) else ""
-        return f"{self.name} {before} {ARROW} {after}{size} from {self.start} to {self.end}"
+        return f"{self.name} {before} {ARROW} {after}{size}"
 
 
 def best_trials(trials: pd.DataFrame) -> pd.DataFrame:
@@ -128,14 +128,15 @@ def transfer_table(best: pd.DataFrame, places: Sequence[str], what: str) -> Tabl
     return Table(header, rows, code=("run",), below=("run",))
 
 
-def notable_sentence(found: Sequence[Change]) -> str:
-    """Name every change that is worth a word, or say that there is none."""
-    named = [change.sentence for change in found if change.is_notable]
-    if not found:
-        return ""
-    if not named:
-        return f"No hyperparameter of the best trials changes by more than {NOTABLE:.0%}."
-    return f"Changes above {NOTABLE:.0%}: {'; '.join(named)}."
+def notable_sentences(found: Sequence[Change]) -> tuple[str, ...]:
+    """Name every change that is worth a word, a sentence a step, or say that there is none."""
+    named: dict[tuple[str, str], list[str]] = {}
+    for change in found:
+        if change.is_notable:
+            named.setdefault((change.start, change.end), []).append(change.words)
+    if found and not named:
+        return ("No hyperparameter of the best trials changes by more than 20 %.",)
+    return tuple(f"{', '.join(words)} from {a} to {b}." for (a, b), words in named.items())
 
 
 def show_value(name: str, value: float) -> str:
@@ -145,7 +146,7 @@ def show_value(name: str, value: float) -> str:
     if value == 0.0 or abs(value) >= 0.01:
         return show(value, ".3g")
     mantissa, exponent = f"{value:.1e}".split("e")
-    return show(float(mantissa), ".1f") + f"e{int(exponent)}"
+    return show(float(mantissa), ".1f") + f"e{int(exponent)}".replace("-", MINUS)
 
 
 def show_share(share: float) -> str:
@@ -157,6 +158,8 @@ def _value(row: Row, name: str, change: Change | None) -> str:
     shown = show_value(name, float(row[name]))
     if change is None:
         return shown
-    if name in CATEGORICAL or not math.isfinite(change.share):
-        return f"{shown}\n{'changed' if change.before != change.after else 'same'}"
+    if change.before == change.after:
+        return f"{shown}\nsame"
+    if not math.isfinite(change.share):
+        return f"{shown}\nchanged"
     return f"{shown}\n{show_share(change.share)}"
