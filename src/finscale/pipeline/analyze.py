@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from finscale.config import AnalyzeConfig, Study, load_study, options
-from finscale.laws import Gate, Rules, check_gates, holm
+from finscale.laws import Gate, Rules, SlopeDifference, check_gates, holm
 from finscale.pipeline.conclude import Conclusion, conclude, conclude_closed, make_report
+from finscale.pipeline.controls import judge
 from finscale.pipeline.evidence import ProblemFinals, collect
 from finscale.pipeline.exhibits import collect_exhibits
+from finscale.pipeline.interactions import Measured, interactions
 from finscale.pipeline.membership import study_parents
 from finscale.pipeline.opened import TestLosses, log_test_metrics, read_forecasts, score_test
 from finscale.pipeline.progress import Line, Listen, Screen
@@ -77,8 +79,8 @@ def analyze(
             problems = [collect(config.problem_name)]
         everything = [print_ for p in problems for print_ in p.finals["fingerprint"]]
         run.tag({Tag.FINALS: finals_sha256(everything), Tag.RULES: rules_text(setting.rules)})
-        reports = _conclude_all(run, problems, setting, missing)
-        publish(run, setting.title, setting.question, reports)
+        reports, differences = _conclude_all(run, problems, setting, missing)
+        publish(run, setting.title, setting.question, reports, differences)
         text = console_summary(list(reports.values()), run)
         run.text(Artifact.SUMMARY.value, text)
         listen(Line(text))
@@ -105,7 +107,7 @@ def _setting(config: AnalyzeConfig, plan: Study | None) -> Setting:
 
 def _conclude_all(
     run: Run, problems: Sequence[ProblemFinals], setting: Setting, missing: Sequence[str]
-) -> dict[str, Report]:
+) -> tuple[dict[str, Report], tuple[SlopeDifference, ...]]:
     """Check gates and forecasts, then write every opening, and only then look at a test loss."""
     gates = {p.problem: check_gates(p.conditions(), setting.rules) for p in problems}
     opened = [p for p in problems if _is_opened(gates[p.problem], setting)]
@@ -116,22 +118,39 @@ def _conclude_all(
     for problem in opened:
         log_test_metrics(problem, losses[problem.problem])
     several = len(problems) > 1
-    return {
+    conclusions = _conclusions(problems, gates, losses, setting.rules)
+    reports = {
         problem.problem: make_report(
             problem,
             conclusion,
             losses.get(problem.problem),
             openings.get(problem.question()) if problem.problem in losses else None,
             collect_exhibits(problem, forecasts.get(problem.problem)),
+            judge(problem, forecasts[problem.problem], setting.rules)
+            if conclusion.verdict.slope
+            else None,
             title=setting.title + (f": {problem.problem}" if several else ""),
             question=setting.question,
             query=_query(problem.problem),
             partial=partial.get(problem.problem, ""),
         )
-        for problem, conclusion in zip(
-            problems, _conclusions(problems, gates, losses, setting.rules), strict=True
-        )
+        for problem, conclusion in zip(problems, conclusions, strict=True)
     }
+    return reports, _differences(problems, conclusions, losses)
+
+
+def _differences(
+    problems: Sequence[ProblemFinals],
+    conclusions: Sequence[Conclusion],
+    losses: Mapping[str, TestLosses],
+) -> tuple[SlopeDifference, ...]:
+    """Compare slopes between problems, by their places; only where every problem has one."""
+    measured = [
+        Measured(problem, losses[problem.problem], conclusion.verdict.slope)
+        for problem, conclusion in zip(problems, conclusions, strict=True)
+        if conclusion.verdict.slope
+    ]
+    return interactions(measured) if len(measured) == len(problems) else ()
 
 
 def _conclusions(

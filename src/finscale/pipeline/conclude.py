@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from finscale.laws import (
+    Control,
     Evidence,
     Gate,
     PowerLaw,
@@ -79,6 +80,7 @@ def make_report(
     losses: TestLosses | None,
     opening: Opening | None,
     exhibits: Exhibits,
+    control: Control | None,
     *,
     title: str,
     question: str,
@@ -116,6 +118,7 @@ def make_report(
         attempts=exhibits.attempts,
         importances=exhibits.importances,
         calibration=exhibits.calibration,
+        control=control,
     )
 
 

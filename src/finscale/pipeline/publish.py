@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from finscale.laws import SlopeDifference
 from finscale.report import (
     Drawing,
     Overview,
@@ -29,7 +30,13 @@ CAPTIONS = {
 }
 
 
-def publish(run: Run, title: str, question: str, reports: Mapping[str, Report]) -> None:
+def publish(
+    run: Run,
+    title: str,
+    question: str,
+    reports: Mapping[str, Report],
+    differences: Sequence[SlopeDifference],
+) -> None:
     """Store verdicts, figures and reports.
 
     Several problems of a study get a folder each, and an overview beside the folders.
@@ -41,7 +48,9 @@ def publish(run: Run, title: str, question: str, reports: Mapping[str, Report]) 
     for problem, report in reports.items():
         _publish_one(run, report, problem if len(reports) > 1 else None)
     if len(reports) > 1:
-        _publish_overview(run, Overview(title, question, tuple(reports.values())))
+        _publish_overview(
+            run, Overview(title, question, tuple(reports.values()), tuple(differences))
+        )
 
 
 def _publish_one(run: Run, report: Report, folder: str | None) -> None:

@@ -23,7 +23,11 @@ _TITLES = ("parameters", "seeds", "validation", "test", "difference", "95 % inte
 
 def console_summary(reports: Sequence[Report], run: Run) -> str:
     """Write what a user reads at the end: every problem's verdict, and once where to look."""
-    return "\n\n".join([*map(_verdict_lines, reports), "\n".join(next_lines(run))])
+    several = len(reports) > 1
+    parts = [
+        (f"{report.problem}\n" if several else "") + _verdict_lines(report) for report in reports
+    ]
+    return "\n\n".join([*parts, "\n".join(next_lines(run))])
 
 
 def _verdict_lines(report: Report) -> str:

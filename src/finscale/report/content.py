@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from finscale.laws import PowerLaw, Rival, Verdict
+from finscale.laws import Control, PowerLaw, Rival, Verdict
 from finscale.report.frames import (
     ATTEMPTS,
     BASELINES,
@@ -91,6 +91,8 @@ class Report:
         One row a bin of a forecast's calibration: ``name run_id forecast frequency n low high``;
         of the test where it is open, else of validation. For returns, a row is the nominal level
         of an interval and the share of days inside it.
+    control : Control or None
+        The procedure on trial, where the true odds are known.
     """
 
     title: str
@@ -115,6 +117,7 @@ class Report:
     attempts: pd.DataFrame = field(default_factory=pd.DataFrame)
     importances: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     calibration: pd.DataFrame = field(default_factory=pd.DataFrame)
+    control: Control | None = None
 
     def __post_init__(self) -> None:
         """Fill and order the frames."""

@@ -37,6 +37,7 @@ STYLES: dict[str, tuple[str, str | tuple[int, tuple[int, ...]]]] = {
     "logistic": (GREEN, (0, (7, 2, 1, 2))),
     "linear": (GREEN, (0, (7, 2, 1, 2))),
     "boosting": (BROWN, (0, (9, 3))),
+    "bayes": (PURPLE, (0, (3, 1))),
     "mlp": (SLATE, (0, (4, 1, 1, 1, 1, 1))),
 }
 

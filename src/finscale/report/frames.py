@@ -9,7 +9,7 @@ from finscale.config import parse_budget
 REFERENCE = "reference"
 
 # Simple to rich, as they are read; a name that is not here comes last.
-BASELINE_ORDER = (REFERENCE, "prior", "logistic", "linear", "boosting", "mlp")
+BASELINE_ORDER = (REFERENCE, "prior", "logistic", "linear", "boosting", "mlp", "bayes")
 
 SCORES = ("auc", "brier", "ece", "mae", "rmse", "coverage")
 # From the test's days, besides what the name says it of: never shown while it is closed.

@@ -30,7 +30,7 @@ def tidy_numbers(report: Report) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``section`` (verdict, cell, baseline, final, rival, residual, beyond, calibration, and of
+        ``section`` (verdict, cell, baseline, final, rival, control, residual, beyond, calibration, and of
         the searches trial, attempt, architecture, transfer, success, importance),
         ``item`` (a forecast, a run id, a law, or what the number is of), ``run_ids`` (of the runs
         that it comes from, separated by spaces), ``quantity`` and ``value`` (float64).
@@ -44,6 +44,7 @@ def tidy_numbers(report: Report) -> pd.DataFrame:
         *_of_frame(report, "baseline", baselines, BASELINES, baseline_titles(baselines)),
         *_of_frame(report, "final", report.finals, FINALS, list(report.finals["run_id"])),
         *_rivals(report),
+        *_control(report),
         *_laws(report),
         *search_numbers(report),
         *_calibration(report),
@@ -105,6 +106,25 @@ def _calibration(report: Report) -> Iterator[Row]:
         for place, row in enumerate(bins.to_dict("records"), start=1):
             numbers = {key: row[key] for key in names}
             yield from rows_of("calibration", f"{name}: {place}", runs, numbers)
+
+
+def _control(report: Report) -> Iterator[Row]:
+    control = report.control
+    if control is None:
+        return
+    runs = _compared_runs(report)
+    yield from rows_of(
+        "control", "models", runs, {"delta": control.delta, "learnt": control.learnt}
+    )
+    tried = {
+        "as trained": control.as_trained,
+        "levelled": control.levelled,
+        "planted": control.planted,
+    }
+    for item, one in tried.items():
+        counts = {"n": one.n, "n_wrong": one.n_wrong, "n_found": one.n_found}
+        numbers = {"slope": one.slope, **counts, "n_covered": one.n_covered}
+        yield from rows_of("control", item, runs, numbers)
 
 
 def _of_frame(

@@ -12,8 +12,10 @@ from typing import TypeVar
 import pandas as pd
 
 from finscale.config import parse_budget
+from finscale.laws import Control, SlopeDifference
 from finscale.report.canvas import Drawing
 from finscale.report.content import SMALLEST_P, Report
+from finscale.report.controls import CONTROL_CAPTION, control_sentence, control_table
 from finscale.report.html import embedded, render_template
 from finscale.report.tables import DASH, Table, show
 from finscale.report.transfer import best_trials, changes, notable_sentences, transfer_table
@@ -34,11 +36,14 @@ class Overview:
         Of the study.
     reports : tuple of Report
         One a problem, each named.
+    differences : tuple of SlopeDifference
+        Of slopes, by the reports' places.
     """
 
     title: str
     question: str
     reports: tuple[Report, ...]
+    differences: tuple[SlopeDifference, ...] = ()
 
     def __post_init__(self) -> None:
         """Check that the reports can be told apart."""
@@ -105,6 +110,10 @@ def render_overview_html(
         overview=overview,
         verdicts=verdict_table(overview, links),
         interactions=interaction_table(overview),
+        differences=difference_table(overview),
+        control_caption=CONTROL_CAPTION,
+        control_said=control_sentence(*_controls(overview)) if _controls(overview)[0] else "",
+        controls=control_table(*_controls(overview)),
         horizons=[
             (
                 title,
@@ -149,6 +158,31 @@ def interaction_table(overview: Overview) -> Table:
         for row in rows
     )
     return Table((", ".join(down) or across, *(at or "plain" for at in columns)), texts)
+
+
+def difference_table(overview: Overview) -> Table:
+    """One row a pair of problems that differ in one coordinate: how their slopes differ."""
+    names = overview.names
+    rows = tuple(
+        (
+            f"{names[one.second]} against {names[one.first]}",
+            show(one.difference, "+.5f"),
+            f"[{show(one.low, '+.5f')}, {show(one.high, '+.5f')}]",
+            _small(one.p_value),
+            _small(one.p_adjusted),
+        )
+        for one in overview.differences
+    )
+    return Table(("slopes", "difference", "95 % interval", "p", "p (Holm)"), rows)
+
+
+def _controls(overview: Overview) -> tuple[list[str], list[Control]]:
+    found = [
+        (name, report.control)
+        for name, report in zip(overview.names, overview.reports, strict=True)
+        if report.control
+    ]
+    return [name for name, _ in found], [control for _, control in found]
 
 
 def horizons_of(overview: Overview) -> list[tuple[str, pd.DataFrame, list[str]]]:
@@ -200,7 +234,10 @@ def _slope(report: Report) -> str:
 
 
 def _p_value(report: Report, key: str) -> str:
-    value = report.verdict.numbers.get(key, math.nan)
+    return _small(report.verdict.numbers.get(key, math.nan))
+
+
+def _small(value: float) -> str:
     return f"< {SMALLEST_P}" if value < SMALLEST_P else show(value, ".3f")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from finscale.report.content import Report
+from finscale.report.controls import CONTROL_CAPTION, control_sentence, control_table
 from finscale.report.forecasts import forecast_caption, forecast_table
 from finscale.report.searches import (
     architecture_table,
@@ -139,6 +140,13 @@ def _of_searches(report: Report) -> Iterator[Section]:
         figures=("calibration",),
         tables=((caption, calibration_table(report)),),
     )
+    if report.control:
+        names, controls = [report.problem], [report.control]
+        yield Section(
+            "The instrument on trial",
+            texts=(control_sentence(names, controls),),
+            tables=((CONTROL_CAPTION, control_table(names, controls)),),
+        )
 
 
 def _of_runs(report: Report) -> Iterator[Section]:
