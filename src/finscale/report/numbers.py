@@ -30,10 +30,11 @@ def tidy_numbers(report: Report) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``section`` (verdict, cell, baseline, final, rival, control, residual, beyond, calibration, and of
-        the searches trial, attempt, architecture, transfer, success, importance),
-        ``item`` (a forecast, a run id, a law, or what the number is of), ``run_ids`` (of the runs
-        that it comes from, separated by spaces), ``quantity`` and ``value`` (float64).
+        ``section`` (verdict, cell, baseline, final, rival, control, residual, beyond,
+        calibration, and of the searches trial, attempt, architecture, transfer, success,
+        importance), ``item`` (a forecast, a run id, a law, or what the number is of),
+        ``run_ids`` (of the runs that it comes from, separated by spaces), ``quantity`` and
+        ``value`` (float64).
         What is not known has no row, and while a test is closed neither has what was computed on
         its days.
     """
