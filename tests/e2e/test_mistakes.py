@@ -69,7 +69,7 @@ def test_a_budget_that_no_architecture_fits(shell: Shell) -> None:
 def test_an_unknown_study_to_analyze(shell: Shell) -> None:
     run_id = shell.new_run()
     done = shell.python("analyze", "--study=demon", MLFLOW_RUN_ID=run_id)
-    check(shell, done, run_id, "study: expected one of control_null, demo, phase6a")
+    check(shell, done, run_id, "study: expected one of calibration, control_null, demo, phase6a")
     assert len(shell.every_run()) == 1
 
 

@@ -559,7 +559,7 @@ def test_a_study_with_missing_cells_stays_closed_and_lists_them(
     plan = Study(
         name="rehearsal",
         question="Does it?",
-        universe=TINY,
+        universes=(TINY,),
         tasks=(load_task("threshold_1pct"), load_task("threshold_2pct")),  # the second: refused
         horizons=(1,),
         feature_tiers=("a20",),
@@ -581,7 +581,7 @@ def test_a_study_with_missing_cells_stays_closed_and_lists_them(
 def test_several_problems_get_an_overview_beside_their_folders(lab: Lab) -> None:
     shown = make_overview()
     run = create_run(Kind.ANALYSIS, "analysis")
-    publish(run, shown.title, shown.question, {r.problem: r for r in shown.reports})
+    publish(run, shown.title, shown.question, {r.problem: r for r in shown.reports}, ())
     paths = {file.path for file in MlflowClient().list_artifacts(run.run_id)}
     figures = {f"{name}.{end}" for name in ("heat_map", "panels") for end in ("png", "svg")}
     problems = {report.problem for report in shown.reports}

@@ -165,7 +165,7 @@ def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
         ("^IXIC]", f"{'A' * 33}]", "tickers of letters"),
         ("bundled", "csv", "a path with source csv, and only there; got source csv, path None"),
         ("bundled", "bundled\npath: here", "a path with source csv, and only there"),
-        ("bundled", "quandl", "source: expected 'bundled', 'yahoo' or 'csv'; got 'quandl'"),
+        ("bundled", "quandl", "source: expected 'bundled', 'yahoo', 'csv' or 'planted'; got 'quandl'"),
         ("target:", "targt:", r"mine\.yaml, target: expected .*got nothing"),
         ("bundled", "bundled\nticker: x", r"mine\.yaml, ticker: expected a known field"),
         ("2018-12-31", "soon", r"mine\.yaml, end: expected .*date.*got 'soon'"),
@@ -372,10 +372,10 @@ def test_a_study_with_a_wrong_budget_or_task_is_refused() -> None:
 def test_a_study_cannot_walk_through_a_universe_without_a_start() -> None:
     """Said when the study is read, not when its first cell runs."""
     fields = dict(load_study("demo"))
-    bare = fields["universe"].model_copy(update={"evaluation_start": None})
-    assert Study.model_validate({**fields, "universe": bare}).split == "chronological"
+    bare = fields["universes"][0].model_copy(update={"evaluation_start": None})
+    assert Study.model_validate({**fields, "universes": (bare,)}).split == "chronological"
     with pytest.raises(ConfigError, match="universe sp500 without evaluation_start") as caught:
-        Study.model_validate({**fields, "universe": bare, "split": "walk-forward"})
+        Study.model_validate({**fields, "universes": (bare,), "split": "walk-forward"})
     assert "\n" not in caught.value.line
 
 

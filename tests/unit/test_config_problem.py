@@ -127,9 +127,9 @@ def test_a_study_of_another_split_or_label_is_another_study() -> None:
     ]
     others = [plan.model_copy(update=change) for change in changes]
     assert len({_identity(study) for study in (plan, *others)}) == 6
-    later = plan.universe.model_copy(update={"evaluation_start": date(2010, 1, 4)})
-    assert _identity(plan.model_copy(update={"universe": later})) == _identity(plan)
-    moved = others[0].model_copy(update={"universe": later})
+    later = plan.universes[0].model_copy(update={"evaluation_start": date(2010, 1, 4)})
+    assert _identity(plan.model_copy(update={"universes": (later,)})) == _identity(plan)
+    moved = others[0].model_copy(update={"universes": (later,)})
     assert _identity(moved) != _identity(others[0])
 
 

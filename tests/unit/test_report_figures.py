@@ -139,7 +139,7 @@ def test_boosting_is_a_level_and_several_matched_baselines_are_none() -> None:
 
 def test_levels_are_told_apart_by_colour_and_by_dashes() -> None:
     levels = [style for name, style in STYLES.items() if name != "linear"]
-    assert len({colour for colour, _ in levels}) == len({dashes for _, dashes in levels}) == 5
+    assert len({colour for colour, _ in levels}) == len({dashes for _, dashes in levels}) == 6
 
 
 def test_an_open_test_behind_a_gate_shows_its_cell_with_the_interval() -> None:
