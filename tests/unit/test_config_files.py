@@ -165,7 +165,7 @@ def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
         ("^IXIC]", f"{'A' * 33}]", "tickers of letters"),
         ("bundled", "csv", "a path with source csv, and only there; got source csv, path None"),
         ("bundled", "bundled\npath: here", "a path with source csv, and only there"),
-        ("bundled", "quandl", "source: expected 'bundled', 'yahoo', 'csv' or 'planted'; got 'quandl'"),
+        ("bundled", "quandl", "expected 'bundled', 'yahoo', 'csv' or 'planted'; got 'quandl'"),
         ("target:", "targt:", r"mine\.yaml, target: expected .*got nothing"),
         ("bundled", "bundled\nticker: x", r"mine\.yaml, ticker: expected a known field"),
         ("2018-12-31", "soon", r"mine\.yaml, end: expected .*date.*got 'soon'"),

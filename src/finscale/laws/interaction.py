@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtr
 
+from finscale.laws.several import holm_adjusted
 from finscale.laws.slope import Slope, quantile
 
 Floats = NDArray[np.float64]
@@ -70,13 +71,13 @@ def compare_slopes(
     Returns
     -------
     tuple of SlopeDifference
-        In the order of `pairs`, with Holm's p-values (Holm 1979, Scand. J. Stat. 6).
+        In the order of `pairs`, with Holm's p-values.
     """
     cov_PP = np.asarray(day_cov, dtype=np.float64)
     seeds_P = np.asarray(seed_variance, dtype=np.float64)
     assert cov_PP.shape == (len(slopes), len(slopes)) == 2 * seeds_P.shape, "one row a problem"
     alone = [_compare(slopes, cov_PP, seeds_P, first, second) for first, second in pairs]
-    adjusted = _holm([found.p_value for found in alone])
+    adjusted = holm_adjusted([found.p_value for found in alone], len(alone))
     return tuple(replace(found, p_adjusted=p) for found, p in zip(alone, adjusted, strict=True))
 
 
@@ -97,11 +98,3 @@ def _compare(
     return SlopeDifference(
         first, second, difference, difference - reach, difference + reach, p_value
     )
-
-
-def _holm(p_values: Sequence[float]) -> list[float]:
-    adjusted, largest = [math.nan] * len(p_values), 0.0
-    for k, i in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
-        largest = max(largest, min(1.0, (len(p_values) - k) * p_values[i]))
-        adjusted[i] = largest
-    return adjusted

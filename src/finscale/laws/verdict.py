@@ -11,6 +11,7 @@ from finscale.laws.claims import Answer, Evidence, Verdict
 from finscale.laws.form import MIN_FORM_SIZES, FormTest, check_form
 from finscale.laws.gates import DEFAULT_RULES, Gate, Rules, check_gates
 from finscale.laws.sentences import sentence, uncorrected
+from finscale.laws.several import holm_adjusted
 from finscale.laws.slope import Slope, fit_slope, slope_of
 
 # A two-sided 5 % test finds an effect of 1.96 + 0.84 standard errors in 80 % of studies
@@ -110,10 +111,8 @@ def _p_value(answer: Answer, line: Slope, delta: float) -> float | None:
 def holm(verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
     """Correct the claims of a study's verdicts for being several.
 
-    Holm 1979, Scand. J. Stat. 6: with m hypotheses in the order of their p-values,
-    the k-th is multiplied by m - k + 1, and none is smaller than the one before it. A verdict
-    that was tested and claims nothing is one of the m, and of the largest p-values; one that a
-    gate stopped was never tested.
+    By `holm_adjusted`. A verdict that was tested and claims nothing is one of the m, and of the
+    largest p-values; one that a gate stopped was never tested.
 
     Returns
     -------
@@ -124,11 +123,10 @@ def holm(verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
     m = sum(found.slope is not None for found in verdicts)
     if m < 2:
         return tuple(verdicts)
-    p = {i: found.p_value for i, found in enumerate(verdicts) if found.p_value is not None}
-    corrected, adjusted = list(verdicts), 0.0
-    for k, i in enumerate(sorted(p, key=lambda place: p[place])):
-        adjusted = max(adjusted, min(1.0, (m - k) * p[i]))
-        corrected[i] = _corrected(verdicts[i], adjusted, m)
+    claims = [(i, found.p_value) for i, found in enumerate(verdicts) if found.p_value is not None]
+    corrected, adjusted = list(verdicts), holm_adjusted([p for _, p in claims], m)
+    for (i, _), p in zip(claims, adjusted, strict=True):
+        corrected[i] = _corrected(verdicts[i], p, m)
     return tuple(corrected)
 
 

@@ -182,6 +182,9 @@ def _frame(content: Iterable[Row] | Columns) -> pd.DataFrame:
     frame = pd.DataFrame(content if isinstance(content, dict) else list(content))
     if frame.empty:
         return pd.DataFrame()
+    if "budget" in frame:
+        # A name, also where it is all digits: a table of 1600 beside 4K would lose the one.
+        frame["budget"] = frame["budget"].map(str, na_action="ignore")
     others = sorted(str(name) for name in frame if name not in _HEAD)
     times = pd.to_datetime(frame["start_time"], unit="ms")
     return frame[[*_HEAD, *others]].assign(start_time=times)
