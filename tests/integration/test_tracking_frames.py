@@ -175,6 +175,5 @@ def test_a_store_that_does_not_answer_is_one_line_at_once(
 def test_a_budget_is_a_name_even_where_it_is_all_digits() -> None:
     for budget in ("1600", "4K"):
         create_run(Kind.FINAL, budget).param({"budget": budget})
-    create_run(Kind.BASELINE, "prior")
     for frame in (read_runs(KIND=Kind.FINAL), through_the_client(KIND=Kind.FINAL)):
         assert list(frame["budget"]) == ["1600", "4K"]
