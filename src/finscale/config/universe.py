@@ -96,20 +96,17 @@ class Universe(Named):
                 got=str(evaluation),
                 todo="Move it into the universe.",
             )
-        if (self.source == "csv") != (self.path is not None):
-            raise ConfigError(
-                where,
-                expected="a path with source csv, and only there",
-                got=f"source {self.source}, path {self.path}",
-                todo="Give the folder that holds <ticker>.csv.",
-            )
-        if (self.source == "planted") != (self.planted is not None):
-            raise ConfigError(
-                where,
-                expected="n_lags and strength under planted with source planted, and only there",
-                got=f"source {self.source}, planted {self.planted}",
-                todo="Give both, or neither.",
-            )
+        for source, field, given, needs in (
+            ("csv", "path", self.path, "a path, the folder that holds <ticker>.csv,"),
+            ("planted", "planted", self.planted, "n_lags and strength under planted"),
+        ):
+            if (self.source == source) != (given is not None):
+                raise ConfigError(
+                    where,
+                    expected=f"{needs} with source {source}, and only there",
+                    got=f"source {self.source}, {field} {given}",
+                    todo="Add what is missing, or remove what the source does not take.",
+                )
         return self
 
 
