@@ -11,7 +11,7 @@ import torch
 from mlflow import MlflowClient
 from mlflow.entities import Run as StoredRun
 
-from finscale.config import Floors, RefusedError, StoreError, load_space, load_task
+from finscale.config import Floors, RefusedError, load_space, load_task
 from finscale.evaluation import score
 from finscale.model import count_params
 from finscale.pipeline.plan import search_identity
@@ -408,7 +408,7 @@ def test_the_same_call_goes_on_with_the_stopped_trial(searched: Lab) -> None:
     assert [point.step for point in history] == [1, 2]
     assert val_curve(run_id)[:1] == first
     assert trial.data.metrics["val_loss"] == pytest.approx(min(val_curve(run_id)), rel=1e-6)
-    assert f"{CELL}: going on with trial 2." in searched.lines
+    assert f"{CELL}: going on with trial 2 from its beginning." in searched.lines
 
 
 def test_a_stopped_search_proposes_what_it_would_have(searched: Lab) -> None:
@@ -467,13 +467,16 @@ def test_a_trial_that_died_before_it_had_params_does_not_stop_the_search(searche
     assert len(searched.runs("trial")) == 4
 
 
-def test_a_living_process_keeps_its_search(searched: Lab) -> None:
+def test_a_living_process_is_joined_and_keeps_its_parent(searched: Lab) -> None:
     (parent,) = searched.runs("hpo")
     searched.set_status(parent.info.run_id, "RUNNING")
-    MlflowClient().set_tag(parent.info.run_id, Tag.LEASE.value, living_lease())
-    with pytest.raises(StoreError, match="expected no other process at work on it; got process"):
-        searched.hpo(n_trials=3)
-    assert len(searched.runs("trial")) == 2 and searched.runs("invocation") == []
+    lease = living_lease()
+    MlflowClient().set_tag(parent.info.run_id, Tag.LEASE.value, lease)
+    assert searched.hpo(n_trials=3).run_id == parent.info.run_id
+    stored = searched.run(parent.info.run_id)
+    assert stored.info.status == "RUNNING" and tags_of(stored)[Tag.LEASE] == lease
+    (invocation,) = searched.runs("invocation")
+    assert invocation.info.status == "FINISHED" and len(searched.runs("trial")) == 3
 
 
 # Mistakes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -55,15 +55,15 @@ KINDS = ("study", "hpo", "trial", "train", "final", "baseline", "analysis")
 
 
 def one_after_another(
-    job: Callable[..., None], cells: Sequence[TrainConfig], study: str, _: int, listen: Listen
+    job: Callable[..., None], cells: Mapping[str, TrainConfig], _: int, listen: Listen
 ) -> list[Failure]:
     """Do in this process what workers do in theirs."""
     failures = []
-    for cell in cells:
+    for name, cell in cells.items():
         try:
-            job(cell, study, listen)
+            job(cell, listen)
         except FinscaleError as error:
-            failures.append(Failure(cell.cell_name, error.line))
+            failures.append(Failure(name, error.line))
     return failures
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from finscale.config.budget import format_budget, parse_budget
 from finscale.config.command_line import SEARCHED
+from finscale.config.errors import ConfigError
 from finscale.config.files import option
 from finscale.config.floors import Floors, load_floors
 from finscale.config.problem import Problem
@@ -26,6 +27,11 @@ PinnedShare = Annotated[Share | None, _Free]
 PinnedFlag = Annotated[bool | None, _Free]
 ChosenFloors = Annotated[Floors, BeforeValidator(load_floors)]
 
+Sampler = Literal["tpe", "gp", "qmc", "random", "cmaes"]
+Pruner = Literal["median", "hyperband", "none"]
+Objectives = Literal["val_loss", "val_loss+train_flops"]
+Artifacts = Literal["best", "all", "none"]
+
 ARCHITECTURE_AXES = ("d_model", "n_layers", "n_heads", "d_ff")
 TRAINING_AXES = (
     "learning_rate",
@@ -35,6 +41,19 @@ TRAINING_AXES = (
     "batch_size",
     "revin",
 )
+
+
+def _storage(address: str) -> str:
+    """Check an address by its beginning; that the database answers is seen when it is opened."""
+    known = ("sqlite:////", "postgresql://", "postgresql+psycopg2://", "postgresql+psycopg://")
+    if address == "auto" or address.startswith(known):
+        return address
+    raise ConfigError(
+        "storage",
+        expected="auto, sqlite:////an/absolute/path or postgresql+psycopg2://user@host/database",
+        got=repr(address),
+        todo="Optuna's database is a cache of its own, never MLflow's.",
+    )
 
 
 def _pin(what: str) -> Any:
@@ -65,6 +84,11 @@ class SearchConfig(Problem):
     dropout: PinnedShare = _pin("rate in the encoder")
     batch_size: PinnedCount = _pin("windows in a step")
     revin: PinnedFlag = _pin("normalise each window (true or false)")
+    sampler: Sampler = option("tpe", "Optuna's, of what to try next: tpe, gp, qmc, random, cmaes")
+    pruner: Pruner = option("median", "Optuna's, of poor trials: median, hyperband, none")
+    objectives: Objectives = option(
+        "val_loss", "val_loss, or val_loss+train_flops: a Pareto front, and nothing is pruned"
+    )
     device: Literal["auto", "cpu", "cuda", "mps"] = option("auto", "where to train")
     floors: ChosenFloors = option("default", "a file in configs/floors")
 
@@ -82,6 +106,25 @@ class SearchConfig(Problem):
 
 class HpoConfig(SearchConfig):
     """Options of `hpo`: search the best model of one parameter budget."""
+
+    workers: Annotated[int, Field(ge=1, le=64)] = option(
+        1, "processes side by side, the cores divided among them"
+    )
+    timeout: Annotated[int, Field(ge=0)] = option(
+        0, "seconds after which this command stops, to be gone on with; 0: none"
+    )
+    terminator: bool = option("false", "stop when there is little left to gain (true or false)")
+    artifacts: Artifacts = option(
+        "best",
+        "weights kept: best (above 100 MB, of the best three trials alone), all, none",
+    )
+    max_artifact_gib: Annotated[float, Field(gt=0, allow_inf_nan=False)] = option(
+        20.0, "most GiB of weights: beyond, the oldest go first, the best last"
+    )
+    storage: Annotated[str, AfterValidator(_storage)] = option(
+        "auto", "Optuna's own database: auto (a file below data_root), sqlite or postgresql"
+    )
+    dry_run: bool = option("false", "say what would be done, and train nothing (true or false)")
 
 
 class TrainConfig(SearchConfig):

@@ -5,7 +5,9 @@ Legend: `N` samples, `B` batch, `K` outputs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -33,17 +35,23 @@ from finscale.pipeline.problem import FoldData, ProblemData
 from finscale.pipeline.recipe import Recipe
 from finscale.tracking import Artifact, Run, Tag, cost_metrics, curve, score_metrics, size_metrics
 from finscale.training import (
+    Checkpoints,
     Epoch,
     FitResult,
     FitSettings,
     Loss,
+    OnEpoch,
     Samples,
+    Signal,
     bce_loss,
     fit,
     gaussian_nll_loss,
     make_samples,
     predict,
 )
+
+RENEW_S = 300.0
+"""How often a command says that it lives: often against how long a lease is believed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,11 +93,12 @@ def train_model(
     budget: int,
     seed: int,
     device: torch.device,
-    on_epoch: Callable[[Epoch], bool],
+    on_epoch: OnEpoch,
+    checkpoints: Checkpoints | None = None,
 ) -> Trained:
     """Build a recipe's model and train it on a fold with one seed."""
     model = build_model(recipe, budget, seed)
-    result = fit_network(model, data, fold, recipe.settings(seed), device, on_epoch)
+    result = fit_network(model, data, fold, recipe.settings(seed), device, on_epoch, checkpoints)
     return Trained(model, recipe, result, outputs_at(model, data, fold, fold.at.validation, device))
 
 
@@ -99,13 +108,22 @@ def fit_network(
     fold: FoldData,
     settings: FitSettings,
     device: torch.device,
-    on_epoch: Callable[[Epoch], bool],
+    on_epoch: OnEpoch,
+    checkpoints: Checkpoints | None = None,
 ) -> FitResult:
     """Train any network on a fold, by the loss that the task binds; it ends on the CPU."""
     train = samples(data, fold, fold.at.train).to(device)
     validation = samples(data, fold, fold.at.validation).to(device)
     loss = task_loss(data, fold)
-    result = fit(model.to(device), train, validation, settings, on_epoch=on_epoch, loss=loss)
+    result = fit(
+        model.to(device),
+        train,
+        validation,
+        settings,
+        on_epoch=on_epoch,
+        loss=loss,
+        checkpoints=checkpoints,
+    )
     model.cpu()
     return result
 
@@ -146,21 +164,23 @@ def served(model: PatchTST, fold: FoldData) -> ServedModel:
     return ServedModel(model, scaler.center_C, scaler.scale_C, scaler.clip, fold.units).eval()
 
 
-def epoch_logger(
-    run: Run, parent: Run, done: int, prune: Callable[[Epoch], bool], offset: int = 0
-) -> Callable[[Epoch], bool]:
-    """Return the callable that `fit` reports to: it logs, renews leases, and asks to prune.
+def epoch_logger(run: Run, own: Run | None, done: int, decide: OnEpoch, offset: int = 0) -> OnEpoch:
+    """Return the callable that `fit` reports to: it logs, renews leases, and asks how to go on.
 
     Parameters
     ----------
+    own : Run or None
+        The run of this command, whose lease is renewed now and then; with each epoch, `run`'s is.
     done : int
         Last step an interrupted attempt has logged already: a curve has no point twice.
     offset : int
         Steps of the folds before this one. Days that they forecast are validation here, so that
         its loss is looked at by early stopping alone, and logged nowhere.
     """
+    renewed = -math.inf
 
-    def on_epoch(epoch: Epoch) -> bool:
+    def on_epoch(epoch: Epoch) -> Signal:
+        nonlocal renewed
         curves = {
             curve("train_loss"): epoch.train_loss,
             curve("learning_rate"): epoch.learning_rate,
@@ -169,8 +189,10 @@ def epoch_logger(
             curves[curve("val_loss")] = epoch.val_loss
         if offset + epoch.number > done:
             run.epoch(offset + epoch.number, curves)
-        parent.renew_lease()
-        return prune(epoch)
+        if own and time.monotonic() - renewed > RENEW_S:
+            own.renew_lease()
+            renewed = time.monotonic()
+        return decide(epoch)
 
     return on_epoch
 

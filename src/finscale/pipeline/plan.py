@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import torch
 
-from finscale.config import ARCHITECTURE_AXES, ConfigError, SearchConfig, format_budget
+from finscale.config import (
+    ARCHITECTURE_AXES,
+    ConfigError,
+    HpoConfig,
+    SearchConfig,
+    format_budget,
+)
 from finscale.model import (
     Axes,
     architectures,
@@ -14,8 +20,8 @@ from finscale.model import (
 )
 from finscale.pipeline.problem import ProblemData
 from finscale.pipeline.progress import duration
-from finscale.search import SearchSpace
-from finscale.tracking import Kind, fingerprint
+from finscale.search import Methods, SearchSpace, StudyAddress, file_address
+from finscale.tracking import Kind, fingerprint, store_address
 from finscale.training import available_memory_bytes, measure_flops_per_second
 
 GIB = 2**30
@@ -49,7 +55,10 @@ def search_space(config: SearchConfig, data: ProblemData) -> SearchSpace:
 
 
 def search_identity(config: SearchConfig, data: ProblemData) -> str:
-    """Digest what makes a search this one: other choices make another search."""
+    """Digest what makes a search this one: other choices make another search.
+
+    Options that came later are left out at their defaults: old searches keep their identity.
+    """
     return fingerprint(
         Kind.HPO,
         **data.identity(),
@@ -58,7 +67,24 @@ def search_identity(config: SearchConfig, data: ProblemData) -> str:
         pins=config.pins or None,
         epochs=config.epochs,
         seed=config.seed,
+        sampler=None if config.sampler == "tpe" else config.sampler,
+        pruner=None if config.pruner == "median" else config.pruner,
+        objectives=None if config.objectives == "val_loss" else config.objectives,
     )
+
+
+def study_address(config: HpoConfig, identity: str) -> StudyAddress:
+    """Return where a search has its Optuna study: one for each tracking store."""
+    name = fingerprint("study", search=identity, store=store_address())
+    if config.storage == "auto":
+        return file_address(config.data_root / "searches", name)
+    return StudyAddress(config.storage, name)
+
+
+def search_methods(config: SearchConfig) -> Methods:
+    """Return how a search proposes and prunes."""
+    n_objectives = 1 if config.objectives == "val_loss" else 2
+    return Methods(config.seed, config.sampler, config.pruner, config.epochs, n_objectives)
 
 
 def check_memory(config: SearchConfig, space: SearchSpace, device: torch.device) -> None:

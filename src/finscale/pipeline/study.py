@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
 
 from finscale.config import (
     AnalyzeConfig,
     HpoConfig,
     RefusedError,
+    SearchConfig,
     StoreError,
     Study,
     StudyConfig,
@@ -77,9 +79,9 @@ def study(config: StudyConfig, run_id: str | None = None) -> None:
         _write_note(opened.parent, config, len(cells), refused, analysis)
 
 
-def run_cell(cell: TrainConfig, study: str, listen: Listen) -> None:
+def run_cell(cell: TrainConfig, listen: Listen, study: str) -> None:
     """Search, then train: what a worker does with a cell."""
-    shared = {name: getattr(cell, name) for name in HpoConfig.model_fields}
+    shared = {name: getattr(cell, name) for name in SearchConfig.model_fields}
     hpo(HpoConfig.model_validate(shared), listen=listen, study=study)
     train(cell, listen=listen, study=study)
 
@@ -111,9 +113,9 @@ def _run(waiting: Sequence[TrainConfig], config: StudyConfig, listen: Listen) ->
     # An accelerator takes one model at a time; on the CPU small models leave cores idle.
     on_cpu = pick_device(config.device).type == "cpu"
     n_workers = config.workers or (min(2, available_cores()) if on_cpu else 1)
-    return run_side_by_side(
-        run_cell, waiting, config.study.name, min(n_workers, len(waiting)), listen
-    )
+    job = partial(run_cell, study=config.study.name)
+    cells = {cell.cell_name: cell for cell in waiting}
+    return run_side_by_side(job, cells, min(n_workers, len(waiting)), listen)
 
 
 def _conclude(config: StudyConfig, plan: Study, listen: Listen) -> Run:
@@ -152,7 +154,7 @@ def _unfinished(failures: Sequence[Failure], config: StudyConfig) -> StoreError:
     return StoreError(
         f"study {config.study.name}",
         expected="every cell to finish",
-        got="; ".join(f"{failure.cell}: {failure.line}" for failure in failures),
+        got="; ".join(f"{failure.name}: {failure.line}" for failure in failures),
         todo=f"What is finished is kept. Go on: {spell('study', config)}",
     )
 

@@ -11,7 +11,15 @@ import time
 import numpy as np
 import pandas as pd
 
-from finscale.config import HpoConfig, StoreError, TrainConfig, format_budget, options, spell
+from finscale.config import (
+    HpoConfig,
+    SearchConfig,
+    StoreError,
+    TrainConfig,
+    format_budget,
+    options,
+    spell,
+)
 from finscale.pipeline.baselines import REFERENCE, ensure_baselines
 from finscale.pipeline.finals import Bench, train_finals
 from finscale.pipeline.fitting import served
@@ -126,7 +134,7 @@ def _best_recipes(
         if len(mine) == 0 and len(stored):
             raise _other_searches(config, stored)
         listen(Line(f"{config.cell_name}: no finished search yet: searching first."))
-        shared = {name: getattr(config, name) for name in HpoConfig.model_fields}
+        shared = {name: getattr(config, name) for name in SearchConfig.model_fields}
         parent = hpo(HpoConfig.model_validate(shared), listen=listen, study=study)
         best = _best_trials(pd.DataFrame({"run_id": [parent.run_id]}), config.top_k)
     if best.empty:

@@ -1,4 +1,4 @@
-"""Cells side by side: processes that take one cell after another, cores divided among them.
+"""Work side by side: processes that take one piece after another, cores divided among them.
 
 Each worker has a pipe of its own: a queue's lock would stay locked for all when a worker dies.
 """
@@ -9,13 +9,14 @@ import multiprocessing
 import os
 import signal
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from typing import Any, TypeVar
 
-from finscale.config import FinscaleError, TrainConfig
+from finscale.config import FinscaleError
 from finscale.pipeline.progress import Event, Listen
 
 GRACE_S = 30.0
@@ -25,35 +26,41 @@ _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS
 
 @dataclass(frozen=True)
 class Failure:
-    """A cell that could not be finished, and why in one line."""
+    """A piece of work that could not be finished, and why in one line."""
 
-    cell: str
+    name: str
     line: str
 
 
 @dataclass(frozen=True)
 class _Done:
-    cell: str
+    name: str
 
 
-Job = Callable[[TrainConfig, str, Listen], None]
+Piece = TypeVar("Piece")
+Job = Callable[[Piece, Listen], None]
 
 
 def run_side_by_side(
-    job: Job, cells: Sequence[TrainConfig], study: str, n_workers: int, listen: Listen
+    job: Job[Piece], pieces: Mapping[str, Piece], n_workers: int, listen: Listen
 ) -> list[Failure]:
-    """Run `job` for each cell in `n_workers` processes; return the cells that failed.
+    """Run `job` for each piece, by name, in `n_workers` processes; return those that failed.
 
-    A worker that dies costs the cell it was at: the others go on, and the same command starts
-    that cell again where its trials ended.
+    A worker that dies costs the piece it was at: the others go on, and the same command starts
+    that one again where its trials ended.
+
+    Parameters
+    ----------
+    job : callable
+        Importable by name: the processes are fresh ones.
     """
     _set_threads(max(1, available_cores() // n_workers))
     workers: dict[Connection, BaseProcess] = {}
     try:
         for _ in range(n_workers):
-            pipe, worker = _start(job, study)
+            pipe, worker = _start(job)
             workers[pipe] = worker
-        return _follow(list(workers), cells, listen)
+        return _follow(list(workers), pieces, listen)
     finally:
         _stop(list(workers.values()))
 
@@ -63,30 +70,29 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _start(job: Job, study: str) -> tuple[Connection, BaseProcess]:
+def _start(job: Job[Any]) -> tuple[Connection, BaseProcess]:
     context = multiprocessing.get_context("spawn")  # a forked torch or sqlite handle is broken
     ours, theirs = context.Pipe()
-    worker = context.Process(target=_work, args=(job, study, theirs), daemon=True)
+    worker = context.Process(target=_work, args=(job, theirs), daemon=True)
     worker.start()
     theirs.close()  # the worker's death is then the end of the pipe
     return ours, worker
 
 
 def _follow(
-    pipes: Sequence[Connection], cells: Sequence[TrainConfig], listen: Listen
+    pipes: Sequence[Connection], pieces: Mapping[str, Any], listen: Listen
 ) -> list[Failure]:
-    """Hand out cells and pass events on until every cell is done or has failed."""
-    waiting = list(reversed(cells))
+    """Hand out work and pass events on until every piece is done or has failed."""
+    waiting = list(pieces)[::-1]
     at_work: dict[Connection, str] = {}
     failures: list[Failure] = []
 
     def hand_out(pipe: Connection) -> None:
         at_work.pop(pipe, None)
         if waiting:
-            cell = waiting.pop()
-            at_work[pipe] = cell.cell_name
+            name = at_work[pipe] = waiting.pop()
             with suppress(OSError):  # a dead worker: reading from it will say so
-                pipe.send(cell)
+                pipe.send((name, pieces[name]))
 
     for pipe in pipes:
         hand_out(pipe)
@@ -104,11 +110,11 @@ def _follow(
                 hand_out(pipe)
             else:
                 listen(event)
-    return failures + [Failure(cell.cell_name, LOST) for cell in waiting]
+    return failures + [Failure(name, LOST) for name in waiting]
 
 
-def _work(job: Job, study: str, pipe: Connection) -> None:
-    """Do cells as they come until nobody hands out any."""
+def _work(job: Job[Any], pipe: Connection) -> None:
+    """Do pieces as they come until nobody hands out any."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop_once)
 
@@ -116,25 +122,25 @@ def _work(job: Job, study: str, pipe: Connection) -> None:
         try:
             pipe.send(event)
         except OSError:
-            raise KeyboardInterrupt from None  # the study's process is gone: leave in order
+            raise KeyboardInterrupt from None  # who started this is gone: leave in order
 
     try:
         while True:
-            cell = pipe.recv()
-            pipe.send(_outcome(job, cell, study, tell))
+            name, piece = pipe.recv()
+            pipe.send(_outcome(job, name, piece, tell))
     except (KeyboardInterrupt, EOFError, OSError):
         return
 
 
-def _outcome(job: Job, cell: TrainConfig, study: str, tell: Listen) -> _Done | Failure:
+def _outcome(job: Job[Any], name: str, piece: Any, tell: Listen) -> _Done | Failure:
     try:
-        job(cell, study, tell)
+        job(piece, tell)
     except FinscaleError as error:
-        return Failure(cell.cell_name, error.line)
+        return Failure(name, error.line)
     except Exception as error:
         last = traceback.format_exception_only(error)[-1].strip()
-        return Failure(cell.cell_name, f"{last} (traceback in its run)")
-    return _Done(cell.cell_name)
+        return Failure(name, f"{last} (traceback in its run)")
+    return _Done(name)
 
 
 def _stop_once(*_: object) -> None:

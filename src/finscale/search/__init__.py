@@ -1,18 +1,30 @@
 """Hyperparameter search: the space, what to try next, when to stop a trial."""
 
+from finscale.search.address import StudyAddress, file_address, turn
 from finscale.search.importance import MIN_TRIALS, importances
+from finscale.search.methods import Methods
+from finscale.search.shared import read_facts
 from finscale.search.space import Params, SearchSpace, extremes, nearest, shape_of
-from finscale.search.study import PastTrial, Search, optuna_state
+from finscale.search.study import Search, Standing
+from finscale.search.trials import RUNNING, Claim, PastTrial, optuna_state
 
 __all__ = [
     "MIN_TRIALS",
+    "RUNNING",
+    "Claim",
+    "Methods",
     "Params",
     "PastTrial",
     "Search",
     "SearchSpace",
+    "Standing",
+    "StudyAddress",
     "extremes",
+    "file_address",
     "importances",
     "nearest",
     "optuna_state",
+    "read_facts",
     "shape_of",
+    "turn",
 ]

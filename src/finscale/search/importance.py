@@ -8,7 +8,7 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from optuna.importance import FanovaImportanceEvaluator
 
-from finscale.search.study import PastTrial, rebuilt
+from finscale.search.trials import PastTrial, rebuilt
 
 # A forest of fewer points finds trees everywhere.
 MIN_TRIALS = 10

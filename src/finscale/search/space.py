@@ -24,7 +24,7 @@ from finscale.config import ARCHITECTURE_AXES, Space
 from finscale.model import Architecture
 
 Params = dict[str, Any]
-_AXES = ("d_model", "n_layers", "n_heads", "ff_ratio")
+AXES = ("d_model", "n_layers", "n_heads", "ff_ratio")
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class SearchSpace:
 
     def points(self) -> Iterator[Params]:
         """Yield every point where pins leave finitely many, else none: draws never run out then."""
-        free = {k: v for k, v in self.distributions().items() if k not in _AXES}
+        free = {k: v for k, v in self.distributions().items() if k not in AXES}
         choices = [v.choices for v in free.values() if isinstance(v, CategoricalDistribution)]
         if len(choices) == len(free):
             for arch, values in product(self.architectures, product(*choices)):
@@ -72,7 +72,7 @@ class SearchSpace:
 
 def shape_of(arch: Architecture) -> Params:
     """Return an architecture's place on the axes of the search."""
-    return {axis: axis_value(arch, axis) for axis in _AXES}
+    return {axis: axis_value(arch, axis) for axis in AXES}
 
 
 def axis_value(arch: Architecture, axis: str) -> float:
@@ -84,10 +84,10 @@ def nearest(architectures: Sequence[Architecture], wanted: Params) -> Architectu
     """Return the architecture whose axes differ least from `wanted`, in octaves."""
 
     def distance(arch: Architecture) -> tuple[float, tuple[float, ...]]:
-        values = tuple(axis_value(arch, axis) for axis in _AXES)
+        values = tuple(axis_value(arch, axis) for axis in AXES)
         octaves = (
             abs(math.log2(value / wanted[axis]))
-            for axis, value in zip(_AXES, values, strict=True)
+            for axis, value in zip(AXES, values, strict=True)
             if axis in wanted
         )
         return sum(octaves), values

@@ -1,8 +1,9 @@
 """The MLflow store: every name of the contract, writing runs, reading them as tidy frames."""
 
-from finscale.tracking.client import unbroken
+from finscale.tracking.client import store_address, unbroken
 from finscale.tracking.frames import runs_frame
 from finscale.tracking.inputs import log_inputs
+from finscale.tracking.lease import other_holder
 from finscale.tracking.ledger import Opening, Question, finals_sha256, open_tests, test_openings
 from finscale.tracking.metrics import (
     cost_metrics,
@@ -15,6 +16,7 @@ from finscale.tracking.metrics import (
 from finscale.tracking.names import (
     N_PARAMS,
     SELECTION_OPTIMISM,
+    TRAIN_FLOPS,
     VAL_LOSS,
     Artifact,
     Kind,
@@ -42,11 +44,12 @@ from finscale.tracking.query import (
 )
 from finscale.tracking.registry import Candidate, Promotion, promote
 from finscale.tracking.runs import Run, create_run, handle, read_text, search, where
-from finscale.tracking.verb import VerbRun, close_abandoned, mark_failed, verb_run
+from finscale.tracking.verb import StoppedError, VerbRun, close_abandoned, mark_failed, verb_run
 
 __all__ = [
     "N_PARAMS",
     "SELECTION_OPTIMISM",
+    "TRAIN_FLOPS",
     "VAL_LOSS",
     "Artifact",
     "Candidate",
@@ -57,6 +60,7 @@ __all__ = [
     "Run",
     "Selected",
     "Status",
+    "StoppedError",
     "Tag",
     "VerbRun",
     "baselines",
@@ -78,6 +82,7 @@ __all__ = [
     "metric_of",
     "open_tests",
     "opened_metrics",
+    "other_holder",
     "paired_losses",
     "problem_params",
     "promote",
@@ -90,6 +95,7 @@ __all__ = [
     "search",
     "searches",
     "size_metrics",
+    "store_address",
     "test_openings",
     "trials",
     "unbroken",

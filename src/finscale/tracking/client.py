@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import mlflow
 from mlflow import MlflowClient
 
 from finscale.tracking.answers import check_store_once
@@ -51,6 +52,11 @@ def open_client() -> MlflowClient:
     with unbroken():
         check_store_once()
         return _UnbrokenClient()
+
+
+def store_address() -> str:
+    """Return the address of the tracking store in use."""
+    return str(mlflow.get_tracking_uri())
 
 
 class _UnbrokenClient(MlflowClient):

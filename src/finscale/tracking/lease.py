@@ -6,10 +6,15 @@ import json
 import os
 import socket
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 import psutil
 
+from finscale.tracking.names import Tag
+
+FREE = ""
+"""The tag of a run that its holder has left."""
 DURATION_S = 3600.0
 """How long a holder on another machine is believed; on this machine its process is looked up."""
 
@@ -56,3 +61,9 @@ def read_lease(tag: str | None) -> Lease | None:
         return Lease(**json.loads(tag)) if tag else None
     except (TypeError, ValueError):
         return None
+
+
+def other_holder(tags: Mapping[str, str], now: float) -> Lease | None:
+    """Return the lease in a run's tags if another process holds it and still works."""
+    lease = read_lease(tags.get(Tag.LEASE))
+    return lease if lease and not lease.is_mine() and lease.is_alive(now) else None

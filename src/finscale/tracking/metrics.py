@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from finscale.evaluation import RegressionScores, Scores, skill_of
 from finscale.model import Architecture, count_params
-from finscale.tracking.names import N_PARAMS
+from finscale.tracking.names import N_PARAMS, TRAIN_FLOPS
 
 Floats = NDArray[np.float64]
 
@@ -109,7 +109,7 @@ def cost_metrics(
 ) -> dict[str, float]:
     """Return what a run took."""
     return {
-        "train_flops": train_flops,
+        TRAIN_FLOPS: train_flops,
         "samples_per_second": samples_per_second,
         "peak_memory_bytes": peak_memory_bytes,
         "wall_time_s": wall_time_s,

@@ -69,6 +69,7 @@ class Tag(StrEnum):
     COLLAPSED = "finscale.collapsed"
     LEASE = "finscale.lease"
     ATTEMPTS = "finscale.attempts"
+    RESUMED_EPOCH = "finscale.resumed_epoch"
     BASELINE = "finscale.baseline"
     OPENINGS = "finscale.test_openings"
     DIRTY = "finscale.git_dirty"
@@ -101,6 +102,8 @@ class Artifact(StrEnum):
 
 VAL_LOSS = "val_loss"
 """The objective: nats, of the kept weights. Logged once, so that ``order_by`` on it is right."""
+TRAIN_FLOPS = "train_flops"
+"""Floating-point operations of a training: the second objective of a search that has two."""
 N_PARAMS = "n_params"
 """The true size, counted on the built model."""
 SELECTION_OPTIMISM = "selection_optimism"

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import urlparse
 
-from mlflow.entities import Metric, Param, RunTag, ViewType
+from mlflow.entities import LifecycleStage, Metric, Param, RunTag, ViewType
 from mlflow.entities import Run as StoredRun
 from mlflow.environment_variables import MLFLOW_EXPERIMENT_ID, MLFLOW_EXPERIMENT_NAME
 from mlflow.exceptions import MlflowException
@@ -23,7 +23,7 @@ from mlflow.tracking.context.registry import resolve_tags
 
 from finscale.config import StoreError
 from finscale.tracking.client import open_client, unbroken
-from finscale.tracking.lease import take_lease
+from finscale.tracking.lease import FREE, take_lease
 from finscale.tracking.names import Artifact, Kind, Status, Tag
 
 _MLFLOW_STATUS = {
@@ -86,6 +86,20 @@ class Run:
         """Say that this process still works on the run."""
         self.tag({Tag.LEASE: take_lease().encode()})
 
+    def release(self) -> None:
+        """Leave the run, as it is, to others that work on it."""
+        self.tag({Tag.LEASE: FREE})
+
+    def is_open(self) -> bool:
+        """Tell whether the run is in the store and has no result yet."""
+        stored = open_client().get_run(self.run_id)
+        is_there = stored.info.lifecycle_stage == LifecycleStage.ACTIVE
+        return is_there and Tag.STATUS not in stored.data.tags
+
+    def tags(self) -> dict[str, str]:
+        """Return the run's tags as they are in the store now."""
+        return dict(open_client().get_run(self.run_id).data.tags)
+
     def note(self, markdown: str) -> None:
         """Write the description that the UI shows."""
         self.tag({Tag.NOTE: markdown})
@@ -122,7 +136,7 @@ class Run:
     def end(self, status: Status, reason: str) -> None:
         """Close the run. The tag comes first: a kill in between leaves the result readable."""
         with unbroken():
-            self.tag({Tag.STATUS: status.value, Tag.REASON: reason})
+            self.tag({Tag.STATUS: status.value, Tag.REASON: reason, Tag.LEASE: FREE})
             open_client().set_terminated(self.run_id, _MLFLOW_STATUS[status])
 
     def interrupt(self, reason: str) -> None:
@@ -132,8 +146,7 @@ class Run:
         """
         client = open_client()
         ended = client.get_run(self.run_id).data.tags.get(Tag.STATUS)
-        if ended is None:
-            self.tag({Tag.REASON: reason})
+        self.tag({Tag.LEASE: FREE} if ended else {Tag.LEASE: FREE, Tag.REASON: reason})
         client.set_terminated(self.run_id, _MLFLOW_STATUS[Status(ended)] if ended else "KILLED")
 
     def fail(self, reason: str, traceback: str) -> None:

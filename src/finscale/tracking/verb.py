@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlflow.entities import Run as StoredRun
 from mlflow.exceptions import MlflowException
 from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
 from finscale.config import FinscaleError, RefusedError, StoreError
 from finscale.tracking.client import unbroken
-from finscale.tracking.lease import read_lease
-from finscale.tracking.names import Kind, Status, Tag
+from finscale.tracking.lease import Lease, other_holder, read_lease
+from finscale.tracking.names import Artifact, Kind, Status, Tag
 from finscale.tracking.runs import Run, create_run, handle, resume_run, search, where
 
 VERBS = ("main", "data", "hpo", "train", "analyze", "study")
 UNTAGGED_AFTER_S = 24 * 3600.0
 PROJECT = Path(__file__).resolve().parents[3]
+
+Turn = Callable[[], AbstractContextManager[None]]
+
+
+class StoppedError(Exception):
+    """Raised within `verb_run` to leave it unfinished, as asked: the same command goes on."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,7 @@ def verb_run(
     params: Mapping[str, Any],
     tags: Mapping[str, Any],
     identity: str | None = None,
+    turn: Turn | None = None,
 ) -> Iterator[VerbRun]:
     """Open the run of a verb and close it with the state the verb ended in.
 
@@ -61,25 +69,30 @@ def verb_run(
         The run that `mlflow run` made for this command.
     identity : str or None
         Fingerprint under which the parent is found again; None makes a new run each time.
+    turn : callable, optional
+        Entered to open and to close, one process at a time: several may then be at work on one
+        parent, and the last to leave closes it. Without it the parent is one process's alone.
 
     Raises
     ------
     StoreError
-        If another living process is at work on the same parent.
+        If another living process is at work on a parent that is not shared.
     """
     opened: VerbRun | None = None
+    alone = turn is None
+    turn = turn or nullcontext
     try:
-        with unbroken():
-            opened = _open(kind, name, run_id, params, tags, identity)
+        with turn(), unbroken():
+            opened = _open(kind, name, run_id, params, tags, identity, alone)
         with _measured(opened.own):
             yield opened
     except BaseException as error:
         if opened:
-            with unbroken():
+            with turn(), unbroken():
                 _close(opened, error)
         raise
-    with unbroken():
-        for run in dict.fromkeys((opened.own, opened.parent)):
+    with turn(), unbroken():
+        for run in _left(opened):
             run.end(Status.OK, "completed")
 
 
@@ -107,7 +120,7 @@ def close_abandoned(now: float) -> int:
         tags = run.data.tags
         lease = read_lease(tags.get(Tag.LEASE))
         if Tag.KIND in tags:
-            gone = lease is not None and not lease.is_alive(now)
+            gone = lease is not None and not lease.is_alive(now) and not _has_workers(run, now)
         else:
             gone = _is_ours(tags) and now - run.info.start_time / 1000 > UNTAGGED_AFTER_S
         if gone:
@@ -123,8 +136,12 @@ def _open(
     params: Mapping[str, Any],
     tags: Mapping[str, Any],
     identity: str | None,
+    alone: bool,
 ) -> VerbRun:
     found = _find_parent(kind, identity) if identity else None
+    holder = _holder(found) if found else None
+    if alone and found and holder:
+        raise _busy(found, holder)
     own = resume_run(run_id) if run_id else None
     if found is None or found == own:
         identified: dict[str, str] = {Tag.FINGERPRINT: identity} if identity else {}
@@ -136,7 +153,8 @@ def _open(
         opened = VerbRun(found, _invocation(found, own, name), False)
         # A study tags what it is the first to make.
         found.tag({key: value for key, value in tags.items() if key != Tag.STUDY})
-    opened.parent.reopen()
+    if holder is None:
+        opened.parent.reopen()
     opened.own.param(params)
     return opened
 
@@ -153,22 +171,36 @@ def _measured(run: Run) -> Iterator[None]:
 
 
 def _find_parent(kind: Kind, identity: str) -> Run | None:
-    found = list(
-        search(where(KIND=kind, FINGERPRINT=identity), order_by=["attributes.start_time ASC"])
+    same = where(KIND=kind, FINGERPRINT=identity)
+    return next(map(handle, search(same, order_by=["attributes.start_time ASC"])), None)
+
+
+def _holder(parent: Run) -> Lease | None:
+    """Return another living process that is at work on a parent, or None."""
+    now = time.time()
+    beneath = where(PARENT=parent.run_id, KIND=Kind.INVOCATION)
+    running = "attributes.status = 'RUNNING'"
+    tags = [parent.tags(), *(run.data.tags for run in search(f"{beneath} AND {running}"))]
+    return next((lease for each in tags if (lease := other_holder(each, now))), None)
+
+
+def _busy(parent: Run, holder: Lease) -> StoreError:
+    return StoreError(
+        f"run {parent.run_id}",
+        expected="no other process at work on it",
+        got=f"process {holder.pid} on {holder.host}",
+        todo="Wait for it or stop it, then give the same line again.",
     )
-    if not found:
-        return None
-    first = found[0]
-    lease = read_lease(first.data.tags.get(Tag.LEASE))
-    busy = first.info.status == "RUNNING" and lease is not None and not lease.is_mine()
-    if busy and lease is not None and lease.is_alive(time.time()):
-        raise StoreError(
-            f"run {first.info.run_id}",
-            expected="no other process at work on it",
-            got=f"process {lease.pid} on {lease.host}",
-            todo="Wait for it or stop it, then give the same line again.",
-        )
-    return handle(first)
+
+
+def _left(opened: VerbRun) -> Iterator[Run]:
+    """Yield the runs to close, this command's own first; the parent only if nobody is left."""
+    if opened.own != opened.parent:
+        yield opened.own
+    if _holder(opened.parent) is None:
+        yield opened.parent
+    elif opened.own == opened.parent:
+        opened.parent.release()
 
 
 def _invocation(parent: Run, own: Run | None, name: str) -> Run:
@@ -179,19 +211,31 @@ def _invocation(parent: Run, own: Run | None, name: str) -> Run:
 
 
 def _close(opened: VerbRun, error: BaseException) -> None:
-    runs = dict.fromkeys((opened.own, opened.parent))
-    if isinstance(error, KeyboardInterrupt):
-        beneath = f"{where(PARENT=opened.parent.run_id)} AND attributes.status = 'RUNNING'"
-        children = {handle(run) for run in search(beneath)}  # stopped before they had begun
-        for run in {*runs, *children}:
-            run.interrupt("interrupted")
+    if isinstance(error, KeyboardInterrupt | StoppedError):
+        reason = str(error) if isinstance(error, StoppedError) else "interrupted"
+        for run in (*_left(opened), *_abandoned_children(opened.parent)):
+            run.interrupt(reason)
     elif isinstance(error, FinscaleError):
         opened.own.note(error.line)
-        for run in runs:
+        for run in _left(opened):
             run.end(*_end_of(error))
     else:
-        opened.own.fail("error", "".join(traceback.format_exception(error)))
-        opened.parent.end(Status.FAILED, "error")
+        opened.own.text(Artifact.TRACEBACK, "".join(traceback.format_exception(error)))
+        for run in _left(opened):
+            run.end(Status.FAILED, "error")
+
+
+def _abandoned_children(parent: Run) -> set[Run]:
+    """Return children that were stopped before they had begun to work."""
+    beneath = search(f"{where(PARENT=parent.run_id)} AND attributes.status = 'RUNNING'")
+    now = time.time()
+    return {handle(run) for run in beneath if other_holder(run.data.tags, now) is None}
+
+
+def _has_workers(run: StoredRun, now: float) -> bool:
+    """Tell whether a process beneath a run still works on it."""
+    beneath = search(f"{where(PARENT=run.info.run_id)} AND attributes.status = 'RUNNING'")
+    return any(other_holder(child.data.tags, now) for child in beneath)
 
 
 def _end_of(error: FinscaleError) -> tuple[Status, str]:

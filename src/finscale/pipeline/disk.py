@@ -1,0 +1,46 @@
+"""A full disk, told from all that can go wrong, and said in one line."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from finscale.config import StoreError
+
+_SAYS = ("database or disk is full", "No space left on device")
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Tell whether an error, or one that it came from, is of a full disk."""
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    cause = error.__cause__ or error.__context__
+    said = any(text in str(error) for text in _SAYS)
+    return full or said or (cause is not None and is_disk_full(cause))
+
+
+@contextmanager
+def disk_watched(resume: str) -> Iterator[None]:
+    """Turn a full disk into one line.
+
+    Parameters
+    ----------
+    resume : str
+        The line that goes on.
+
+    Raises
+    ------
+    StoreError
+        If the disk is full.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not is_disk_full(error):
+            raise
+        raise StoreError(
+            "disk",
+            expected="room for the tracking store, its artifacts and checkpoints",
+            got="none left",
+            todo=f"Free some, then go on: {resume}",
+        ) from error

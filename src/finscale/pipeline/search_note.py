@@ -1,0 +1,58 @@
+"""The note of a search: what it is, where it stands, what to do next."""
+
+from __future__ import annotations
+
+from finscale.config import format_budget, spell
+from finscale.pipeline.progress import duration
+from finscale.pipeline.recipe import from_params
+from finscale.pipeline.trial import Bench
+from finscale.pipeline.trials import trial_name
+from finscale.search import Standing
+from finscale.tracking import Run
+
+
+def write_note(bench: Bench, standing: Standing, how: str, optimism: float | None = None) -> None:
+    """Write what the UI shows on the parent's page."""
+    config = bench.config
+    n_grid = len(bench.space.architectures)
+    bench.parent.note(
+        f"Search of the best PatchTST of {format_budget(config.budget)} parameters for "
+        f"`{config.problem_name}`.\n\n"
+        f"- **State**: {how}, {standing.n_finished} of {config.n_trials} trials finished"
+        f"{_counted(standing)}\n"
+        f"{_best(bench, standing, optimism)}"
+        f"- **Seen**: {standing.n_architectures} of the grid's {n_grid} architectures\n"
+        f"{_left(bench, standing)}"
+        f"- **Go on** (as it is, or with a larger `n_trials`): `{spell('hpo', config)}`\n"
+        f"- **Next**: `{spell('train', config)}` trains the best with several seeds\n"
+    )
+
+
+def best_name(bench: Bench, standing: Standing) -> str:
+    """Name the best trial as its run is named."""
+    assert standing.best
+    recipe = from_params(standing.best.trial.params, bench.template, bench.config)
+    return trial_name(standing.best.number, recipe.arch)
+
+
+def _counted(standing: Standing) -> str:
+    return f", {standing.n_failed} failed, {standing.n_pruned} pruned"
+
+
+def _best(bench: Bench, standing: Standing, optimism: float | None) -> str:
+    best = standing.best
+    if best is None or best.key is None:
+        return ""
+    link = Run(best.key, bench.parent.experiment_id).link
+    chosen = f"- **Best**: [{best_name(bench, standing)}]({link}), {best.trial.loss:.4f} nats"
+    if optimism is not None:
+        chosen += f"; for having been chosen it looks about {optimism:.4f} better than it is"
+    return f"{chosen}\n"
+
+
+def _left(bench: Bench, standing: Standing) -> str:
+    left = bench.config.n_trials - standing.n_finished
+    if left <= 0 or standing.seconds_a_trial is None:
+        return ""
+    seconds = standing.seconds_a_trial * left / bench.config.workers
+    return f"- **To expect**: about {duration(seconds)} for {left} more trials\n"

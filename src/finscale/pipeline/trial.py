@@ -1,0 +1,207 @@
+"""One trial: opened or taken up, trained, logged; every way it can end is a status of its run."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from finscale.config import HpoConfig, format_budget
+from finscale.evaluation import score_outputs
+from finscale.model import Architecture
+from finscale.pipeline.disk import is_disk_full
+from finscale.pipeline.fitting import (
+    Trained,
+    collapse_tag,
+    epoch_logger,
+    log_model,
+    result_metrics,
+    train_model,
+)
+from finscale.pipeline.predictions import log_predictions, validation_frame
+from finscale.pipeline.problem import ProblemData
+from finscale.pipeline.progress import Listen, Work
+from finscale.pipeline.recipe import from_params
+from finscale.pipeline.trials import OpenTrial, trial_name
+from finscale.search import Claim, PastTrial, Search, SearchSpace, Standing, optuna_state
+from finscale.tracking import TRAIN_FLOPS, VAL_LOSS, Kind, Run, Status, Tag, create_run
+from finscale.training import Checkpoints, Epoch, OnEpoch, Signal, last_epoch
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """What every trial of a search needs.
+
+    Attributes
+    ----------
+    parent : Run
+        Of the trials.
+    own : Run or None
+        The run of this command, whose lease is renewed; a worker has none.
+    deadline : float
+        Moment of `time.monotonic` after which no epoch begins.
+    """
+
+    config: HpoConfig
+    data: ProblemData
+    parent: Run
+    own: Run | None
+    search: Search
+    space: SearchSpace
+    device: torch.device
+    reference_loss: float
+    listen: Listen
+    study: str | None
+    deadline: float
+
+    @property
+    def template(self) -> Architecture:
+        """An architecture with the channels, context and patches of them all."""
+        return self.space.architectures[0]
+
+    @property
+    def is_over_time(self) -> bool:
+        """Whether the user's time limit has passed."""
+        return time.monotonic() >= self.deadline
+
+
+def open_trial(bench: Bench, claim: Claim) -> OpenTrial:
+    """Make the run of a proposal, in the hands of this process."""
+    config, data = bench.config, bench.data
+    recipe = from_params(claim.trial.params, bench.template, config)
+    run = create_run(
+        Kind.TRIAL,
+        trial_name(claim.number, recipe.arch),
+        parent=bench.parent,
+        tags={
+            **data.tags(),
+            Tag.CELL: config.cell_name,
+            Tag.TRIAL_NUMBER: claim.number,
+            Tag.FINGERPRINT: recipe.fingerprint(Kind.TRIAL, data, config.seed),
+            Tag.ATTEMPTS: 1,
+            **({Tag.STUDY: bench.study} if bench.study else {}),
+        },
+    )
+    bench.search.attach(claim.number, run.run_id)
+    return OpenTrial(claim.number, run, recipe, attempts=1)
+
+
+def _describe(bench: Bench, trial: OpenTrial) -> None:
+    """Log what a trial is; what its run has already stays."""
+    budget = {"budget": format_budget(bench.config.budget), "seed": bench.config.seed}
+    trial.run.param({**bench.data.params(), **budget, **trial.recipe.params()})
+    bench.data.log_inputs(trial.run)
+
+
+def checkpoint_path(bench: Bench, run: Run) -> Path:
+    """Return where a trial keeps its state while it trains."""
+    return bench.config.data_root / "checkpoints" / f"{run.run_id}.safetensors"
+
+
+def run_trial(bench: Bench, trial: OpenTrial, standing: Standing) -> Status | None:
+    """Train and log one trial.
+
+    Returns
+    -------
+    Status or None
+        None if the time was up first: the trial goes on another time.
+    """
+    path = checkpoint_path(bench, trial.run)
+    curve = list(trial.curve[: last_epoch(path)])  # the epochs after it are trained again
+    decide = _decider(bench, trial, standing, curve)
+    on_epoch = epoch_logger(trial.run, bench.own, len(trial.curve), decide)
+    try:
+        _describe(bench, trial)
+        trained = train_model(
+            trial.recipe,
+            bench.data,
+            bench.data.search,
+            bench.config.budget,
+            bench.config.seed,
+            bench.device,
+            on_epoch,
+            Checkpoints(path),
+        )
+        if trained.result.status == "stopped":
+            _put_aside(trial, "timeout")
+            return None
+        past = _log_trial(bench, trial, trained, tuple(curve))
+    except KeyboardInterrupt:
+        _put_aside(trial, "interrupted")
+        raise
+    except Exception as error:
+        if is_disk_full(error):
+            raise  # no fault of the trial's, which goes on another time
+        trial.run.tag({Tag.TRIAL_STATE: optuna_state(Status.FAILED)})
+        trial.run.fail(failure_reason(error), traceback.format_exc())
+        past = PastTrial(trial.recipe.search_params(), Status.FAILED.value)
+    with bench.search.turn():
+        bench.search.finish(trial.number, past)
+    return Status(past.status)
+
+
+def _decider(bench: Bench, trial: OpenTrial, standing: Standing, curve: list[float]) -> OnEpoch:
+    """Return what is told of each epoch: it shows progress, and stops what is not worth more."""
+    config = bench.config
+    total = config.n_trials * config.epochs
+    n_train = len(bench.data.search.at.train)
+    warmup = trial.recipe.settings(config.seed).warmup_epochs(n_train)
+    so_far = _so_far(standing)
+
+    def decide(epoch: Epoch) -> Signal:
+        curve.append(epoch.val_loss)
+        bench.search.report(trial.number, epoch.number, epoch.val_loss)
+        text = f"trial {trial.number}, epoch {epoch.number}: {epoch.val_loss:.4f} nats{so_far}"
+        done = standing.n_finished * config.epochs + epoch.number
+        bench.listen(Work(f"{config.cell_name} search", done, total, f"{text}, {bench.device}"))
+        # The loss of a warm-up says nothing about where a trial will end.
+        if epoch.number > warmup and bench.search.should_prune(trial.number, curve):
+            return Signal.PRUNE
+        return Signal.STOP if bench.is_over_time else Signal.CONTINUE
+
+    return decide
+
+
+def _so_far(standing: Standing) -> str:
+    best = standing.best
+    if best is None or best.trial.loss is None:
+        return ""
+    pruned = f", {standing.n_pruned} pruned" if standing.n_pruned else ""
+    return f"; best {best.trial.loss:.4f} (trial {best.number}){pruned}"
+
+
+def _log_trial(
+    bench: Bench, trial: OpenTrial, trained: Trained, curve: tuple[float, ...]
+) -> PastTrial:
+    status = Status(trained.result.status)
+    params = trial.recipe.search_params()
+    trial.run.tag({Tag.TRIAL_STATE: optuna_state(status.value)})
+    past = PastTrial(params, status.value, curve=curve)
+    if status is Status.OK:
+        data, outputs_NK = bench.data, trained.val_outputs_NK
+        scores = score_outputs(data.labels_T[data.search.at.validation], outputs_NK)
+        log_model(trial.run, trained, data, data.search, bench.config.seed)
+        log_predictions(trial.run, validation_frame(data, outputs_NK))
+        trial.run.tag(collapse_tag([outputs_NK]))
+        metrics = result_metrics(
+            trial.recipe.arch, [trained.result], data, scores, bench.reference_loss
+        )
+        trial.run.metric_once(metrics)
+        past = PastTrial(params, status.value, metrics[VAL_LOSS], curve, metrics[TRAIN_FLOPS])
+    trial.run.end(status, trained.result.reason)
+    return past
+
+
+def _put_aside(trial: OpenTrial, reason: str) -> None:
+    """Leave a trial to be gone on with; a stop of the user's is no failure of the trial's."""
+    trial.run.tag({Tag.ATTEMPTS: trial.attempts - 1})
+    trial.run.interrupt(reason)
+
+
+def failure_reason(error: Exception) -> str:
+    """Name why a run failed."""
+    out_of_memory = isinstance(error, MemoryError | torch.OutOfMemoryError)
+    return "out_of_memory" if out_of_memory or "not enough memory" in str(error) else "error"

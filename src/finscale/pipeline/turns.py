@@ -1,0 +1,132 @@
+"""What a process of a search does next: take over, propose, wait, or end.
+
+Decided within the search's turn, from the tracking store alone: Optuna's study is brought in line
+with it first. A trial belongs to the process whose lease its run holds.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+
+from finscale.pipeline.progress import Line
+from finscale.pipeline.recipe import from_params
+from finscale.pipeline.search_note import write_note
+from finscale.pipeline.trial import Bench, checkpoint_path, open_trial, run_trial
+from finscale.pipeline.trials import OpenTrial, stored_claims
+from finscale.search import Claim, PastTrial, Standing
+from finscale.tracking import Run, Status, Tag, other_holder, val_curve
+from finscale.training import last_epoch
+
+MAX_ATTEMPTS = 2
+MAX_FAILURES_IN_A_ROW = 3
+POLL_S = 1.0
+
+
+def stand(bench: Bench) -> Standing:
+    """Make Optuna's study say what the store says; return where the search stands."""
+    with bench.search.turn():
+        bench.search.align(stored_claims(bench.parent, bench.template, bench.config), val_curve)
+        return bench.search.standing()
+
+
+def work(bench: Bench) -> Standing:
+    """Train until the search has its trials, or the time is up; return where it stands then."""
+    failures = 0
+    while True:
+        trial, standing = _next(bench)
+        if trial is None:
+            return standing
+        status = run_trial(bench, trial, standing)
+        failures = failures + 1 if status is Status.FAILED else 0
+        if failures == MAX_FAILURES_IN_A_ROW:
+            raise RuntimeError(f"{failures} trials in a row failed: see their traceback artifacts")
+        write_note(bench, bench.search.standing(), "running")
+
+
+def _next(bench: Bench) -> tuple[OpenTrial | None, Standing]:
+    """Return a trial that is now this process's, or None once there is none to come."""
+    told = False
+    while True:
+        with bench.search.turn():
+            standing = align(bench)
+            held, trial = _take_over(bench, standing)
+            if trial is None and _wants_more(bench, standing, held):
+                trial = _propose(bench)
+        if trial or not held or bench.is_over_time:
+            return trial, standing
+        if not told:
+            waits = f"waiting for {len(held)} trials that other processes train"
+            bench.listen(Line(f"{bench.config.cell_name}: {waits}."))
+            told = True
+        time.sleep(POLL_S)
+
+
+def align(bench: Bench) -> Standing:
+    """Bring Optuna's study in line with the store where they may differ; within a turn."""
+    search = bench.search
+    is_current = search.is_current()
+    standing = search.standing()
+    if is_current and all(claim.key and _run(bench, claim).is_open() for claim in standing.running):
+        return standing
+    search.align(stored_claims(bench.parent, bench.template, bench.config), val_curve)
+    return search.standing()
+
+
+def _run(bench: Bench, claim: Claim) -> Run:
+    assert claim.key
+    return Run(claim.key, bench.parent.experiment_id)
+
+
+def _take_over(bench: Bench, standing: Standing) -> tuple[list[Claim], OpenTrial | None]:
+    """Return the trials that others train, and one whose process is gone, if there is one."""
+    held: list[Claim] = []
+    for claim in standing.running:
+        if claim.key is None or bench.is_over_time:
+            continue
+        run = _run(bench, claim)
+        tags = run.tags()
+        if other_holder(tags, time.time()):
+            held.append(claim)
+        elif trial := _reopen(bench, claim, run, tags):
+            return held, trial
+    return held, None
+
+
+def _reopen(bench: Bench, claim: Claim, run: Run, tags: Mapping[str, str]) -> OpenTrial | None:
+    """Start an interrupted trial again, under its run and number.
+
+    One that has died twice without a new checkpoint in between is given up: a third start would
+    end as they did.
+    """
+    path = checkpoint_path(bench, run)
+    epoch = last_epoch(path)
+    has_moved = epoch > int(tags.get(Tag.RESUMED_EPOCH, "0"))
+    attempts = 0 if has_moved else int(tags.get(Tag.ATTEMPTS, "0"))
+    if attempts >= MAX_ATTEMPTS or not claim.trial.params:
+        run.end(Status.FAILED, "killed")
+        path.unlink(missing_ok=True)
+        bench.search.finish(claim.number, PastTrial(claim.trial.params, Status.FAILED.value))
+        return None
+    run.reopen()
+    run.tag({Tag.ATTEMPTS: attempts + 1, Tag.RESUMED_EPOCH: epoch})
+    run.tag({Tag.REASON: "restarted"})
+    start = f"from epoch {epoch + 1}" if epoch else "from its beginning"
+    bench.listen(Line(f"{bench.config.cell_name}: going on with trial {claim.number} {start}."))
+    recipe = from_params(claim.trial.params, bench.template, bench.config)
+    return OpenTrial(claim.number, run, recipe, attempts + 1, val_curve(run.run_id))
+
+
+def _wants_more(bench: Bench, standing: Standing, held: Sequence[Claim]) -> bool:
+    """Tell whether another trial shall begin."""
+    if bench.is_over_time or standing.n_finished + len(held) >= bench.config.n_trials:
+        return False
+    return not (bench.config.terminator and bench.search.has_converged())
+
+
+def _propose(bench: Bench) -> OpenTrial | None:
+    claim = bench.search.propose(bench.config.n_trials)
+    if claim is None:
+        bench.listen(Line(f"{bench.config.cell_name}: every point of the space has been tried."))
+        return None
+    return open_trial(bench, claim)

@@ -1,0 +1,63 @@
+"""Where the study of a search lies, and whose turn it is to decide what comes next."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+from sqlalchemy import NullPool, create_engine, text
+
+_SQLITE = "sqlite:///"
+
+
+@dataclass(frozen=True)
+class StudyAddress:
+    """An Optuna study: all that a worker needs to join its search.
+
+    Attributes
+    ----------
+    storage : str
+        SQLAlchemy's address of Optuna's own database: a file, or PostgreSQL.
+    name : str
+        Of the study there.
+    """
+
+    storage: str
+    name: str
+
+    @property
+    def file(self) -> Path | None:
+        """The database, if it is a file."""
+        is_file = self.storage.startswith(_SQLITE)
+        return Path(self.storage.removeprefix(_SQLITE)) if is_file else None
+
+
+def file_address(folder: Path, name: str) -> StudyAddress:
+    """Return the address of a study in a file of its own: a cache, free to be deleted."""
+    return StudyAddress(f"{_SQLITE}{folder.resolve() / name[:32]}.db", name)
+
+
+@contextmanager
+def turn(address: StudyAddress) -> Iterator[None]:
+    """Wait for the turn to decide for a search, and hold it: one process at a time.
+
+    The kernel gives a dead process's turn away; with PostgreSQL the server does, so that processes
+    on several machines take turns too.
+    """
+    if address.file:
+        address.file.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{address.file}.lock"):
+            yield
+        return
+    engine = create_engine(address.storage, poolclass=NullPool)
+    with engine.connect() as connection:
+        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _key(address.name)})
+        yield  # the lock is the connection's, and ends with it
+
+
+def _key(name: str) -> int:
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)

@@ -1,0 +1,215 @@
+"""Optuna's study in a database of its own, shared by the processes of one search.
+
+It is a cache of the tracking store: gone, damaged or at odds with the store, it is made anew. Only
+who holds the search's turn changes which trials there are.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
+from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import DatabaseError, OperationalError
+
+from finscale.config import StoreError
+from finscale.search.address import StudyAddress
+from finscale.search.trials import GAP, RUNNING, Attr, Claim, PastTrial, claim_of, rebuilt
+
+WAIT_S = 60.0
+"""How long a writer of a file waits for others."""
+_MADE = "made"
+"""Names one making of a study: a database gives the id of a deleted one to the next."""
+_GONE = (KeyError, StorageInternalError, UpdateFinishedTrialError)
+
+
+class SharedStudy:
+    """A study at an address, or in memory without one.
+
+    Parameters
+    ----------
+    facts : dict
+        Written on the study: what a worker that joins has to know.
+    """
+
+    def __init__(
+        self,
+        address: StudyAddress | None,
+        distributions: Mapping[str, BaseDistribution],
+        n_objectives: int,
+        facts: Mapping[str, Any],
+    ) -> None:
+        self._address, self._distributions = address, distributions
+        self._n_objectives, self._facts = n_objectives, facts
+        self._storage: BaseStorage
+        self.study: Study
+        self._open()
+
+    def is_current(self) -> bool:
+        """Tell whether this is still the study of its address; open that one if not."""
+        if self._address is None:
+            return True
+        with suppress(*_GONE):
+            found = self._storage.get_study_id_from_name(self._address.name)
+            made = self._storage.get_study_user_attrs(found).get(_MADE)
+            if (made, _inode(self._address)) == (self._made, self._file):
+                return True
+        self._open()
+        return False
+
+    def trials(self) -> list[FrozenTrial]:
+        """Return every trial by number; not to be changed."""
+        return self.study.get_trials(deepcopy=False)
+
+    def align(self, known: Sequence[Claim], curve_of: Callable[[str], tuple[float, ...]]) -> None:
+        """Make the study say what the tracking store says.
+
+        Parameters
+        ----------
+        known : sequence of Claim
+            Every trial of the store, each with its key, by number.
+        curve_of : callable
+            Fetches the curve of a trial that the study does not have yet.
+        """
+        if self._contradicts(known):
+            optuna.delete_study(study_name=self.study.study_name, storage=self._storage)
+            self._open()
+        there = {frozen.number: frozen for frozen in self.trials()}
+        for claim in known:
+            assert claim.key
+            frozen = there.get(claim.number)
+            if frozen is None:
+                self._fill_up_to(claim.number)
+                self.add(replace(claim.trial, curve=curve_of(claim.key)), claim.key)
+            elif not frozen.state.is_finished():
+                self.attach(claim.number, claim.key)
+                if claim.trial.status != RUNNING:
+                    self.finish(claim.number, claim.trial)
+
+    def add(
+        self, trial: PastTrial, key: str | None, system_attrs: dict[str, Any] | None = None
+    ) -> int:
+        """Add a trial in one piece; return its number."""
+        self.study.add_trial(self._freeze(trial, key, system_attrs))
+        return len(self.trials()) - 1
+
+    def attach(self, number: int, key: str) -> None:
+        """Note which run keeps a trial."""
+        self._storage.set_trial_user_attr(self._trial_id(number), Attr.KEY, key)
+
+    def report(self, number: int, epoch: int, loss: float) -> None:
+        """Share a running trial's loss; the curve that counts is the tracking store's."""
+        with suppress(*_GONE):  # the study was made anew under our feet
+            self._storage.set_trial_intermediate_value(self._trial_id(number), epoch, loss)
+
+    def finish(self, number: int, trial: PastTrial) -> None:
+        """End a trial, unless the study was made anew and holds its end already."""
+        frozen = self._freeze(trial)
+        with suppress(*_GONE):
+            trial_id = self._trial_id(number)
+            self._storage.set_trial_user_attr(trial_id, Attr.STATUS, trial.status)
+            values = frozen.values if frozen.state is TrialState.COMPLETE else None
+            self._storage.set_trial_state_values(trial_id, frozen.state, values)
+
+    def _freeze(
+        self, trial: PastTrial, key: str | None = None, system_attrs: dict[str, Any] | None = None
+    ) -> FrozenTrial:
+        return rebuilt(
+            trial,
+            self._distributions,
+            n_objectives=self._n_objectives,
+            key=key,
+            system_attrs=system_attrs,
+        )
+
+    def _trial_id(self, number: int) -> int:
+        return self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
+
+    def _contradicts(self, known: Sequence[Claim]) -> bool:
+        """Tell whether the study holds something that the store does not, or otherwise."""
+        store = {claim.number: (claim.key, claim.trial.status) for claim in known}
+        for frozen in self.trials():
+            mine = claim_of(frozen)
+            theirs = store.get(frozen.number, (None, GAP))
+            if frozen.state.is_finished():
+                agrees = theirs == (mine.key, mine.trial.status)
+            else:  # one without a run was proposed by a process that died then
+                agrees = mine.key is None or mine.key == theirs[0]
+            if not agrees:
+                return True
+        return False
+
+    def _fill_up_to(self, number: int) -> None:
+        """Use up numbers that no run of the store has: Optuna knows no gaps."""
+        for _ in range(len(self.trials()), number):
+            self.add(PastTrial({}, GAP), None)
+
+    def _open(self) -> None:
+        name = self._address.name if self._address else "search"
+        self._storage = _database(self._address) if self._address else InMemoryStorage()
+        self.study = optuna.create_study(
+            storage=self._storage,
+            study_name=name,
+            directions=["minimize"] * self._n_objectives,
+            load_if_exists=True,
+        )
+        self._study_id = self._storage.get_study_id_from_name(name)
+        self._file = _inode(self._address)
+        self._made = self.study.user_attrs.get(_MADE) or uuid.uuid4().hex
+        for fact, value in {**self._facts, _MADE: self._made}.items():
+            self.study.set_user_attr(fact, value)
+
+
+def read_facts(address: StudyAddress) -> dict[str, Any]:
+    """Return what is written on the study at an address.
+
+    Raises
+    ------
+    StoreError
+        If there is none.
+    """
+    try:
+        study = optuna.load_study(study_name=address.name, storage=_database(address))
+    except KeyError:
+        raise StoreError(
+            f"study {address.name}",
+            expected=f"an Optuna study in {address.storage}",
+            got="none of that name",
+            todo="Start the search with hpo: it makes the study, and workers join it.",
+        ) from None
+    return study.user_attrs
+
+
+def _database(address: StudyAddress) -> RDBStorage:
+    options = {"connect_args": {"timeout": WAIT_S}} if address.file else {"pool_pre_ping": True}
+    try:
+        return RDBStorage(address.storage, engine_kwargs=options)
+    except OperationalError as error:
+        if address.file:
+            raise
+        raise StoreError(
+            "storage",
+            expected="a database that answers",
+            got=f"{error.orig}".split("\n")[0],
+            todo="Start it or correct its address; without -P storage a local file is used.",
+        ) from None
+    except DatabaseError:
+        if not address.file:
+            raise
+        address.file.unlink()  # damaged; the tracking store has all that was in it
+        return RDBStorage(address.storage, engine_kwargs=options)
+
+
+def _inode(address: StudyAddress | None) -> int | None:
+    """Identify the file: one that was deleted and made again is another."""
+    if address is None or address.file is None:
+        return None
+    return address.file.stat().st_ino if address.file.exists() else -1
