@@ -17,7 +17,16 @@ from torch import Tensor
 from torch.nn import functional
 
 from finscale.model import Architecture, PatchTST
-from finscale.training import Epoch, FitResult, FitSettings, Samples, fit, make_samples, predict
+from finscale.training import (
+    Epoch,
+    FitResult,
+    FitSettings,
+    Samples,
+    Signal,
+    fit,
+    make_samples,
+    predict,
+)
 
 ARCH = Architecture(
     n_channels=3,
@@ -72,9 +81,9 @@ def train(
 ) -> tuple[FitResult, list[Epoch]]:
     epochs: list[Epoch] = []
 
-    def on_epoch(epoch: Epoch) -> bool:
+    def on_epoch(epoch: Epoch) -> Signal:
         epochs.append(epoch)
-        return epoch.number == prune_after
+        return Signal.PRUNE if epoch.number == prune_after else Signal.CONTINUE
 
     training, validation = problem()
     result = fit(model, training, validation, replace(settings, **changed), on_epoch=on_epoch)
@@ -219,9 +228,9 @@ def test_a_nan_in_the_data_diverges_at_once(part: str) -> None:
     validation.values_TC[bar, 1] = torch.nan
     heard: list[Epoch] = []
 
-    def on_epoch(epoch: Epoch) -> bool:
+    def on_epoch(epoch: Epoch) -> Signal:
         heard.append(epoch)
-        return False
+        return Signal.CONTINUE
 
     result = fit(network(), training, validation, SETTINGS, on_epoch=on_epoch)
     assert (result.status, result.epochs_run, result.best_epoch) == ("diverged", 1, 0)
@@ -232,10 +241,10 @@ def test_a_nan_in_the_data_diverges_at_once(part: str) -> None:
 def test_a_run_that_diverges_late_has_no_loss_either() -> None:
     training, validation = problem()
 
-    def poison(epoch: Epoch) -> bool:
+    def poison(epoch: Epoch) -> Signal:
         if epoch.number == 2:
             validation.values_TC[70, 1] = torch.nan
-        return False
+        return Signal.CONTINUE
 
     result = fit(network(), training, validation, SETTINGS, on_epoch=poison)
     assert (result.status, result.epochs_run) == ("diverged", 3)
@@ -290,7 +299,7 @@ def test_it_learns_a_planted_signal() -> None:
     training, validation = problem(rise=100.0, n_train=307)
     model = network()
     settings = replace(SETTINGS, epochs=12, learning_rate=1e-2, warmup_steps=20)
-    result = fit(model, training, validation, settings, on_epoch=lambda _epoch: False)
+    result = fit(model, training, validation, settings, on_epoch=lambda _epoch: Signal.CONTINUE)
     base = float(training.labels_N.mean())
     entropy = -(base * math.log(base) + (1 - base) * math.log(1 - base))
     assert entropy > 0.68

@@ -20,6 +20,7 @@ from finscale.training import (
     FitSettings,
     Loss,
     Samples,
+    Signal,
     bce_loss,
     fit,
     gaussian_nll_loss,
@@ -96,7 +97,12 @@ def test_a_perceptron_learns_mean_and_spread() -> None:
     training, validation = returns()
     model = perceptron(2)
     result = fit(
-        model, training, validation, SETTINGS, on_epoch=lambda _: False, loss=gaussian_nll_loss
+        model,
+        training,
+        validation,
+        SETTINGS,
+        on_epoch=lambda _: Signal.CONTINUE,
+        loss=gaussian_nll_loss,
     )
     y = validation.labels_N.double().numpy()
     mean, log_sigma = predict(model, validation).double().numpy().T
@@ -119,7 +125,9 @@ def test_the_loss_is_what_stops_and_what_is_reported() -> None:
     found = []
     for loss in losses:
         model = perceptron(1)
-        result = fit(model, training, validation, SETTINGS, on_epoch=lambda _: False, loss=loss)
+        result = fit(
+            model, training, validation, SETTINGS, on_epoch=lambda _: Signal.CONTINUE, loss=loss
+        )
         outputs_NK = predict(model, validation).double()
         assert result.val_loss == pytest.approx(
             float(loss(outputs_NK, validation.labels_N.double())), rel=1e-12

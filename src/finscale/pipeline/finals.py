@@ -45,7 +45,7 @@ from finscale.tracking import (
     find_result,
     metric_of,
 )
-from finscale.training import Epoch, FitResult
+from finscale.training import Epoch, FitResult, Signal
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,10 +146,10 @@ def _train_folds(
     for number, fold in enumerate(data.folds):
         block = f"block {number + 1} of {len(data.folds)}, " if len(data.folds) > 1 else ""
 
-        def told(epoch: Epoch, offset: int = number * epochs, block: str = block) -> bool:
+        def told(epoch: Epoch, offset: int = number * epochs, block: str = block) -> Signal:
             loss = f": {epoch.val_loss:.4f} nats" if offset == 0 else ""
             show(offset + epoch.number, f"{block}epoch {epoch.number}{loss}")
-            return False
+            return Signal.CONTINUE
 
         on_epoch = epoch_logger(run, bench.parent, done, told, offset=number * epochs)
         trained = train_model(recipe, data, fold, bench.config.budget, seed, bench.device, on_epoch)

@@ -5,7 +5,7 @@ Legend: `N` samples, `B` batch, `K` outputs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -37,7 +37,9 @@ from finscale.training import (
     FitResult,
     FitSettings,
     Loss,
+    OnEpoch,
     Samples,
+    Signal,
     bce_loss,
     fit,
     gaussian_nll_loss,
@@ -85,7 +87,7 @@ def train_model(
     budget: int,
     seed: int,
     device: torch.device,
-    on_epoch: Callable[[Epoch], bool],
+    on_epoch: OnEpoch,
 ) -> Trained:
     """Build a recipe's model and train it on a fold with one seed."""
     model = build_model(recipe, budget, seed)
@@ -99,7 +101,7 @@ def fit_network(
     fold: FoldData,
     settings: FitSettings,
     device: torch.device,
-    on_epoch: Callable[[Epoch], bool],
+    on_epoch: OnEpoch,
 ) -> FitResult:
     """Train any network on a fold, by the loss that the task binds; it ends on the CPU."""
     train = samples(data, fold, fold.at.train).to(device)
@@ -146,10 +148,8 @@ def served(model: PatchTST, fold: FoldData) -> ServedModel:
     return ServedModel(model, scaler.center_C, scaler.scale_C, scaler.clip, fold.units).eval()
 
 
-def epoch_logger(
-    run: Run, parent: Run, done: int, prune: Callable[[Epoch], bool], offset: int = 0
-) -> Callable[[Epoch], bool]:
-    """Return the callable that `fit` reports to: it logs, renews leases, and asks to prune.
+def epoch_logger(run: Run, parent: Run, done: int, decide: OnEpoch, offset: int = 0) -> OnEpoch:
+    """Return the callable that `fit` reports to: it logs, renews leases, and asks how to go on.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def epoch_logger(
         its loss is looked at by early stopping alone, and logged nowhere.
     """
 
-    def on_epoch(epoch: Epoch) -> bool:
+    def on_epoch(epoch: Epoch) -> Signal:
         curves = {
             curve("train_loss"): epoch.train_loss,
             curve("learning_rate"): epoch.learning_rate,
@@ -170,7 +170,7 @@ def epoch_logger(
         if offset + epoch.number > done:
             run.epoch(offset + epoch.number, curves)
         parent.renew_lease()
-        return prune(epoch)
+        return decide(epoch)
 
     return on_epoch
 

@@ -37,7 +37,7 @@ from finscale.tracking import (
     create_run,
     verb_run,
 )
-from finscale.training import Epoch, pick_device
+from finscale.training import Epoch, Signal, pick_device
 
 MAX_ATTEMPTS = 2
 MAX_FAILURES_IN_A_ROW = 3
@@ -204,13 +204,14 @@ def _run_trial(bench: Bench, trial: OpenTrial, n_done: int) -> Status:
     n_train = len(bench.data.search.at.train)
     warmup = trial.recipe.settings(bench.config.seed).warmup_epochs(n_train)
 
-    def prune(epoch: Epoch) -> bool:
+    def prune(epoch: Epoch) -> Signal:
         curve.append(epoch.val_loss)
         done = n_done * bench.config.epochs + epoch.number
         text = f"trial {trial.number}, epoch {epoch.number}: {epoch.val_loss:.4f} nats"
         bench.listen(Work(f"{bench.config.cell_name} search", done, total, text))
         # The loss of a warm-up says nothing about where a trial will end.
-        return epoch.number > warmup and bench.search.should_prune(curve)
+        hopeless = epoch.number > warmup and bench.search.should_prune(curve)
+        return Signal.PRUNE if hopeless else Signal.CONTINUE
 
     on_epoch = epoch_logger(trial.run, bench.parent, trial.epochs_logged, prune)
     try:

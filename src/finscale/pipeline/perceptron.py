@@ -23,7 +23,7 @@ from finscale.tracking import (
     fingerprint,
     unbroken,
 )
-from finscale.training import Epoch, FitResult
+from finscale.training import Epoch, FitResult, Signal
 
 _NOTE = (
     "A perceptron on the flattened window, of its PatchTST's size, trained with the same "
@@ -76,11 +76,11 @@ def _train(bench: Bench, arch: MlpArchitecture, recipe: Recipe) -> tuple[list[Ou
     outputs: list[Outputs] = []
     for number, fold in enumerate(data.folds):
 
-        def told(epoch: Epoch, before: int = number * config.epochs) -> bool:
+        def told(epoch: Epoch, before: int = number * config.epochs) -> Signal:
             text = f"perceptron beside it, epoch {before + epoch.number} of {total}"
             bench.listen(Work(f"{config.cell_name} finals", total, total, text))
             bench.parent.renew_lease()
-            return False
+            return Signal.CONTINUE
 
         torch.manual_seed(config.seed)
         model = MLP(arch)

@@ -6,17 +6,19 @@ Legend: `B` batch, `N` samples, `K` outputs.
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from enum import Enum
 
 import torch
 from torch import Tensor, nn
 
+from finscale.training.checkpoint import CheckpointKeeper, Checkpoints
 from finscale.training.devices import peak_memory_bytes
 from finscale.training.losses import Loss, bce_loss
 from finscale.training.samples import Samples
 from finscale.training.schedule import learning_rate_factor
+from finscale.training.state import TrainingState
 
 EVALUATION_BATCH = 512
 
@@ -54,16 +56,29 @@ class Epoch:
     learning_rate: float
 
 
+class Signal(Enum):
+    """What is to become of a run that has told of an epoch."""
+
+    CONTINUE = "continue"
+    PRUNE = "prune"
+    """It is over, as a result."""
+    STOP = "stop"
+    """It goes on another time: its checkpoint is written at once."""
+
+
+OnEpoch = Callable[[Epoch], Signal]
+
+
 @dataclass(frozen=True)
 class FitResult:
-    """A finished run; the model holds the weights of `best_epoch`.
+    """A run that ended; the model holds the weights of `best_epoch`, unless it was stopped.
 
     Attributes
     ----------
     status : str
-        "ok", "pruned" or "diverged".
+        "ok", "pruned", "diverged" or "stopped".
     reason : str
-        "completed", "early_stop", "pruned" or "not_finite".
+        "completed", "early_stop", "pruned", "not_finite" or "stopped".
     val_loss : float
         Of the best epoch; NaN if diverged, so that it ranks nowhere.
     n_seen : int
@@ -87,8 +102,9 @@ def fit(
     validation: Samples,
     settings: FitSettings,
     *,
-    on_epoch: Callable[[Epoch], bool],
+    on_epoch: OnEpoch,
     loss: Loss = bce_loss,
+    checkpoints: Checkpoints | None = None,
 ) -> FitResult:
     """Train `model` in place and leave it with its best weights.
 
@@ -99,53 +115,92 @@ def fit(
     train, validation : Samples
         On the same device as the model.
     on_epoch : callable
-        Told each epoch; a true answer prunes the run.
+        Told each epoch; its answer says how to go on.
     loss : callable
         From outputs_BK and labels_B to the mean over the batch, in nats: the objective too.
+    checkpoints : Checkpoints, optional
+        Where to go on from, if a file of the same settings, model and number of samples is there,
+        and what to write on the way. The file is removed once there is a result.
+
+    Raises
+    ------
+    OSError
+        If a checkpoint cannot be written.
 
     Notes
     -----
     Seeds torch's global generator: dropout draws from it. Equal inputs on a CPU with an equal
-    number of threads give equal weights.
+    number of threads give equal weights, however often the run was stopped or killed on the way.
     """
     torch.manual_seed(settings.seed)
-    optimiser = _optimiser(model, settings)
-    total_steps = settings.epochs * settings.steps_per_epoch(len(train))
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: learning_rate_factor(step, settings.warmup_steps, total_steps)
-    )
     order = torch.Generator().manual_seed(settings.seed)
-    started = time.perf_counter()
-    keeper = _BestWeights(settings.patience, settings.warmup_epochs(len(train)))
-    status, reason, number = "ok", "completed", 0
-    for number in range(1, settings.epochs + 1):
-        rate = optimiser.param_groups[0]["lr"]
-        batches = _batches(len(train), settings.batch_size, order)
+    state = TrainingState(model, _optimiser(model, settings), order)
+    keeper = None
+    if checkpoints:
+        identity = {"settings": asdict(settings), "n_train": len(train)}
+        keeper = CheckpointKeeper(checkpoints, identity)
+        keeper.resume(state)
+    status, reason = _run(state, train, validation, settings, on_epoch, loss, keeper)
+    if status != "stopped":
+        state.take_best()
+        if keeper:
+            keeper.remove()
+    return _result(state, status, reason, train)
+
+
+def _run(
+    state: TrainingState,
+    train: Samples,
+    validation: Samples,
+    settings: FitSettings,
+    on_epoch: OnEpoch,
+    loss: Loss,
+    keeper: CheckpointKeeper | None,
+) -> tuple[str, str]:
+    """Train epoch after epoch; return status and reason."""
+    schedule = _schedule(state, settings, len(train))
+    while not (reason := _over(state, settings, len(train))):
+        rate = state.optimiser.param_groups[0]["lr"]
+        batches = _batches(len(train), settings.batch_size, state.order)
         train_loss = _train_epoch(
-            model, train, batches, optimiser, schedule, settings.clip_norm, loss
+            state.model, train, batches, state.optimiser, schedule, settings.clip_norm, loss
         )
-        val_loss = _mean_loss(model, validation, loss)
+        val_loss = _mean_loss(state.model, validation, loss)
+        state.epoch += 1
         if not (math.isfinite(train_loss) and math.isfinite(val_loss)):
-            status, reason = "diverged", "not_finite"
-            break
-        keeper.see(number, val_loss, model)
-        if on_epoch(Epoch(number, train_loss, val_loss, rate)):
-            status, reason = "pruned", "pruned"
-            break
-        if keeper.exhausted(number):
-            reason = "early_stop"
-            break
-    keeper.restore(model)
-    seconds = time.perf_counter() - started
+            return "diverged", "not_finite"
+        state.see(val_loss)
+        # A kill while it is told repeats the epoch: told twice is better than never.
+        signal = on_epoch(Epoch(state.epoch, train_loss, val_loss, rate))
+        if signal is Signal.PRUNE:
+            return "pruned", "pruned"
+        if keeper:
+            keeper.save(state, at_once=signal is Signal.STOP)
+        if signal is Signal.STOP:
+            return "stopped", "stopped"
+    return "ok", reason
+
+
+def _over(state: TrainingState, settings: FitSettings, n_train: int) -> str:
+    """Say why training is over; nothing while it goes on."""
+    # Patience counts from the end of warm-up: the loss of a cold start says nothing.
+    counted_from = max(state.best_epoch, settings.warmup_epochs(n_train))
+    if state.epoch and state.epoch - counted_from >= settings.patience:
+        return "early_stop"
+    return "completed" if state.epoch >= settings.epochs else ""
+
+
+def _result(state: TrainingState, status: str, reason: str, train: Samples) -> FitResult:
+    seconds, n_seen = state.seconds, state.epoch * len(train)
     return FitResult(
         status=status,
         reason=reason,
-        best_epoch=keeper.epoch,
-        val_loss=math.nan if status == "diverged" else keeper.loss,
-        epochs_run=number,
-        n_seen=number * len(train),
+        best_epoch=state.best_epoch,
+        val_loss=math.nan if status == "diverged" else state.best_loss,
+        epochs_run=state.epoch,
+        n_seen=n_seen,
         wall_time_s=seconds,
-        samples_per_second=number * len(train) / seconds,
+        samples_per_second=n_seen / seconds,
         peak_memory_bytes=peak_memory_bytes(train.values_TC.device),
     )
 
@@ -162,11 +217,25 @@ def predict(model: nn.Module, samples: Samples) -> Tensor:
 
 
 def _optimiser(model: nn.Module, settings: FitSettings) -> torch.optim.Optimizer:
+    # With the peak rate named, a schedule can begin at any step.
     return torch.optim.AdamW(
-        model.parameters(),
+        [{"params": list(model.parameters()), "initial_lr": settings.learning_rate}],
         lr=settings.learning_rate,
         betas=settings.betas,
         weight_decay=settings.weight_decay,
+    )
+
+
+def _schedule(
+    state: TrainingState, settings: FitSettings, n_train: int
+) -> torch.optim.lr_scheduler.LambdaLR:
+    """Go on with the schedule after the steps that were taken: they are all its state."""
+    steps = settings.steps_per_epoch(n_train)
+    total = settings.epochs * steps
+    return torch.optim.lr_scheduler.LambdaLR(
+        state.optimiser,
+        lambda step: learning_rate_factor(step, settings.warmup_steps, total),
+        last_epoch=state.epoch * steps - 1,
     )
 
 
@@ -199,26 +268,3 @@ def _mean_loss(model: nn.Module, samples: Samples, loss: Loss) -> float:
 
 def _batches(n: int, batch_size: int, order: torch.Generator) -> Iterator[Tensor]:
     yield from torch.randperm(n, generator=order).split(batch_size)
-
-
-class _BestWeights:
-    """The best weights so far, and how long ago that was."""
-
-    def __init__(self, patience: int, warmup_epochs: int) -> None:
-        self.patience, self.warmup_epochs = patience, warmup_epochs
-        self.epoch, self.loss = 0, math.inf
-        self.weights: dict[str, Tensor] = {}
-
-    def see(self, epoch: int, loss: float, model: nn.Module) -> None:
-        if loss < self.loss:
-            self.epoch, self.loss = epoch, loss
-            self.weights = {k: v.detach().clone() for k, v in model.state_dict().items()}
-
-    def exhausted(self, epoch: int) -> bool:
-        # Patience counts from the end of warm-up: the loss of a cold start says nothing.
-        return epoch - max(self.epoch, self.warmup_epochs) >= self.patience
-
-    def restore(self, model: nn.Module) -> None:
-        if self.weights:
-            model.load_state_dict(self.weights)
-        model.eval()

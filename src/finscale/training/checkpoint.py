@@ -1,0 +1,152 @@
+"""Checkpoints: the state of a run in one file, from which training goes on to the bit.
+
+Nothing is pickled: tensors lie in a safetensors file, plain values as JSON in its header.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save_file
+
+from finscale.training.state import Tensors, TrainingState
+
+SCHEMA = 1
+"""Version of names and values below: a file of another version is not resumed."""
+WAIT_PER_WRITE = 20.0
+"""Time that passes after a write, as a multiple of it: writing then costs at most 5 %."""
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """Where a run keeps its state, and how many seconds pass at least between two writes."""
+
+    path: Path
+    every_s: float = 30.0
+
+
+class CheckpointKeeper:
+    """Resumes, writes and removes the checkpoint of one run.
+
+    Parameters
+    ----------
+    identity : mapping
+        What must be equal for a run to go on with the file: it becomes JSON.
+    clock : callable
+        Seconds, for the pace of writing.
+    """
+
+    def __init__(
+        self,
+        checkpoints: Checkpoints,
+        identity: Mapping[str, Any],
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._path, self._every_s, self._clock = checkpoints.path, checkpoints.every_s, clock
+        self._identity = json.loads(json.dumps(identity))  # tuples come back as lists
+        self._due = clock() + self._every_s
+
+    def resume(self, state: TrainingState) -> None:
+        """Bring `state` to where the file left it, if the file is of the same run."""
+        found = _read(self._path)
+        if found and found.identity == self._identity and state.fits(found.tensors):
+            state.restore(found.tensors, found.values)
+
+    def save(self, state: TrainingState, *, at_once: bool) -> None:
+        """Write if it is time, or `at_once`.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written: the file that was there stays.
+        """
+        started = self._clock()
+        if not at_once and started < self._due:
+            return
+        _write(self._path, _Checkpoint(self._identity, state.values(), state.tensors()))
+        ended = self._clock()
+        self._due = ended + max(self._every_s, WAIT_PER_WRITE * (ended - started))
+
+    def remove(self) -> None:
+        """Delete the file: its run is over."""
+        self._path.unlink(missing_ok=True)
+        shutil.rmtree(_draft(self._path), ignore_errors=True)
+
+
+def last_epoch(path: Path) -> int:
+    """Return the epoch from which a checkpoint goes on, 0 where there is none to read."""
+    found = _read(path)
+    return int(found.values["epoch"]) if found else 0
+
+
+@dataclass(frozen=True, eq=False)
+class _Checkpoint:
+    identity: dict[str, Any]
+    values: dict[str, float]
+    tensors: Tensors
+
+
+def _write(path: Path, checkpoint: _Checkpoint) -> None:
+    """Replace the file in one step: a kill at any moment leaves the old one or the new one."""
+    plain = {"schema": SCHEMA, "identity": checkpoint.identity, "values": checkpoint.values}
+    header = {"plain": json.dumps(plain)}
+    header["crc32"] = _checksum(header["plain"], checkpoint.tensors)
+    draft = _draft(path)
+    shutil.rmtree(draft, ignore_errors=True)  # left by a process that was killed
+    try:
+        draft.mkdir(parents=True)
+        new = draft / path.name
+        save_file(checkpoint.tensors, new, metadata=header)
+        with new.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(new, path)
+    except SafetensorError as error:
+        raise OSError(f"checkpoint {path}: {error}") from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _draft(path: Path) -> Path:
+    """Return where a file is written first, each time the same: a kill leaves one at most.
+
+    A folder, since safetensors makes a temporary file of its own, and beside the target, since
+    ``os.replace`` is atomic within one file system only.
+    """
+    return path.with_name(f".{path.name}.tmp")
+
+
+def _read(path: Path) -> _Checkpoint | None:
+    """Return what the file holds, or None where it is missing, damaged or of another schema."""
+    try:
+        content = path.read_bytes()  # once: `safe_open` opens it twice, with a write in between
+        tensors = load(content)
+    except (SafetensorError, OSError):
+        return None
+    end = 8 + int.from_bytes(content[:8], "little")  # the format: a length, then a header in JSON
+    header = json.loads(content[8:end]).get("__metadata__", {})
+    text = header.get("plain", "")
+    if header.get("crc32") != _checksum(text, tensors):
+        return None
+    plain = json.loads(text)
+    if plain["schema"] != SCHEMA:
+        return None
+    return _Checkpoint(plain["identity"], plain["values"], tensors)
+
+
+def _checksum(text: str, tensors: Tensors) -> str:
+    """Tell a bit that has flipped: the format itself notices a wrong length only."""
+    total = zlib.crc32(text.encode())
+    for name in sorted(tensors):
+        total = zlib.crc32(name.encode(), total)
+        total = zlib.crc32(tensors[name].reshape(-1).view(torch.uint8).numpy().data, total)
+    return str(total)
