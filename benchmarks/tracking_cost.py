@@ -26,7 +26,7 @@ from finscale.pipeline.plan import search_space  # noqa: E402
 from finscale.pipeline.problem import load_problem  # noqa: E402
 from finscale.pipeline.recipe import from_params  # noqa: E402
 from finscale.search import Search  # noqa: E402
-from finscale.training import pick_device  # noqa: E402
+from finscale.training import Signal, pick_device  # noqa: E402
 
 ROUNDS = 3
 SHAPES = {
@@ -81,7 +81,9 @@ def alone(config: HpoConfig) -> float:
     recipe = from_params(params, space.architectures[0], config)
     device = pick_device("cpu")
     started = time.perf_counter()
-    train_model(recipe, data, config.budget, config.seed, device, lambda epoch: False)
+    train_model(
+        recipe, data, data.search, config.budget, config.seed, device, lambda epoch: Signal.CONTINUE
+    )
     return time.perf_counter() - started
 
 
