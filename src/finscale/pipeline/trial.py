@@ -30,6 +30,9 @@ from finscale.search import Claim, PastTrial, Search, SearchSpace, Standing, opt
 from finscale.tracking import TRAIN_FLOPS, VAL_LOSS, Kind, Run, Status, Tag, create_run
 from finscale.training import Checkpoints, Epoch, OnEpoch, Signal, last_epoch
 
+CHECKPOINT_EVERY_S = 30.0
+"""What a kill costs at most, where an epoch is not longer; a small trial is over before."""
+
 
 @dataclass(frozen=True, eq=False)
 class Bench:
@@ -123,7 +126,7 @@ def run_trial(bench: Bench, trial: OpenTrial, standing: Standing) -> Status | No
             bench.config.seed,
             bench.device,
             on_epoch,
-            Checkpoints(path),
+            Checkpoints(path, CHECKPOINT_EVERY_S),
         )
         if trained.result.status == "stopped":
             _put_aside(trial, "timeout")

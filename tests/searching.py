@@ -1,0 +1,98 @@
+"""A search in a process of its own, for tests that stop it: ``python -m tests.searching <JSON>``.
+
+The JSON holds options of the search and, under "test", how it is changed for the test: "instant"
+(what a trial comes to is made up, in no time), "checkpoint_s" (least seconds between checkpoints),
+"pause_s" (taken after each epoch, so that a signal finds a trial at work).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tests.lab import ROOT, SMALL, Lab
+
+
+def start(lab: Lab, *, test: Mapping[str, Any] | None = None, **options: Any) -> Any:
+    """Start a search in the lab's store, in a process group of its own."""
+    order = {"data_root": str(lab.data_root), "test": test or {}, **options}
+    variables = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.searching", json.dumps(order)],
+        cwd=lab.folder,
+        env=variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def ended(process: Any, timeout: float = 240) -> str:
+    """Wait until a search has ended well; return what it said."""
+    try:
+        out, err = process.communicate(timeout=timeout)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+    assert process.returncode == 0, err[-3000:]
+    return str(out)
+
+
+def main(order: dict[str, Any]) -> None:
+    """Search as `hpo` does."""
+    from finscale.config import HpoConfig
+    from finscale.pipeline import hpo, plan, trial, turns
+
+    test = order.pop("test")
+    order["data_root"] = Path(order["data_root"])
+    vars(plan)["measure_flops_per_second"] = lambda *_: 1e9
+    vars(turns)["POLL_S"] = 0.05
+    if "checkpoint_s" in test:
+        vars(trial)["CHECKPOINT_EVERY_S"] = test["checkpoint_s"]
+    if "instant" in test:
+        vars(trial)["train_model"] = _instant
+    if "pause_s" in test:
+        _pause(trial.Search, test["pause_s"])
+    hpo(HpoConfig(**(SMALL | order)), listen=_say)
+
+
+def _say(event: Any) -> None:
+    sys.stdout.write(f"{event}\n")
+    sys.stdout.flush()
+
+
+def _instant(recipe: Any, _: Any, fold: Any, budget: int, seed: int, *__: Any) -> Any:
+    """Return an untrained model with a loss that its learning rate decides."""
+    import numpy as np
+
+    from finscale.pipeline.fitting import Trained, build_model
+    from finscale.training import FitResult
+
+    loss = 0.4 + 0.05 * abs(math.log10(recipe.learning_rate) + 3.5)
+    result = FitResult("ok", "completed", 1, loss, 1, len(fold.at.train), 0.1, 1e3, 1 << 20)
+    outputs_NK = np.linspace(-3.0, 1.0, len(fold.at.validation))[:, None]
+    return Trained(build_model(recipe, budget, seed), recipe, result, outputs_NK)
+
+
+def _pause(search: Any, seconds: float) -> None:
+    report = search.report
+
+    def slowly(self: Any, *arguments: Any) -> None:
+        report(self, *arguments)
+        time.sleep(seconds)
+
+    search.report = slowly
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))
