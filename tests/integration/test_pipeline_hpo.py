@@ -11,7 +11,7 @@ import torch
 from mlflow import MlflowClient
 from mlflow.entities import Run as StoredRun
 
-from finscale.config import Floors, RefusedError, load_space, load_task
+from finscale.config import Floors, RefusedError, StoreError, load_space, load_task
 from finscale.evaluation import score
 from finscale.model import count_params
 from finscale.pipeline.plan import search_identity
@@ -218,9 +218,21 @@ def test_a_finished_search_trains_nothing(searched: Lab) -> None:
     assert len(searched.runs("invocation")) == 1
 
 
-def test_a_deleted_parent_makes_a_new_search(searched: Lab) -> None:
+def test_a_parent_deleted_without_its_trials_is_one_line(searched: Lab) -> None:
     (old,) = searched.runs("hpo")
     searched.delete(old.info.run_id)
+    line = f"with 2 beneath it that are not. Give `mlflow runs restore --run-id {old.info.run_id}`"
+    with pytest.raises(StoreError, match=line):
+        searched.hpo()
+    MlflowClient().restore_run(old.info.run_id)
+    searched.hpo()
+    assert len(searched.runs("trial")) == 2 and len(searched.runs("hpo")) == 1
+
+
+def test_a_search_deleted_whole_makes_a_new_one(searched: Lab) -> None:
+    (old,) = searched.runs("hpo")
+    for run in (old, *by_number(searched)):
+        searched.delete(run.info.run_id)
     parent = searched.hpo(n_trials=1, epochs=2)
     assert parent.run_id != old.info.run_id
     assert len(trials(parent=parent.run_id)) == 1

@@ -7,30 +7,30 @@ import time
 from contextlib import suppress
 from functools import partial
 
-import torch
-
 from finscale.config import HpoConfig, StoreError, format_budget, options, spell
-from finscale.pipeline.baselines import REFERENCE, ensure_baselines
+from finscale.pipeline.bench import Bench, facts_of, open_bench
 from finscale.pipeline.disk import disk_watched
+from finscale.pipeline.neighbours import other_searches
 from finscale.pipeline.optimism import ensure_optimism
 from finscale.pipeline.plan import (
     check_memory,
     expected_time,
     search_identity,
-    search_methods,
     search_space,
     study_address,
 )
-from finscale.pipeline.problem import ProblemData, load_problem
+from finscale.pipeline.problem import load_problem
 from finscale.pipeline.progress import Line, Listen, Screen
-from finscale.pipeline.search_note import best_name, write_note
-from finscale.pipeline.search_worker import Order, facts_of, join
-from finscale.pipeline.trial import Bench
+from finscale.pipeline.search_page import best_name, write_note, write_pictures
+from finscale.pipeline.search_worker import Order, join
 from finscale.pipeline.turns import stand, work
 from finscale.pipeline.workers import run_side_by_side
-from finscale.search import Search, Standing, StudyAddress, turn
-from finscale.tracking import Kind, Run, StoppedError, Tag, VerbRun, close_abandoned, verb_run
+from finscale.search import Standing, StudyAddress, turn
+from finscale.tracking import Kind, Run, StoppedError, Tag, close_abandoned, verb_run
 from finscale.training import pick_device
+
+NEAREST = 3
+"""Other searches that are named when a new one begins."""
 
 
 def hpo(
@@ -80,41 +80,21 @@ def hpo(
             turn=partial(turn, address),
         )
         with suppress(StoppedError), opening as opened:
-            bench = _bench(config, data, device, address, opened, listen, study, deadline)
+            if opened.is_new:
+                data.log_inputs(opened.parent)
+                _name_others(config, identity, listen)
+            bench = open_bench(
+                config,
+                data,
+                address,
+                facts_of(config, opened.parent, identity, study),
+                own=opened.own,
+                device=device,
+                listen=listen,
+                deadline=deadline,
+            )
             _search(bench, address)
-        return bench.parent
-
-
-def _bench(
-    config: HpoConfig,
-    data: ProblemData,
-    device: torch.device,
-    address: StudyAddress,
-    opened: VerbRun,
-    listen: Listen,
-    study: str | None,
-    deadline: float,
-) -> Bench:
-    space = search_space(config, data)
-    with turn(address):
-        if opened.is_new:
-            data.log_inputs(opened.parent)
-        reference = ensure_baselines(data, study)[REFERENCE]
-        facts = facts_of(config, opened.parent, search_identity(config, data), study)
-        search = Search(space, search_methods(config), address, facts)
-    return Bench(
-        config=config,
-        data=data,
-        parent=opened.parent,
-        own=opened.own,
-        search=search,
-        space=space,
-        device=device,
-        reference_loss=reference.val_loss,
-        listen=listen,
-        study=study,
-        deadline=deadline,
-    )
+        return opened.parent
 
 
 def _search(bench: Bench, address: StudyAddress) -> None:
@@ -137,9 +117,17 @@ def _search(bench: Bench, address: StudyAddress) -> None:
         standing = _side_by_side(bench, address)
     if bench.is_over_time and standing.n_finished < config.n_trials:
         write_note(bench, standing, "stopped by its time limit")
+        write_pictures(bench, standing)
         bench.listen(Line(f"{config.cell_name}: the time is up; the same line goes on."))
         raise StoppedError("timeout")
     _conclude(bench, standing)
+
+
+def _name_others(config: HpoConfig, identity: str, listen: Listen) -> None:
+    """Say which searches of this cell there are already, and why this is not one of them."""
+    if others := other_searches(config, identity):
+        line = f"{config.cell_name}: a new search; others are {'; '.join(others[:NEAREST])}."
+        listen(Line(line))
 
 
 def _side_by_side(bench: Bench, address: StudyAddress) -> Standing:
@@ -168,6 +156,7 @@ def _conclude(bench: Bench, standing: Standing) -> None:
         return
     optimism = ensure_optimism(bench.parent, standing.n_finished, config.horizon)
     write_note(bench, standing, "complete", optimism)
+    write_pictures(bench, standing)
     best = f"{best_name(bench, standing)} with {standing.best.trial.loss:.4f} nats"
     bench.listen(Line(f"{config.cell_name}: {standing.n_finished} trials, best {best}."))
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any
 
-from finscale.config import HpoConfig, StoreError, options
-from finscale.pipeline.baselines import REFERENCE, ensure_baselines
-from finscale.pipeline.plan import search_identity, search_methods, search_space
+from finscale.config import HpoConfig, StoreError
+from finscale.pipeline.bench import open_bench
+from finscale.pipeline.plan import search_identity
 from finscale.pipeline.problem import load_problem
 from finscale.pipeline.progress import Listen
-from finscale.pipeline.trial import Bench
 from finscale.pipeline.turns import stand, work
-from finscale.search import Search, StudyAddress, read_facts, turn
-from finscale.tracking import Run
+from finscale.search import StudyAddress, read_facts
 from finscale.training import pick_device
 
 
@@ -31,17 +28,6 @@ class Order:
     address: StudyAddress
     device: str
     seconds: float
-
-
-def facts_of(config: HpoConfig, parent: Run, identity: str, study: str | None) -> dict[str, Any]:
-    """Return what is written on a study, so that its address is enough to join it."""
-    return {
-        "options": options(config) | {"data_root": str(config.data_root.resolve())},
-        "identity": identity,
-        "run_id": parent.run_id,
-        "experiment_id": parent.experiment_id,
-        "study": study,
-    }
 
 
 def join(order: Order, listen: Listen) -> None:
@@ -63,21 +49,14 @@ def join(order: Order, listen: Listen) -> None:
             got="others",
             todo="Give the worker the same checkout and data_root.",
         )
-    space = search_space(config, data)
-    with turn(order.address):
-        reference = ensure_baselines(data, facts["study"])[REFERENCE]
-        search = Search(space, search_methods(config), order.address, facts)
-    bench = Bench(
-        config=config,
-        data=data,
-        parent=Run(facts["run_id"], facts["experiment_id"]),
+    bench = open_bench(
+        config,
+        data,
+        order.address,
+        facts,
         own=None,
-        search=search,
-        space=space,
         device=pick_device(order.device),
-        reference_loss=reference.val_loss,
         listen=listen,
-        study=facts["study"],
         deadline=deadline,
     )
     stand(bench)

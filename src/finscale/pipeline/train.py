@@ -7,6 +7,7 @@ with seeds that no trial has used, and the configuration with the best *mean* is
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,7 @@ from finscale.pipeline.baselines import REFERENCE, ensure_baselines
 from finscale.pipeline.finals import Bench, train_finals
 from finscale.pipeline.fitting import served
 from finscale.pipeline.hpo import hpo
+from finscale.pipeline.neighbours import other_searches
 from finscale.pipeline.notes import against_reference
 from finscale.pipeline.perceptron import ensure_perceptron
 from finscale.pipeline.plan import search_identity, search_space
@@ -131,8 +133,8 @@ def _best_recipes(
     mine = stored[stored["fingerprint"] == identity] if len(stored) else stored
     best = _best_trials(mine, config.top_k)
     if best.empty:
-        if len(mine) == 0 and len(stored):
-            raise _other_searches(config, stored)
+        if len(mine) == 0 and (others := other_searches(config, identity)):
+            raise _no_such_search(config, others)
         listen(Line(f"{config.cell_name}: no finished search yet: searching first."))
         shared = {name: getattr(config, name) for name in SearchConfig.model_fields}
         parent = hpo(HpoConfig.model_validate(shared), listen=listen, study=study)
@@ -156,23 +158,11 @@ def _best_trials(mine: pd.DataFrame, top_k: int) -> pd.DataFrame:
     return frame[frame["status"] == Status.OK].head(top_k)  # trials come best first
 
 
-def _other_searches(config: TrainConfig, stored: pd.DataFrame) -> StoreError:
-    wanted = options(config)
-    there = []
-    for _, row in stored.iterrows():
-        differing = [
-            f"{name}={row[name]}"
-            for name in wanted
-            if name in row and name not in ("n_trials", "device", "data_root", "floors")
-            if str(row[name]).lower() != wanted[name].lower() and not pd.isna(row[name])
-        ]
-        there.append(
-            f"run {row['run_id']} ({', '.join(differing) or 'other data, days or labels'})"
-        )
+def _no_such_search(config: TrainConfig, others: Sequence[str]) -> StoreError:
     return StoreError(
         "search",
         expected=f"one for {config.cell_name} with the values given",
-        got=f"only {'; '.join(there)}",
+        got=f"only {'; '.join(others)}",
         todo="Give the values of one of these, or search first with hpo and the values you want.",
     )
 

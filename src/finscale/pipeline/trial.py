@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import time
 import traceback
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from finscale.config import HpoConfig, format_budget
+from finscale.config import format_budget
 from finscale.evaluation import score_outputs
-from finscale.model import Architecture
+from finscale.pipeline.bench import Bench
 from finscale.pipeline.disk import is_disk_full
 from finscale.pipeline.fitting import (
     Trained,
@@ -22,53 +20,15 @@ from finscale.pipeline.fitting import (
     train_model,
 )
 from finscale.pipeline.predictions import log_predictions, validation_frame
-from finscale.pipeline.problem import ProblemData
-from finscale.pipeline.progress import Listen, Work
+from finscale.pipeline.progress import Work
 from finscale.pipeline.recipe import from_params
 from finscale.pipeline.trials import OpenTrial, trial_name
-from finscale.search import Claim, PastTrial, Search, SearchSpace, Standing, optuna_state
+from finscale.search import Claim, PastTrial, Standing, optuna_state
 from finscale.tracking import TRAIN_FLOPS, VAL_LOSS, Kind, Run, Status, Tag, create_run
 from finscale.training import Checkpoints, Epoch, OnEpoch, Signal, last_epoch
 
 CHECKPOINT_EVERY_S = 30.0
 """What a kill costs at most, where an epoch is not longer; a small trial is over before."""
-
-
-@dataclass(frozen=True, eq=False)
-class Bench:
-    """What every trial of a search needs.
-
-    Attributes
-    ----------
-    parent : Run
-        Of the trials.
-    own : Run or None
-        The run of this command, whose lease is renewed; a worker has none.
-    deadline : float
-        Moment of `time.monotonic` after which no epoch begins.
-    """
-
-    config: HpoConfig
-    data: ProblemData
-    parent: Run
-    own: Run | None
-    search: Search
-    space: SearchSpace
-    device: torch.device
-    reference_loss: float
-    listen: Listen
-    study: str | None
-    deadline: float
-
-    @property
-    def template(self) -> Architecture:
-        """An architecture with the channels, context and patches of them all."""
-        return self.space.architectures[0]
-
-    @property
-    def is_over_time(self) -> bool:
-        """Whether the user's time limit has passed."""
-        return time.monotonic() >= self.deadline
 
 
 def open_trial(bench: Bench, claim: Claim) -> OpenTrial:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
+from finscale.pipeline.bench import Bench
 from finscale.pipeline.progress import Line
 from finscale.pipeline.recipe import from_params
-from finscale.pipeline.search_note import write_note
-from finscale.pipeline.trial import Bench, checkpoint_path, open_trial, run_trial
+from finscale.pipeline.search_page import refresh
+from finscale.pipeline.trial import checkpoint_path, open_trial, run_trial
 from finscale.pipeline.trials import OpenTrial, stored_claims
 from finscale.search import Claim, PastTrial, Standing
 from finscale.tracking import Run, Status, Tag, other_holder, val_curve
@@ -41,7 +42,7 @@ def work(bench: Bench) -> Standing:
         failures = failures + 1 if status is Status.FAILED else 0
         if failures == MAX_FAILURES_IN_A_ROW:
             raise RuntimeError(f"{failures} trials in a row failed: see their traceback artifacts")
-        write_note(bench, bench.search.standing(), "running")
+        refresh(bench, bench.search.standing())
 
 
 def _next(bench: Bench) -> tuple[OpenTrial | None, Standing]:

@@ -1,6 +1,7 @@
 """Hyperparameter search: the space, what to try next, when to stop a trial."""
 
 from finscale.search.address import StudyAddress, file_address, turn
+from finscale.search.figures import search_pictures
 from finscale.search.importance import MIN_TRIALS, importances
 from finscale.search.methods import Methods
 from finscale.search.shared import read_facts
@@ -25,6 +26,7 @@ __all__ = [
     "nearest",
     "optuna_state",
     "read_facts",
+    "search_pictures",
     "shape_of",
     "turn",
 ]

@@ -69,6 +69,7 @@ class Tag(StrEnum):
     COLLAPSED = "finscale.collapsed"
     LEASE = "finscale.lease"
     ATTEMPTS = "finscale.attempts"
+    PICTURED = "finscale.pictured_trials"
     RESUMED_EPOCH = "finscale.resumed_epoch"
     BASELINE = "finscale.baseline"
     OPENINGS = "finscale.test_openings"
@@ -100,6 +101,8 @@ class Artifact(StrEnum):
     NUMBERS = "numbers.parquet"
 
 
+FIGURES = "figures"
+"""Folder of a search's pictures."""
 VAL_LOSS = "val_loss"
 """The objective: nats, of the kept weights. Logged once, so that ``order_by`` on it is right."""
 TRAIN_FLOPS = "train_flops"

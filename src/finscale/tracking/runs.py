@@ -24,7 +24,7 @@ from mlflow.tracking.context.registry import resolve_tags
 from finscale.config import StoreError
 from finscale.tracking.client import open_client, unbroken
 from finscale.tracking.lease import FREE, take_lease
-from finscale.tracking.names import Artifact, Kind, Status, Tag
+from finscale.tracking.names import FIGURES, Artifact, Kind, Status, Tag
 
 _MLFLOW_STATUS = {
     Status.OK: "FINISHED",
@@ -114,6 +114,13 @@ class Run:
             path = Path(folder) / name
             path.write_text(content, encoding="utf-8")
             self.file(path)
+
+    def picture(self, name: str, png: bytes) -> None:
+        """Store a picture among the run's figures."""
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / f"{name}.png"
+            path.write_bytes(png)
+            self.file(path, FIGURES)
 
     def json(self, name: str, content: Any) -> None:
         """Store JSON as an artifact."""

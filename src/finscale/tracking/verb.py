@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlflow.entities import LifecycleStage
 from mlflow.entities import Run as StoredRun
 from mlflow.exceptions import MlflowException
 from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
@@ -171,8 +172,32 @@ def _measured(run: Run) -> Iterator[None]:
 
 
 def _find_parent(kind: Kind, identity: str) -> Run | None:
+    """Find the first run of an identity.
+
+    Raises
+    ------
+    StoreError
+        If it was deleted while runs beneath it were not: they would be lost to a new one.
+    """
     same = where(KIND=kind, FINGERPRINT=identity)
-    return next(map(handle, search(same, order_by=["attributes.start_time ASC"])), None)
+    deleted: list[Run] = []
+    for run in search(same, deleted=True, order_by=["attributes.start_time ASC"]):
+        if run.info.lifecycle_stage == LifecycleStage.ACTIVE:
+            return handle(run)
+        deleted.append(handle(run))
+    for parent in deleted:
+        if n_beneath := sum(1 for _ in search(where(PARENT=parent.run_id))):
+            raise _orphans(parent, n_beneath)
+    return None
+
+
+def _orphans(parent: Run, n_beneath: int) -> StoreError:
+    return StoreError(
+        f"run {parent.run_id}",
+        expected="a run that is there, as those beneath it are",
+        got=f"a deleted one, with {n_beneath} beneath it that are not",
+        todo=f"Give `mlflow runs restore --run-id {parent.run_id}`, or delete them too.",
+    )
 
 
 def _holder(parent: Run) -> Lease | None:

@@ -1,14 +1,31 @@
-"""The note of a search: what it is, where it stands, what to do next."""
+"""The page of a search in the UI: what it is, where it stands, what to do next, and pictures."""
 
 from __future__ import annotations
 
 from finscale.config import format_budget, spell
+from finscale.pipeline.bench import Bench
 from finscale.pipeline.progress import duration
 from finscale.pipeline.recipe import from_params
-from finscale.pipeline.trial import Bench
 from finscale.pipeline.trials import trial_name
-from finscale.search import Standing
-from finscale.tracking import Run
+from finscale.search import Standing, search_pictures
+from finscale.tracking import Run, Tag
+
+
+def refresh(bench: Bench, standing: Standing) -> None:
+    """Bring the page up to date while the search runs; pictures now and then."""
+    write_note(bench, standing, "running")
+    if bench.pace.is_due():
+        with bench.pace.taken():
+            write_pictures(bench, standing)
+
+
+def write_pictures(bench: Bench, standing: Standing) -> None:
+    """Draw Optuna's figures of the trials so far, unless they are there already."""
+    if bench.parent.tags().get(Tag.PICTURED) == str(standing.n_finished):
+        return
+    for name, png in search_pictures(bench.search.study).items():
+        bench.parent.picture(name, png)
+    bench.parent.tag({Tag.PICTURED: standing.n_finished})
 
 
 def write_note(bench: Bench, standing: Standing, how: str, optimism: float | None = None) -> None:

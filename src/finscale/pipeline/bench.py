@@ -1,0 +1,104 @@
+"""What every process of a search works with: set up alike by `hpo` and by its workers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from finscale.config import HpoConfig, options
+from finscale.model import Architecture
+from finscale.pipeline.baselines import REFERENCE, ensure_baselines
+from finscale.pipeline.pace import Pace
+from finscale.pipeline.plan import search_methods, search_space
+from finscale.pipeline.problem import ProblemData
+from finscale.pipeline.progress import Listen
+from finscale.search import Search, SearchSpace, StudyAddress, turn
+from finscale.tracking import Run
+
+PICTURES_EVERY_S = 60.0
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """What every trial of a search needs.
+
+    Attributes
+    ----------
+    parent : Run
+        Of the trials.
+    own : Run or None
+        The run of this command, whose lease is renewed; a worker has none.
+    deadline : float
+        Moment of `time.monotonic` after which no epoch begins.
+    pace : Pace
+        Of the pictures on the parent's page.
+    """
+
+    config: HpoConfig
+    data: ProblemData
+    parent: Run
+    own: Run | None
+    search: Search
+    space: SearchSpace
+    device: torch.device
+    reference_loss: float
+    listen: Listen
+    study: str | None
+    deadline: float
+    pace: Pace = field(default_factory=lambda: Pace(PICTURES_EVERY_S))
+
+    @property
+    def template(self) -> Architecture:
+        """An architecture with the channels, context and patches of them all."""
+        return self.space.architectures[0]
+
+    @property
+    def is_over_time(self) -> bool:
+        """Whether the user's time limit has passed."""
+        return time.monotonic() >= self.deadline
+
+
+def facts_of(config: HpoConfig, parent: Run, identity: str, study: str | None) -> dict[str, Any]:
+    """Return what is written on a study, so that its address is enough to join it."""
+    return {
+        "options": options(config) | {"data_root": str(config.data_root.resolve())},
+        "identity": identity,
+        "run_id": parent.run_id,
+        "experiment_id": parent.experiment_id,
+        "study": study,
+    }
+
+
+def open_bench(
+    config: HpoConfig,
+    data: ProblemData,
+    address: StudyAddress,
+    facts: Mapping[str, Any],
+    *,
+    own: Run | None,
+    device: torch.device,
+    listen: Listen,
+    deadline: float,
+) -> Bench:
+    """Join a search at its study's address; baselines that are missing are made first."""
+    space = search_space(config, data)
+    with turn(address):
+        reference = ensure_baselines(data, facts["study"])[REFERENCE]
+        search = Search(space, search_methods(config), address, facts)
+    return Bench(
+        config=config,
+        data=data,
+        parent=Run(facts["run_id"], facts["experiment_id"]),
+        own=own,
+        search=search,
+        space=space,
+        device=device,
+        reference_loss=reference.val_loss,
+        listen=listen,
+        study=facts["study"],
+        deadline=deadline,
+    )
