@@ -31,7 +31,16 @@ from finscale.model import (
 from finscale.pipeline.predictions import Outputs
 from finscale.pipeline.problem import FoldData, ProblemData
 from finscale.pipeline.recipe import Recipe
-from finscale.tracking import Artifact, Run, Tag, cost_metrics, curve, score_metrics, size_metrics
+from finscale.tracking import (
+    Artifact,
+    Run,
+    Tag,
+    cost_metrics,
+    curve,
+    log_weights,
+    score_metrics,
+    size_metrics,
+)
 from finscale.training import (
     Epoch,
     FitResult,
@@ -194,7 +203,7 @@ def log_model(run: Run, trained: Trained, data: ProblemData, fold: FoldData, see
     with TemporaryDirectory() as folder:
         path = Path(folder) / Artifact.WEIGHTS.value
         save_weights(trained.model, path)
-        run.file(path)
+        log_weights(run, path)
 
 
 def result_metrics(
