@@ -16,10 +16,11 @@ from finscale.pipeline.fitting import (
     Trained,
     collapse_tag,
     epoch_logger,
-    log_model,
+    log_config,
     outputs_at,
     result_metrics,
     serve_predictions,
+    store_weights,
     train_model,
 )
 from finscale.pipeline.notes import final_note
@@ -207,7 +208,8 @@ def _log_final(bench: Bench, run: Run, final: Final, seed: int) -> None:
     n = len(first.at.validation)
     # The first fold's: validation of a later one is test of an earlier one, which no choice sees.
     scores = score_outputs(data.labels_T[first.at.validation], final.outputs[0][:n])
-    log_model(run, final.last, data, data.folds[-1], seed)
+    log_config(run, final.last, data, data.folds[-1], seed)
+    store_weights(run, final.last.model)
     log_predictions(run, predictions_frame(data, final.outputs))
     validations = [
         outputs_NK[: len(fold.at.validation)]

@@ -33,7 +33,16 @@ from finscale.model import (
 from finscale.pipeline.predictions import Outputs
 from finscale.pipeline.problem import FoldData, ProblemData
 from finscale.pipeline.recipe import Recipe
-from finscale.tracking import Artifact, Run, Tag, cost_metrics, curve, score_metrics, size_metrics
+from finscale.tracking import (
+    Artifact,
+    Run,
+    Tag,
+    cost_metrics,
+    curve,
+    log_weights,
+    score_metrics,
+    size_metrics,
+)
 from finscale.training import (
     Checkpoints,
     Epoch,
@@ -197,8 +206,8 @@ def epoch_logger(run: Run, own: Run | None, done: int, decide: OnEpoch, offset: 
     return on_epoch
 
 
-def log_model(run: Run, trained: Trained, data: ProblemData, fold: FoldData, seed: int) -> None:
-    """Store weights, and the configuration that gives the model and its scaler back."""
+def log_config(run: Run, trained: Trained, data: ProblemData, fold: FoldData, seed: int) -> None:
+    """Store the configuration that gives the model and its scaler back."""
     scaler = fold.scaler
     config: dict[str, Any] = {
         "architecture": asdict(trained.recipe.arch),
@@ -213,10 +222,15 @@ def log_model(run: Run, trained: Trained, data: ProblemData, fold: FoldData, see
         "label_units": asdict(fold.units),
     }
     run.json(Artifact.CONFIG.value, config)
+
+
+def store_weights(run: Run, model: PatchTST) -> int:
+    """Store a model's weights; return how many bytes they take."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / Artifact.WEIGHTS.value
-        save_weights(trained.model, path)
-        run.file(path)
+        save_weights(model, path)
+        log_weights(run, path)
+        return path.stat().st_size
 
 
 def result_metrics(

@@ -9,16 +9,20 @@ import torch
 
 from finscale.config import format_budget
 from finscale.evaluation import score_outputs
+from finscale.model import count_params
+from finscale.pipeline.artifacts import thin_out
 from finscale.pipeline.bench import Bench
 from finscale.pipeline.disk import is_disk_full
 from finscale.pipeline.fitting import (
     Trained,
     collapse_tag,
     epoch_logger,
-    log_model,
+    log_config,
     result_metrics,
+    store_weights,
     train_model,
 )
+from finscale.pipeline.plan import GIB
 from finscale.pipeline.predictions import log_predictions, validation_frame
 from finscale.pipeline.progress import Work
 from finscale.pipeline.recipe import from_params
@@ -27,6 +31,7 @@ from finscale.search import Claim, PastTrial, Standing, optuna_state
 from finscale.tracking import TRAIN_FLOPS, VAL_LOSS, Kind, Run, Status, Tag, create_run
 from finscale.training import Checkpoints, Epoch, OnEpoch, Signal, last_epoch
 
+BYTES_A_WEIGHT = 4
 CHECKPOINT_EVERY_S = 30.0
 """What a kill costs at most, where an epoch is not longer; a small trial is over before."""
 
@@ -103,6 +108,8 @@ def run_trial(bench: Bench, trial: OpenTrial, standing: Standing) -> Status | No
         past = PastTrial(trial.recipe.search_params(), Status.FAILED.value)
     with bench.search.turn():
         bench.search.finish(trial.number, past)
+        if past.status == Status.OK:
+            _thin_out(bench, trial, standing.n_finished + 1)
     return Status(past.status)
 
 
@@ -146,7 +153,8 @@ def _log_trial(
     if status is Status.OK:
         data, outputs_NK = bench.data, trained.val_outputs_NK
         scores = score_outputs(data.labels_T[data.search.at.validation], outputs_NK)
-        log_model(trial.run, trained, data, data.search, bench.config.seed)
+        log_config(trial.run, trained, data, data.search, bench.config.seed)
+        _keep_weights(bench, trial.run, trained)
         log_predictions(trial.run, validation_frame(data, outputs_NK))
         trial.run.tag(collapse_tag([outputs_NK]))
         metrics = result_metrics(
@@ -156,6 +164,19 @@ def _log_trial(
         past = PastTrial(params, status.value, metrics[VAL_LOSS], curve, metrics[TRAIN_FLOPS])
     trial.run.end(status, trained.result.reason)
     return past
+
+
+def _keep_weights(bench: Bench, run: Run, trained: Trained) -> None:
+    if bench.config.artifacts == "none":
+        run.tag({Tag.WEIGHTS: "not kept: artifacts=none"})
+    else:
+        store_weights(run, trained.model)
+
+
+def _thin_out(bench: Bench, trial: OpenTrial, n_stored: int) -> None:
+    config = bench.config
+    n_bytes = BYTES_A_WEIGHT * count_params(trial.recipe.arch).total
+    thin_out(bench.parent, config.artifacts, config.max_artifact_gib * GIB, n_bytes, n_stored)
 
 
 def _put_aside(trial: OpenTrial, reason: str) -> None:

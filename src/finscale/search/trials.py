@@ -128,7 +128,8 @@ def claim_of(frozen: FrozenTrial) -> Claim:
     values = frozen.values if frozen.state is TrialState.COMPLETE else None
     trial = PastTrial(
         params=attrs.get(Attr.PARAMS, {}),
-        status=attrs.get(Attr.STATUS, "failed"),
+        # Its end is written in two steps: until the second, it is running.
+        status=attrs.get(Attr.STATUS, GAP) if frozen.state.is_finished() else RUNNING,
         loss=values[0] if values else None,
         curve=tuple(value for _, value in sorted(frozen.intermediate_values.items())),
         flops=values[1] if values and len(values) > 1 else None,

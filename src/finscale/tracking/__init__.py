@@ -45,6 +45,7 @@ from finscale.tracking.query import (
 from finscale.tracking.registry import Candidate, Promotion, promote
 from finscale.tracking.runs import Run, create_run, handle, read_text, search, where
 from finscale.tracking.verb import StoppedError, VerbRun, close_abandoned, mark_failed, verb_run
+from finscale.tracking.weights import log_weights, remove_weights
 
 __all__ = [
     "N_PARAMS",
@@ -77,6 +78,7 @@ __all__ = [
     "handle",
     "load_trial",
     "log_inputs",
+    "log_weights",
     "losses_by_day",
     "mark_failed",
     "metric_of",
@@ -89,6 +91,7 @@ __all__ = [
     "read_predictions",
     "read_text",
     "registered_model_name",
+    "remove_weights",
     "runs_frame",
     "sample_metrics",
     "score_metrics",

@@ -78,6 +78,8 @@ class Tag(StrEnum):
     VERDICT = "finscale.verdict"
     FINALS = "finscale.finals_sha256"
     PARTIAL = "finscale.partial"
+    WEIGHTS = "finscale.weights"
+    WEIGHTS_BYTES = "finscale.weights_bytes"
     RULES = "finscale.rules"
     TRIAL_NUMBER = "optuna.trial_number"
     TRIAL_STATE = "optuna.state"

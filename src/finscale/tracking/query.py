@@ -137,7 +137,7 @@ def load_trial(run_id: str) -> PatchTST:
     Raises
     ------
     StoreError
-        If the run has no model.
+        If the run has no model, or its weights were removed.
     DataError
         If its weights belong to another architecture.
     """
@@ -148,6 +148,14 @@ def load_trial(run_id: str) -> PatchTST:
             expected="a trial or a final",
             got="a run without an architecture",
             todo="Take the id of a trial.",
+        )
+    removed = open_client().get_run(run_id).data.tags.get(Tag.WEIGHTS)
+    if removed:
+        raise StoreError(
+            f"run {run_id}",
+            expected=f"the artifact {Artifact.WEIGHTS}",
+            got=f"none ({removed})",
+            todo="Take a run that has kept its weights, or train this one anew.",
         )
     with downloaded(run_id, Artifact.WEIGHTS) as path:
         return load_weights(path, Architecture(**config["architecture"]))

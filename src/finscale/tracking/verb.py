@@ -17,7 +17,7 @@ from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
 from finscale.config import FinscaleError, RefusedError, StoreError
 from finscale.tracking.client import unbroken
-from finscale.tracking.lease import Lease, other_holder, read_lease
+from finscale.tracking.lease import FREE, Lease, other_holder, read_lease
 from finscale.tracking.names import Artifact, Kind, Status, Tag
 from finscale.tracking.runs import Run, create_run, handle, resume_run, search, where
 
@@ -119,9 +119,8 @@ def close_abandoned(now: float) -> int:
     closed = 0
     for run in search("attributes.status = 'RUNNING'"):
         tags = run.data.tags
-        lease = read_lease(tags.get(Tag.LEASE))
         if Tag.KIND in tags:
-            gone = lease is not None and not lease.is_alive(now) and not _has_workers(run, now)
+            gone = _is_left(tags, now) and not _has_workers(run, now)
         else:
             gone = _is_ours(tags) and now - run.info.start_time / 1000 > UNTAGGED_AFTER_S
         if gone:
@@ -255,6 +254,12 @@ def _abandoned_children(parent: Run) -> set[Run]:
     beneath = search(f"{where(PARENT=parent.run_id)} AND attributes.status = 'RUNNING'")
     now = time.time()
     return {handle(run) for run in beneath if other_holder(run.data.tags, now) is None}
+
+
+def _is_left(tags: Mapping[str, str], now: float) -> bool:
+    """Tell whether the process that held a run has left it, or has died."""
+    lease = read_lease(tags.get(Tag.LEASE))
+    return tags.get(Tag.LEASE) == FREE or (lease is not None and not lease.is_alive(now))
 
 
 def _has_workers(run: StoredRun, now: float) -> bool:

@@ -1,0 +1,98 @@
+"""Which trials of a search keep their weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from finscale.config import Artifacts
+from finscale.tracking import VAL_LOSS, Run, remove_weights, trials
+
+LARGE_BYTES = 100_000_000
+N_BEST = 3
+LARGEST_TO_SMALLEST = 1.25 / 0.75
+"""Of two models of a budget, which is met within a quarter."""
+
+
+@dataclass(frozen=True)
+class StoredWeights:
+    """A trial of a search: its loss, None or NaN without one, and the size of its weights, or 0."""
+
+    number: int
+    val_loss: float | None
+    n_bytes: int
+
+    @property
+    def loss(self) -> float:
+        """Return the loss to rank by: infinite where there is none."""
+        return math.inf if self.val_loss is None or math.isnan(self.val_loss) else self.val_loss
+
+
+@dataclass(frozen=True)
+class Removal:
+    """A trial whose weights go, and the reason to record."""
+
+    number: int
+    why: str
+
+
+def superfluous(
+    stored: Sequence[StoredWeights], policy: Artifacts, max_bytes: int
+) -> list[Removal]:
+    """Say whose weights go, in this order.
+
+    Parameters
+    ----------
+    stored : sequence of StoredWeights
+        Every trial so far, those without weights too: they rank with the others.
+    policy : str
+        "best" keeps weights above 100 MB of the best three trials alone, and smaller ones of all.
+        "all" keeps them. "none" stores none to begin with; what an earlier command has stored
+        stays.
+    max_bytes : int
+        Most of all weights together, whatever the policy: beyond, the oldest go first. The best
+        ones that there are stay even where they are larger alone.
+    """
+    ranked = sorted(stored, key=lambda trial: (trial.loss, trial.number))
+    kept = sorted((trial for trial in stored if trial.n_bytes), key=lambda trial: trial.number)
+    removals: list[Removal] = []
+    if policy == "best":
+        best = [trial for trial in ranked[:N_BEST] if trial.loss < math.inf]
+        too_large = [trial for trial in kept if trial.n_bytes > LARGE_BYTES and trial not in best]
+        kept = [trial for trial in kept if trial not in too_large]
+        why = f"removed: large, and not of the best {N_BEST}"
+        removals += [Removal(trial.number, why) for trial in too_large]
+    protected = next((trial for trial in ranked if trial in kept), None)
+    excess = sum(trial.n_bytes for trial in kept) - max_bytes
+    for trial in kept:
+        if excess > 0 and trial != protected:
+            removals.append(Removal(trial.number, "removed: beyond max_artifact_gib"))
+            excess -= trial.n_bytes
+    return removals
+
+
+def thin_out(parent: Run, policy: Artifacts, max_bytes: float, n_bytes: int, n_stored: int) -> None:
+    """Remove the weights of a search that are too many, once those of another trial are stored.
+
+    Parameters
+    ----------
+    n_bytes, n_stored : int
+        Size of the last weights, and how many trials have some: where all that there can be is
+        within bounds, no run is read.
+    """
+    if n_bytes <= LARGE_BYTES and n_bytes * n_stored * LARGEST_TO_SMALLEST <= max_bytes:
+        return
+    frame = trials(parent=parent.run_id)
+    sizes = pd.to_numeric(frame["weights_bytes"]).fillna(0).astype(int)
+    stored = [
+        StoredWeights(int(number), float(loss), size)
+        for number, loss, size in zip(frame["trial_number"], frame[VAL_LOSS], sizes, strict=True)
+    ]
+    runs = {
+        int(n): run_id for n, run_id in zip(frame["trial_number"], frame["run_id"], strict=True)
+    }
+    for removal in superfluous(stored, policy, int(max_bytes)):
+        remove_weights(Run(runs[removal.number], parent.experiment_id), removal.why)
