@@ -9,9 +9,9 @@ from finscale.config import HpoConfig, parse
 def verb() -> None:
     """Parse, then call; the pipeline takes seconds to import, a typo must not wait for it."""
     config = parse(HpoConfig, sys.argv[1:], "python -m entrypoints.hpo")
-    from finscale.pipeline import hpo
+    from finscale.pipeline import dry_run, hpo
 
-    hpo(config, run_id())
+    (dry_run if config.dry_run else hpo)(config, run_id())
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
 from finscale.pipeline.analyze import analyze
 from finscale.pipeline.data import data
+from finscale.pipeline.dry_run import dry_run
 from finscale.pipeline.hpo import hpo
 from finscale.pipeline.study import study
 from finscale.pipeline.train import train
 
-__all__ = ["analyze", "data", "hpo", "study", "train"]
+__all__ = ["analyze", "data", "dry_run", "hpo", "study", "train"]

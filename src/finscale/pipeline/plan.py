@@ -12,6 +12,7 @@ from finscale.config import (
     format_budget,
 )
 from finscale.model import (
+    Architecture,
     Axes,
     architectures,
     count_params,
@@ -111,14 +112,28 @@ def expected_time(
     config: SearchConfig, space: SearchSpace, device: torch.device, n_trials: int, n_train: int
 ) -> str:
     """Say how long `n_trials` will take at most, from the rate of a few real training steps."""
-    sizes = sorted(space.architectures, key=forward_flops)
-    middle = sizes[len(sizes) // 2]
-    # A small batch for a large model, so that the measurement itself stays short.
-    batch_size = 64 if count_params(middle).total < 5_000_000 else 8
-    rate = measure_flops_per_second(middle, batch_size, device)
-    seconds = 3 * forward_flops(middle) * n_train * config.epochs * n_trials / rate
+    rate = measured_rate(space, device)
+    seconds = n_trials * training_seconds(_middle(space), n_train, config.epochs, rate)
     return (
         f"{config.cell_name}: {n_trials} trials of at most {config.epochs} epochs, "
-        f"{len(sizes)} architectures, on {device.type}: about {duration(seconds)} "
+        f"{len(space.architectures)} architectures, on {device.type}: about {duration(seconds)} "
         f"(measured {rate / 1e9:.1f} GFLOP/s). Ctrl-C stops; the same line goes on."
     )
+
+
+def measured_rate(space: SearchSpace, device: torch.device) -> float:
+    """Train a throw-away model of middle cost for a moment; return FLOP/s."""
+    middle = _middle(space)
+    # A small batch for a large model, so that the measurement itself stays short.
+    batch_size = 64 if count_params(middle).total < 5_000_000 else 8
+    return measure_flops_per_second(middle, batch_size, device)
+
+
+def training_seconds(arch: Architecture, n_train: int, epochs: int, rate: float) -> float:
+    """Return how long a training to its last epoch takes at a rate in FLOP/s."""
+    return 3 * forward_flops(arch) * n_train * epochs / rate
+
+
+def _middle(space: SearchSpace) -> Architecture:
+    by_cost = sorted(space.architectures, key=forward_flops)
+    return by_cost[len(by_cost) // 2]

@@ -14,6 +14,9 @@ from finscale.pipeline.recipe import Recipe, from_params
 from finscale.search import RUNNING, Claim, PastTrial
 from finscale.tracking import TRAIN_FLOPS, VAL_LOSS, Run, Status, trials
 
+FINISHED = (Status.OK, Status.PRUNED, Status.DIVERGED)
+"""What counts against `n_trials`."""
+
 
 @dataclass(frozen=True)
 class OpenTrial:

@@ -44,7 +44,14 @@ from finscale.tracking.query import (
 )
 from finscale.tracking.registry import Candidate, Promotion, promote
 from finscale.tracking.runs import Run, create_run, handle, read_text, search, where
-from finscale.tracking.verb import StoppedError, VerbRun, close_abandoned, mark_failed, verb_run
+from finscale.tracking.verb import (
+    StoppedError,
+    VerbRun,
+    close_abandoned,
+    mark_failed,
+    tell_invocation,
+    verb_run,
+)
 from finscale.tracking.weights import log_weights, remove_weights
 
 __all__ = [
@@ -99,6 +106,7 @@ __all__ = [
     "searches",
     "size_metrics",
     "store_address",
+    "tell_invocation",
     "test_openings",
     "trials",
     "unbroken",

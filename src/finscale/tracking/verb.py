@@ -110,6 +110,14 @@ def mark_failed(run_id: str, error: FinscaleError) -> None:
         return
 
 
+def tell_invocation(run_id: str, kind: Kind, note: str) -> None:
+    """Close the run that `mlflow run` made for a command that only says something."""
+    run = resume_run(run_id)
+    run.tag({Tag.KIND: Kind.INVOCATION.value, "mlflow.runName": f"{kind} that was not begun"})
+    run.note(note)
+    run.end(Status.OK, "completed")
+
+
 def close_abandoned(now: float) -> int:
     """Close runs whose process is gone; return how many.
 

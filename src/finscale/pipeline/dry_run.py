@@ -1,0 +1,110 @@
+"""`hpo` with `dry_run`: what a search would try and what it would cost, and nothing is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from finscale.config import HpoConfig, format_budget
+from finscale.model import Architecture, forward_flops, training_memory_bytes
+from finscale.pipeline.plan import (
+    GIB,
+    check_memory,
+    measured_rate,
+    search_identity,
+    search_space,
+    training_seconds,
+)
+from finscale.pipeline.problem import load_problem
+from finscale.pipeline.progress import Line, Listen, Screen, duration
+from finscale.pipeline.trials import FINISHED, architecture_name
+from finscale.search import SearchSpace, extremes
+from finscale.tracking import Kind, searches, tell_invocation, trials
+from finscale.training import pick_device
+
+MOST_ROWS = 16
+
+
+def dry_run(config: HpoConfig, run_id: str | None = None, *, listen: Listen | None = None) -> None:
+    """Say which architectures a search draws from, their cost, and the time to expect.
+
+    Parameters
+    ----------
+    run_id : str, optional
+        The run that `mlflow run` made: it is closed as an invocation.
+    listen : callable, optional
+        Told each line; by default they are shown on the terminal.
+    """
+    if listen is None:
+        with Screen() as screen:
+            return dry_run(config, run_id, listen=screen)
+    data = load_problem(config, config.floors, listen)
+    space = search_space(config, data)
+    device = pick_device(config.device)
+    check_memory(config, space, device)
+    rate = measured_rate(space, device)
+    n_train = len(data.search.at.train)
+    n_done = _n_finished(config, search_identity(config, data))
+    lines = [
+        *_table(config, space, n_train, rate),
+        _expected(config, space, device, n_train, rate, n_done),
+        "Nothing was trained: leave dry_run out to begin.",
+    ]
+    for line in lines:
+        listen(Line(line))
+    if run_id:
+        tell_invocation(run_id, Kind.HPO, "\n\n".join(lines))
+    return None
+
+
+def _table(config: HpoConfig, space: SearchSpace, n_train: int, rate: float) -> list[str]:
+    batch_size = config.batch_size or max(config.space.batch_size)
+    forced = extremes(space.architectures)[: min(6, config.n_trials // 2)]
+    head = (
+        f"{config.cell_name}: {len(space.architectures)} architectures within 25 % of "
+        f"{format_budget(config.budget)}; those with * are tried first."
+    )
+    columns = f"{'architecture':<26}{'FLOPs a window':>16}{f'memory, batch {batch_size}':>20}"
+    rows = [
+        f"{architecture_name(arch) + (' *' if arch in forced else ''):<26}"
+        f"{forward_flops(arch):>16.2e}"
+        f"{training_memory_bytes(arch, batch_size) / GIB:>16.2f} GiB"
+        f"{duration(training_seconds(arch, n_train, config.epochs, rate)):>20}"
+        for arch in _shown(space.architectures, forced)
+    ]
+    return [head, f"{columns}{f'{config.epochs} epochs at most':>20}", *rows]
+
+
+def _shown(
+    architectures: Sequence[Architecture], forced: Sequence[Architecture]
+) -> list[Architecture]:
+    """Return the forced ones and others evenly from cheap to dear, the cheapest first."""
+    others = sorted(set(architectures) - set(forced), key=forward_flops)
+    room = max(1, MOST_ROWS - len(forced))
+    step = max(1, -(-len(others) // room))
+    return sorted((*forced, *others[::step]), key=forward_flops)
+
+
+def _expected(
+    config: HpoConfig,
+    space: SearchSpace,
+    device: torch.device,
+    n_train: int,
+    rate: float,
+    n_done: int,
+) -> str:
+    left = max(0, config.n_trials - n_done)
+    each = [training_seconds(a, n_train, config.epochs, rate) for a in space.architectures]
+    seconds = sum(each) / len(each) * left / config.workers
+    return (
+        f"{config.n_trials} trials, {n_done} of them done: about {duration(seconds)} at most on "
+        f"{device.type} with {config.workers} workers (measured {rate / 1e9:.1f} GFLOP/s)."
+    )
+
+
+def _n_finished(config: HpoConfig, identity: str) -> int:
+    stored = searches(config.cell_name)
+    mine = stored[stored["fingerprint"] == identity] if len(stored) else stored
+    frame = trials(parent=mine.iloc[0]["run_id"]) if len(mine) else mine
+    return int(frame["status"].isin(FINISHED).sum()) if "status" in frame else 0
