@@ -52,6 +52,7 @@ def main(order: dict[str, Any]) -> None:
     """Search as `hpo` does."""
     from finscale.config import HpoConfig
     from finscale.pipeline import hpo, plan, trial, turns
+    from finscale.search import Search
     from finscale.training import checkpoint
 
     test = order.pop("test")
@@ -64,7 +65,7 @@ def main(order: dict[str, Any]) -> None:
     if "instant" in test:
         vars(trial)["train_model"] = _instant
     if "pause_s" in test:
-        _pause(trial.Search, test["pause_s"])
+        _pause(Search, test["pause_s"])
     hpo(HpoConfig(**(SMALL | order)), listen=_say)
 
 
