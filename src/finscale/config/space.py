@@ -27,7 +27,14 @@ Axis = Annotated[tuple[Annotated[int, Field(gt=0)], ...], Field(min_length=1)]
 
 
 class Space(Named):
-    """What a search may choose from (design: *Defaults*)."""
+    """What a search may choose from (design: *Defaults*).
+
+    Attributes
+    ----------
+    one_architecture : bool
+        Leaves training parameters alone to the search: the architecture is the one in the middle
+        of the budget's. Left out of a dump where it is not so: it came later.
+    """
 
     d_model: Axis
     n_layers: Axis
@@ -39,6 +46,7 @@ class Space(Named):
     dropout: ShareBounds
     batch_size: Axis
     revin: Annotated[tuple[bool, ...], Field(min_length=1)]
+    one_architecture: Annotated[bool, Field(exclude_if=lambda one: not one)] = False
 
     def values(self) -> dict[str, Any]:
         """Return everything but the name: equal values make an equal search."""

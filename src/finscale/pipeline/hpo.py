@@ -120,6 +120,9 @@ def _search(bench: Bench, address: StudyAddress) -> None:
         write_pictures(bench, standing)
         bench.listen(Line(f"{config.cell_name}: the time is up; the same line goes on."))
         raise StoppedError("timeout")
+    if config.terminator and standing.n_finished < config.n_trials:
+        bench.parent.tag({Tag.TARGETS: f"n_trials={standing.n_finished}"})
+        bench.listen(Line(f"{config.cell_name}: little is left to gain: the search ends."))
     _conclude(bench, standing)
 
 

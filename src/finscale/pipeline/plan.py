@@ -21,7 +21,7 @@ from finscale.model import (
 )
 from finscale.pipeline.problem import ProblemData
 from finscale.pipeline.progress import duration
-from finscale.search import Methods, SearchSpace, StudyAddress, file_address
+from finscale.search import Methods, SearchSpace, StudyAddress, file_address, middle
 from finscale.tracking import Kind, fingerprint, store_address
 from finscale.training import available_memory_bytes, measure_flops_per_second
 
@@ -52,6 +52,8 @@ def search_space(config: SearchConfig, data: ProblemData) -> SearchSpace:
         patch_stride=config.patch_stride,
         n_outputs=config.task.n_outputs,
     )
+    if config.space.one_architecture:
+        fitting = (middle(fitting),)
     return SearchSpace(fitting, config.space, config.pins)
 
 

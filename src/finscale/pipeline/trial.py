@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from finscale.config import format_budget
+from finscale.config import StoreError, format_budget
 from finscale.evaluation import score_outputs
 from finscale.model import count_params
 from finscale.pipeline.artifacts import thin_out
@@ -99,6 +99,8 @@ def run_trial(bench: Bench, trial: OpenTrial, standing: Standing) -> Status | No
         past = _log_trial(bench, trial, trained, tuple(curve))
     except KeyboardInterrupt:
         _put_aside(trial, "interrupted")
+        raise
+    except StoreError:
         raise
     except Exception as error:
         if is_disk_full(error):

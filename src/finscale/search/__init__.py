@@ -5,7 +5,7 @@ from finscale.search.figures import search_pictures
 from finscale.search.importance import MIN_TRIALS, importances
 from finscale.search.methods import Methods
 from finscale.search.shared import read_facts
-from finscale.search.space import Params, SearchSpace, extremes, nearest, shape_of
+from finscale.search.space import Params, SearchSpace, extremes, middle, nearest, shape_of
 from finscale.search.study import Search, Standing
 from finscale.search.trials import RUNNING, Claim, PastTrial, optuna_state
 
@@ -23,6 +23,7 @@ __all__ = [
     "extremes",
     "file_address",
     "importances",
+    "middle",
     "nearest",
     "optuna_state",
     "read_facts",

@@ -95,6 +95,11 @@ def nearest(architectures: Sequence[Architecture], wanted: Params) -> Architectu
     return min(architectures, key=distance)
 
 
+def middle(architectures: Sequence[Architecture]) -> Architecture:
+    """Return the architecture of middle width, with 8 heads if there is one."""
+    return nearest(architectures, {"d_model": _middle_width(architectures), "n_heads": 8})
+
+
 def extremes(architectures: Sequence[Architecture]) -> tuple[Architecture, ...]:
     """Return the corners of the grid that a search should have seen, at most six.
 
@@ -103,14 +108,19 @@ def extremes(architectures: Sequence[Architecture]) -> tuple[Architecture, ...]:
     """
     widths = sorted({arch.d_model for arch in architectures})
     depths = sorted({arch.n_layers for arch in architectures})
-    middle = widths[len(widths) // 2]
-    heads = sorted({arch.n_heads for arch in architectures if arch.d_model == middle})
+    width = _middle_width(architectures)
+    heads = sorted({arch.n_heads for arch in architectures if arch.d_model == width})
     wanted: list[Params] = [
         {"d_model": widths[0], "n_heads": 8},
         {"d_model": widths[-1], "n_heads": 8},
-        {"d_model": middle, "n_layers": depths[0]},
-        {"d_model": middle, "n_layers": depths[-1]},
-        {"d_model": middle, "n_heads": heads[0]},
-        {"d_model": middle, "n_heads": heads[-1]},
+        {"d_model": width, "n_layers": depths[0]},
+        {"d_model": width, "n_layers": depths[-1]},
+        {"d_model": width, "n_heads": heads[0]},
+        {"d_model": width, "n_heads": heads[-1]},
     ]
     return tuple(dict.fromkeys(nearest(architectures, corner) for corner in wanted))
+
+
+def _middle_width(architectures: Sequence[Architecture]) -> int:
+    widths = sorted({arch.d_model for arch in architectures})
+    return widths[len(widths) // 2]

@@ -16,9 +16,12 @@ from typing import Any
 
 import mlflow
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
+from finscale.config import StoreError
 from finscale.tracking.answers import check_store_once
 
+_DELETED = "must be in the 'active' state"
 _STOPS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -65,10 +68,24 @@ class _UnbrokenClient(MlflowClient):
         return _in_one_piece(found) if inspect.ismethod(found) and name[0] != "_" else found
 
 
+def _deleted(run_id: str) -> StoreError:
+    return StoreError(
+        f"run {run_id}",
+        expected="a run that is there while it is worked on",
+        got="one that was deleted",
+        todo=f"Give `mlflow runs restore --run-id {run_id}`, then the same line again.",
+    )
+
+
 def _in_one_piece(method: Any) -> Any:
     @functools.wraps(method)
     def call(*arguments: Any, **named: Any) -> Any:
-        with unbroken():
-            return method(*arguments, **named)
+        try:
+            with unbroken():
+                return method(*arguments, **named)
+        except MlflowException as error:
+            if _DELETED in str(error):
+                raise _deleted(str(arguments[0]) if arguments else "") from None
+            raise
 
     return call

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -248,9 +248,10 @@ def _close(opened: VerbRun, error: BaseException) -> None:
         for run in (*_left(opened), *_abandoned_children(opened.parent)):
             run.interrupt(reason)
     elif isinstance(error, FinscaleError):
-        opened.own.note(error.line)
-        for run in _left(opened):
-            run.end(*_end_of(error))
+        with suppress(MlflowException, StoreError):  # it may be the store that is at fault
+            opened.own.note(error.line)
+            for run in _left(opened):
+                run.end(*_end_of(error))
     else:
         opened.own.text(Artifact.TRACEBACK, "".join(traceback.format_exception(error)))
         for run in _left(opened):

@@ -1,0 +1,249 @@
+"""Options of `hpo`: what each changes in the store, and what it leaves alone."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run as StoredRun
+
+from finscale.config import HpoConfig, StoreError
+from finscale.pipeline import dry_run
+from finscale.pipeline.plan import search_identity, search_space
+from finscale.pipeline.progress import Line
+from finscale.search import search_pictures
+from finscale.tracking import Tag, load_trial
+from tests.lab import CELL, Lab
+
+WIDE: dict[str, Any] = {"d_model": None, "n_layers": None, "n_heads": None, "d_ff": None}
+
+
+def by_number(lab: Lab) -> list[StoredRun]:
+    return sorted(lab.runs("trial"), key=lambda run: int(run.data.tags[Tag.TRIAL_NUMBER]))
+
+
+def files_of(run: StoredRun, folder: str | None = None) -> set[str]:
+    return {file.path for file in MlflowClient().list_artifacts(run.info.run_id, folder)}
+
+
+# Identity
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"sampler": "random"}, {"pruner": "none"}, {"objectives": "val_loss+train_flops"}],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_other_methods_make_another_search(searched: Lab, changes: dict[str, Any]) -> None:
+    data = searched.problem()
+    assert search_identity(searched.config(**changes), data) != search_identity(
+        searched.config(), data
+    )
+
+
+def test_defaults_that_came_later_leave_an_old_identity_alone(searched: Lab) -> None:
+    # As it was computed before these options were there.
+    named = {"sampler": "tpe", "pruner": "median", "objectives": "val_loss"}
+    (parent,) = searched.runs("hpo")
+    identity = search_identity(searched.config(**named), searched.problem())
+    assert parent.data.tags[Tag.FINGERPRINT] == identity
+    assert "one_architecture" not in searched.config().space.values()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"workers": 2},
+        {"timeout": 60},
+        {"terminator": True},
+        {"artifacts": "none"},
+        {"max_artifact_gib": 1.0},
+        {"storage": "sqlite:////tmp/other.db"},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_means_are_no_part_of_an_identity(searched: Lab, changes: dict[str, Any]) -> None:
+    data = searched.problem()
+    assert search_identity(searched.config(**changes), data) == search_identity(
+        searched.config(), data
+    )
+
+
+def test_a_new_search_names_the_others_and_what_they_were_given(searched: Lab) -> None:
+    (first,) = searched.runs("hpo")
+    searched.hpo(n_trials=1, epochs=1, seed=7)
+    line = f"{CELL}: a new search; others are run {first.info.run_id} (epochs=2, seed=42)."
+    assert line in searched.lines
+    searched.lines.clear()
+    searched.hpo(n_trials=1, epochs=1, seed=7)
+    assert not any("a new search" in line for line in searched.lines)
+
+
+# Time
+
+
+def test_a_time_limit_stops_between_epochs_and_the_same_line_goes_on(lab: Lab) -> None:
+    looks = iter([*[False] * 5, *[True] * 99])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("finscale.pipeline.bench.Bench.is_over_time", property(lambda _: next(looks)))
+        lab.hpo(n_trials=1, epochs=30, timeout=5)
+    (parent,), (trial,) = lab.runs("hpo"), lab.runs("trial")
+    for run in (parent, trial):
+        assert run.info.status == "KILLED" and run.data.tags[Tag.REASON] == "timeout"
+        assert Tag.STATUS not in run.data.tags
+    assert "stopped by its time limit, 0 of 1" in parent.data.tags[Tag.NOTE]
+    assert f"{CELL}: the time is up; the same line goes on." in lab.lines
+    logged = trial.data.metrics["epoch/val_loss"]
+    lab.hpo(n_trials=1, epochs=30)
+    (again,) = lab.runs("trial")
+    assert again.info.run_id == trial.info.run_id and again.data.tags[Tag.STATUS] == "ok"
+    history = MlflowClient().get_metric_history(trial.info.run_id, "epoch/val_loss")
+    assert [point.step for point in history] == list(range(1, len(history) + 1))
+    assert logged in [point.value for point in history] and len(history) > 1
+    assert any("going on with trial 0 from epoch" in line for line in lab.lines)
+    assert lab.runs("hpo")[0].info.status == "FINISHED"
+
+
+def test_a_search_that_has_converged_ends_before_its_number(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter([False, True])
+    monkeypatch.setattr("finscale.search.Search.has_converged", lambda _: next(answers))
+    lab.hpo(n_trials=9, terminator=True)
+    (parent,) = lab.runs("hpo")
+    assert len(lab.runs("trial")) == 1 and parent.info.status == "FINISHED"
+    assert "1 of 9 trials finished" in parent.data.tags[Tag.NOTE]
+    assert f"{CELL}: little is left to gain: the search ends." in lab.lines
+    assert parent.data.tags[Tag.TARGETS] == "n_trials=1"
+
+
+# What is kept
+
+
+def test_without_artifacts_a_trial_keeps_its_configuration(lab: Lab) -> None:
+    lab.hpo(n_trials=1, artifacts="none")
+    (trial,) = lab.runs("trial")
+    assert files_of(trial) == {"config.json", "predictions.parquet"}
+    with pytest.raises(StoreError, match="not kept: artifacts=none"):
+        load_trial(trial.info.run_id)
+
+
+def test_beyond_a_limit_the_oldest_weights_go_and_the_best_stay(lab: Lab) -> None:
+    lab.hpo(n_trials=3, max_artifact_gib=50_000 / 2**30)  # room for one of 35,424 bytes
+    kept = [run for run in by_number(lab) if "weights.safetensors" in files_of(run)]
+    best = min(lab.runs("trial"), key=lambda run: run.data.metrics["val_loss"])
+    assert [run.info.run_id for run in kept] == [best.info.run_id]
+    for run in by_number(lab):
+        gone = run.info.run_id != best.info.run_id
+        assert (run.data.tags.get(Tag.WEIGHTS) == "removed: beyond max_artifact_gib") is gone
+        assert run.data.tags[Tag.STATUS] == "ok"
+
+
+# The parent's page
+
+
+def test_the_parent_shows_optunas_figures(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("finscale.pipeline.search_page.search_pictures", search_pictures)
+    lab.hpo(n_trials=2)
+    (parent,) = lab.runs("hpo")
+    names = {"history", "slice", "parallel_coordinate"}
+    assert files_of(parent, "figures") == {f"figures/{name}.png" for name in names}
+    assert parent.data.tags[Tag.PICTURED] == "2"
+    note = parent.data.tags[Tag.NOTE]
+    assert "- **Seen**: 1 of the grid's 1 architectures" in note
+    assert "**Best**: [t00" in note and "mlflow run . -e hpo" in note
+
+
+def test_two_objectives_show_a_front(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("finscale.pipeline.search_page.search_pictures", search_pictures)
+    lab.hpo(n_trials=3, objectives="val_loss+train_flops", **WIDE)
+    (parent,) = lab.runs("hpo")
+    assert files_of(parent, "figures") == {"figures/pareto_front.png"}
+    assert [run.data.tags[Tag.STATUS] for run in by_number(lab)] == ["ok"] * 3
+
+
+# Spaces
+
+
+def test_a_space_of_training_parameters_alone_has_one_architecture(lab: Lab) -> None:
+    config = lab.config(space="training-only", budget="2M", **WIDE)
+    (arch,) = search_space(config, lab.problem()).architectures
+    assert (arch.d_model, arch.n_heads) == (128, 8)
+    free = search_space(lab.config(space="default", budget="2M", **WIDE), lab.problem())
+    assert arch in free.architectures and len(free.architectures) > 50
+
+
+# Nothing is trained
+
+
+def test_a_dry_run_names_architectures_and_cost_and_leaves_no_search(lab: Lab) -> None:
+    run_id = MlflowClient().create_run("0").info.run_id
+    config: HpoConfig = lab.config(n_trials=20, dry_run=True, **WIDE)
+    dry_run(config, run_id, listen=lab.listen)
+    head, columns, *rows, expected, nothing = lab.lines
+    assert head.startswith(f"{CELL}: 12 architectures within 25 % of 9K")
+    assert "FLOPs a window" in columns and "memory, batch 128" in columns
+    assert len(rows) == 12 and sum(" * " in row for row in rows) >= 3
+    assert expected.startswith("20 trials, 0 of them done: about ")
+    assert "measured 1.0 GFLOP/s" in expected and nothing.startswith("Nothing was trained")
+    assert lab.runs("hpo") == lab.runs("trial") == []
+    (invocation,) = lab.runs("invocation")
+    assert invocation.info.run_id == run_id and invocation.info.status == "FINISHED"
+
+
+def test_a_dry_run_of_a_search_that_exists_counts_what_is_done(searched: Lab) -> None:
+    searched.lines.clear()
+    dry_run(searched.config(n_trials=5), listen=searched.listen)
+    assert any(line.startswith("5 trials, 2 of them done") for line in searched.lines)
+
+
+# Mistakes
+
+
+@pytest.fixture
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The disk fills up while weights are stored."""
+
+    def no_room(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("finscale.pipeline.trial.store_weights", no_room)
+    yield
+    monkeypatch.undo()
+
+
+@pytest.mark.usefixtures("full_disk")
+def test_a_full_disk_is_one_line_and_the_trial_is_not_to_blame(lab: Lab) -> None:
+    with pytest.raises(StoreError, match=r"disk: expected room for .*; got none left. Free some"):
+        lab.hpo(n_trials=1)
+    (trial,) = lab.runs("trial")
+    assert Tag.STATUS not in trial.data.tags
+
+
+def test_a_deleted_parent_under_way_is_one_line(lab: Lab) -> None:
+    def delete(event: object) -> None:
+        if not isinstance(event, Line):
+            lab.delete(lab.runs("hpo")[0].info.run_id)
+
+    with pytest.raises(StoreError, match="expected a run that is there"):
+        lab.hpo(n_trials=3, listen=delete)
+
+
+@pytest.mark.parametrize(
+    "experiment",
+    ['it\'s "quoted" `here`', "Grüße 市场 🙂", "x" * 500],
+    ids=["quotes", "unicode", "500"],
+)
+def test_an_experiment_may_have_any_name(
+    lab: Lab, experiment: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", experiment)
+    parent = lab.hpo(n_trials=1)
+    assert MlflowClient().get_experiment(parent.experiment_id).name == experiment
+    assert lab.hpo(n_trials=2).run_id == parent.run_id and len(lab.runs("trial")) == 2
+    assert not list(tmp_path.glob("*.tmp"))
