@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 
 import pandas as pd
+from mlflow.entities import Run as StoredRun
+from mlflow.exceptions import MlflowException
 
 from finscale.config import StoreError
 from finscale.evaluation import sample_losses
@@ -36,8 +38,8 @@ def paired_losses(finals: pd.DataFrame, *, segment: str = "validation") -> pd.Da
     Raises
     ------
     StoreError
-        If there are no runs, if a run has no predictions or others' days, or if the test is
-        closed.
+        If there are no runs, if the store does not hold one, if a run has no predictions or
+        others' days, or if the test is closed.
     """
     run_ids = _run_ids(finals)
     if segment not in (_VALIDATION, _TEST):
@@ -47,8 +49,9 @@ def paired_losses(finals: pd.DataFrame, *, segment: str = "validation") -> pd.Da
             got=repr(segment),
             todo=f"Only {_VALIDATION} needs no opened test.",
         )
+    runs = [_stored(run_id) for run_id in run_ids]
     if segment == _TEST:
-        _check_opened(run_ids)
+        _check_opened(runs)
     by_run = {run_id: losses_by_day(read_predictions(run_id), segment) for run_id in run_ids}
     _check_days(by_run, segment)
     return pd.DataFrame(by_run).rename_axis(columns="run_id")
@@ -82,12 +85,21 @@ def _run_ids(finals: pd.DataFrame) -> list[str]:
     return list(dict.fromkeys(finals["run_id"]))
 
 
-def _check_opened(run_ids: list[str]) -> None:
+def _stored(run_id: str) -> StoredRun:
+    try:
+        return open_client().get_run(run_id)
+    except MlflowException as error:
+        raise StoreError(
+            f"run {run_id}",
+            expected="a run of the tracking store",
+            got=str(error).split("\n")[0],
+            todo="Leave it out, or set MLFLOW_TRACKING_URI to the store it belongs to.",
+        ) from None
+
+
+def _check_opened(runs: list[StoredRun]) -> None:
     """Refuse runs without a test loss: nobody looks at the test before its opening is recorded."""
-    client = open_client()
-    closed = [
-        run_id for run_id in run_ids if "test_loss" not in client.get_run(run_id).data.metrics
-    ]
+    closed = [run.info.run_id for run in runs if "test_loss" not in run.data.metrics]
     if closed:
         raise StoreError(
             "test losses",
