@@ -26,7 +26,7 @@ from finscale.tracking.names import (
     problem_params,
     registered_model_name,
 )
-from finscale.tracking.paired import losses_by_day, paired_losses
+from finscale.tracking.paired import losses_by_day, outputs_of, paired_losses
 from finscale.tracking.query import (
     baselines,
     cells,
@@ -78,6 +78,7 @@ __all__ = [
     "metric_of",
     "open_tests",
     "opened_metrics",
+    "outputs_of",
     "paired_losses",
     "problem_params",
     "promote",

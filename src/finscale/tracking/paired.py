@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 from mlflow.entities import Run as StoredRun
 from mlflow.exceptions import MlflowException
+from numpy.typing import NDArray
 
 from finscale.config import StoreError
 from finscale.evaluation import sample_losses
@@ -68,10 +70,14 @@ def losses_by_day(predictions: pd.DataFrame, segment: str) -> pd.Series:
         rows = rows.dropna(subset="loss")
         losses = rows["loss"]
     else:
-        columns = ["output"] if rows["log_sigma"].isna().all() else ["output", "log_sigma"]
-        outputs_NK = rows[columns].to_numpy(dtype="float64")
-        losses = pd.Series(sample_losses(rows["y"], outputs_NK), index=rows.index)
+        losses = pd.Series(sample_losses(rows["y"], outputs_of(rows)), index=rows.index)
     return losses.groupby(rows["date"]).mean().rename("loss")
+
+
+def outputs_of(predictions: pd.DataFrame) -> NDArray[np.float64]:
+    """Return outputs_NK of some rows, N samples by K outputs: with a log sigma, there are two."""
+    columns = ["output"] if predictions["log_sigma"].isna().all() else ["output", "log_sigma"]
+    return predictions[columns].to_numpy(dtype=np.float64)
 
 
 def _run_ids(finals: pd.DataFrame) -> list[str]:
