@@ -79,7 +79,7 @@ def analyze(
             problems = [collect(config.problem_name)]
         everything = [print_ for p in problems for print_ in p.finals["fingerprint"]]
         run.tag({Tag.FINALS: finals_sha256(everything), Tag.RULES: rules_text(setting.rules)})
-        reports, differences = _conclude_all(run, problems, setting, missing)
+        reports, differences = _conclude_all(run, problems, setting, missing, listen)
         publish(run, setting.title, setting.question, reports, differences)
         text = console_summary(list(reports.values()), run)
         run.text(Artifact.SUMMARY.value, text)
@@ -106,7 +106,11 @@ def _setting(config: AnalyzeConfig, plan: Study | None) -> Setting:
 
 
 def _conclude_all(
-    run: Run, problems: Sequence[ProblemFinals], setting: Setting, missing: Sequence[str]
+    run: Run,
+    problems: Sequence[ProblemFinals],
+    setting: Setting,
+    missing: Sequence[str],
+    listen: Listen,
 ) -> tuple[dict[str, Report], tuple[SlopeDifference, ...]]:
     """Check gates and forecasts, then write every opening, and only then look at a test loss."""
     gates = {p.problem: check_gates(p.conditions(), setting.rules) for p in problems}
@@ -126,7 +130,7 @@ def _conclude_all(
             losses.get(problem.problem),
             openings.get(problem.question()) if problem.problem in losses else None,
             collect_exhibits(problem, forecasts.get(problem.problem)),
-            judge(problem, forecasts[problem.problem], setting.rules)
+            judge(problem, forecasts[problem.problem], setting.rules, listen)
             if conclusion.verdict.slope
             else None,
             title=setting.title + (f": {problem.problem}" if several else ""),
