@@ -35,6 +35,7 @@ bench: .venv/.dev  ## Run the benchmarks (minutes); results go to docs/benchmark
 	$(BIN)/python benchmarks/interval_coverage.py
 	$(BIN)/python benchmarks/query_speed.py
 	$(BIN)/python benchmarks/laws_speed.py
+	$(BIN)/python benchmarks/analyze_speed.py
 
 clean:  ## Remove .venv and caches; data and the store stay
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -19,18 +19,19 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run as StoredRun
 
-from finscale.config import StoreError, Study, format_budget, load_space, load_task
+from finscale.config import AnalyzeConfig, StoreError, Study, format_budget, load_space, load_task
 from finscale.evaluation import bce_with_logits
 from finscale.laws import Rules
 from finscale.model import Architecture, count_params
 from finscale.pipeline import analyze as verb
 from finscale.pipeline.analyze import _conclusions
-from finscale.pipeline.baselines import ensure_baselines
+from finscale.pipeline.baselines import BAYES, begin_baseline, ensure_baselines, log_forecast
 from finscale.pipeline.evidence import collect
 from finscale.pipeline.exhibits import collect_exhibits
 from finscale.pipeline.opened import read_forecasts, score_test
 from finscale.pipeline.predictions import TEST, log_predictions, part
 from finscale.pipeline.problem import ProblemData
+from finscale.pipeline.progress import Event, Work
 from finscale.pipeline.publish import publish
 from finscale.pipeline.recipe import Recipe
 from finscale.tracking import (
@@ -551,6 +552,22 @@ def test_verdicts_of_a_study_are_corrected_for_being_several(study: Lab) -> None
         found = conclusion.verdict
         assert found.p_value is not None
         assert found.p_adjusted == pytest.approx(min(1.0, 3 * found.p_value))
+
+
+def test_where_the_true_odds_are_known_the_verdict_is_tried_and_says_how_far_it_is(
+    study: Lab,
+) -> None:
+    data, said = study.problem(), read_predictions(reference_run())
+    known = begin_baseline(data, BAYES, "the odds", "of this test", None)
+    log_forecast(known, data, [2.0 * said[["output"]].to_numpy()], reference_loss())
+    known.end(Status.OK, "completed")
+    told: list[Event] = []
+    run = verb(AnalyzeConfig(universe=TINY, data_root=study.data_root), listen=told.append)
+    work = [(event.key, event.done) for event in told if isinstance(event, Work)]
+    trial = f"{PROBLEM} on trial"
+    assert work[:4] == [("verdicts", 0), ("verdicts", 1), ("reports", 0), (trial, 0)]
+    assert work[-2:] == [(trial, 1500), ("reports", 1)]
+    assert "levelled" in report(run)
 
 
 def test_a_study_with_missing_cells_stays_closed_and_lists_them(

@@ -126,6 +126,19 @@ def test_a_frame_without_runs_is_refused(frame: Callable[[], pd.DataFrame], comp
         paired_losses(frame())
 
 
+@pytest.mark.usefixtures("lab")
+@pytest.mark.parametrize("segment", ["validation", "test"])
+def test_a_run_that_the_store_does_not_hold_is_refused_in_one_line(segment: str) -> None:
+    with pytest.raises(StoreError) as caught:
+        paired_losses(pd.DataFrame({"run_id": ["a" * 32]}), segment=segment)
+    expected = (
+        f"run {'a' * 32}: expected a run of the tracking store; "
+        f"got Run with id={'a' * 32} not found. "
+        "Leave it out, or set MLFLOW_TRACKING_URI to the store it belongs to."
+    )
+    assert caught.value.line == expected
+
+
 def test_another_segment_is_refused() -> None:
     with pytest.raises(StoreError, match="expected validation or test; got 'training'"):
         paired_losses(pd.DataFrame({"run_id": ["a"]}), segment="training")

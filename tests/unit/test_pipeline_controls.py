@@ -10,6 +10,7 @@ from scipy.special import expit
 from finscale.laws import Rules
 from finscale.pipeline.controls import judge
 from finscale.pipeline.evidence import ProblemFinals
+from finscale.pipeline.progress import Event, Work
 
 N_DAYS, N_SEEDS = 1009, 3
 SIZES = (1_600, 4_000, 11_000, 70_000)
@@ -55,8 +56,12 @@ def loss(log_odds: np.ndarray) -> float:
     return float(-(p * np.log(q) + (1.0 - p) * np.log(1.0 - q)).mean())
 
 
+def quiet(event: Event) -> None:
+    """Who does not listen."""
+
+
 def test_models_that_are_equally_good_are_flat_and_planted_slopes_are_found() -> None:
-    control = judge(*study((0.9,) * 4), Rules(), n_repetitions=101)
+    control = judge(*study((0.9,) * 4), Rules(), quiet, n_repetitions=101)
     assert control is not None
     assert control.objections == ()
     assert control.as_trained.n == control.levelled.n == control.planted.n == 101
@@ -66,7 +71,7 @@ def test_models_that_are_equally_good_are_flat_and_planted_slopes_are_found() ->
 
 def test_the_true_slope_and_what_was_learnt_are_those_of_expected_losses() -> None:
     shares = (0.0, 0.4, 0.7, 1.0)
-    control = judge(*study(shares, spread=0.0), Rules(), n_repetitions=53)
+    control = judge(*study(shares, spread=0.0), Rules(), quiet, n_repetitions=53)
     assert control is not None
     x = np.log10(SIZES) - np.log10(SIZES).mean()
     expected = np.array([loss(share * TRUE) for share in shares])
@@ -77,7 +82,7 @@ def test_the_true_slope_and_what_was_learnt_are_those_of_expected_losses() -> No
 
 
 def test_half_of_what_can_be_known() -> None:
-    control = judge(*study((0.0, 0.1, 0.2, 0.4), spread=0.0), Rules(), n_repetitions=3)
+    control = judge(*study((0.0, 0.1, 0.2, 0.4), spread=0.0), Rules(), quiet, n_repetitions=3)
     assert control is not None
     share = (np.log(2.0) - loss(0.4 * TRUE)) / (np.log(2.0) - loss(TRUE))
     assert control.learnt == pytest.approx(share, abs=1e-12)
@@ -86,13 +91,19 @@ def test_half_of_what_can_be_known() -> None:
 def test_where_nothing_can_be_known_nothing_is_learnt() -> None:
     problem, frames = study((0.0,) * 4)
     frames["bayes"] = frames["bayes"].assign(output=0.0)
-    control = judge(problem, frames, Rules(), n_repetitions=101)
+    control = judge(problem, frames, Rules(), quiet, n_repetitions=101)
     assert control is not None
     assert control.learnt is None and control.objections == ()
+
+
+def test_every_verdict_of_the_trial_is_told() -> None:
+    told: list[Event] = []
+    judge(*study((0.5,) * 4), Rules(), told.append, n_repetitions=7)
+    assert told == [Work("p on trial", done, 21, "verdicts") for done in range(22)]
 
 
 def test_without_true_odds_there_is_nothing_to_judge() -> None:
     problem, frames = study((0.5,) * 4)
     known = problem.baselines.iloc[:1]
     others = ProblemFinals("p", 1, problem.finals, problem.left_out, known, DAYS)
-    assert judge(others, frames, Rules()) is None
+    assert judge(others, frames, Rules(), quiet) is None

@@ -13,11 +13,11 @@ from finscale.evaluation import gaussian_nll
 from finscale.pipeline.predictions import (
     TEST,
     VALIDATION,
-    outputs_of,
     part,
     predictions_frame,
     validation_frame,
 )
+from finscale.tracking import outputs_of
 
 COLUMNS = ["date", "ticker", "segment", "block", "y", "output", "log_sigma", "loss"]
 OUTPUTS_N1 = np.array([[0.0], [2.0], [-1.0], [0.5], [3.0]])

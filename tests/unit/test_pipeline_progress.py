@@ -57,6 +57,18 @@ def test_pieces_of_known_cost_are_shares_of_the_whole(
     assert capsys.readouterr().out.splitlines() == ["large: 1 of 1 done (75%, about 10 s left)"]
 
 
+def test_a_piece_that_is_no_part_of_the_whole_has_its_own_share(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter([0.0, 30.0, 41.0])
+    monkeypatch.setattr("finscale.pipeline.progress.time.monotonic", lambda: next(clock))
+    screen = Screen({"finals": 1.0})
+    screen(Work("finals", 1, 1, "done"))
+    screen(Work("trial", 1, 4, "verdicts"))
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "trial: 1 of 4 verdicts (25%, about 33 s left)"
+
+
 def test_what_was_done_before_says_nothing_of_the_rate(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from finscale.config import AnalyzeConfig, Study, load_study, options
@@ -15,7 +15,7 @@ from finscale.pipeline.exhibits import collect_exhibits
 from finscale.pipeline.interactions import Measured, interactions
 from finscale.pipeline.membership import study_parents
 from finscale.pipeline.opened import TestLosses, log_test_metrics, read_forecasts, score_test
-from finscale.pipeline.progress import Line, Listen, Screen
+from finscale.pipeline.progress import Line, Listen, Screen, Work
 from finscale.pipeline.publish import publish
 from finscale.pipeline.summary import console_summary
 from finscale.report import Report
@@ -79,7 +79,7 @@ def analyze(
             problems = [collect(config.problem_name)]
         everything = [print_ for p in problems for print_ in p.finals["fingerprint"]]
         run.tag({Tag.FINALS: finals_sha256(everything), Tag.RULES: rules_text(setting.rules)})
-        reports, differences = _conclude_all(run, problems, setting, missing)
+        reports, differences = _conclude_all(run, problems, setting, missing, listen)
         publish(run, setting.title, setting.question, reports, differences)
         text = console_summary(list(reports.values()), run)
         run.text(Artifact.SUMMARY.value, text)
@@ -106,7 +106,11 @@ def _setting(config: AnalyzeConfig, plan: Study | None) -> Setting:
 
 
 def _conclude_all(
-    run: Run, problems: Sequence[ProblemFinals], setting: Setting, missing: Sequence[str]
+    run: Run,
+    problems: Sequence[ProblemFinals],
+    setting: Setting,
+    missing: Sequence[str],
+    listen: Listen,
 ) -> tuple[dict[str, Report], tuple[SlopeDifference, ...]]:
     """Check gates and forecasts, then write every opening, and only then look at a test loss."""
     gates = {p.problem: check_gates(p.conditions(), setting.rules) for p in problems}
@@ -118,7 +122,7 @@ def _conclude_all(
     for problem in opened:
         log_test_metrics(problem, losses[problem.problem])
     several = len(problems) > 1
-    conclusions = _conclusions(problems, gates, losses, setting.rules)
+    conclusions = _conclusions(_told(problems, "verdicts", listen), gates, losses, setting.rules)
     reports = {
         problem.problem: make_report(
             problem,
@@ -126,7 +130,7 @@ def _conclude_all(
             losses.get(problem.problem),
             openings.get(problem.question()) if problem.problem in losses else None,
             collect_exhibits(problem, forecasts.get(problem.problem)),
-            judge(problem, forecasts[problem.problem], setting.rules)
+            judge(problem, forecasts[problem.problem], setting.rules, listen)
             if conclusion.verdict.slope
             else None,
             title=setting.title + (f": {problem.problem}" if several else ""),
@@ -134,9 +138,17 @@ def _conclude_all(
             query=_query(problem.problem),
             partial=partial.get(problem.problem, ""),
         )
-        for problem, conclusion in zip(problems, conclusions, strict=True)
+        for problem, conclusion in zip(_told(problems, "reports", listen), conclusions, strict=True)
     }
     return reports, _differences(problems, conclusions, losses)
+
+
+def _told(problems: Sequence[ProblemFinals], key: str, listen: Listen) -> Iterator[ProblemFinals]:
+    """Yield one problem after the other, and tell how many are done."""
+    for done, problem in enumerate(problems):
+        listen(Work(key, done, len(problems), problem.problem))
+        yield problem
+    listen(Work(key, len(problems), len(problems), "done"))
 
 
 def _differences(
@@ -154,7 +166,7 @@ def _differences(
 
 
 def _conclusions(
-    problems: Sequence[ProblemFinals],
+    problems: Iterable[ProblemFinals],
     gates: Mapping[str, Gate | None],
     losses: Mapping[str, TestLosses],
     rules: Rules,

@@ -5,8 +5,9 @@ Legend: `R` repetitions, `J` cells, `S` seeds of a cell, `T` test days.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import count
 
 import numpy as np
 import pandas as pd
@@ -18,14 +19,17 @@ from finscale.laws import (
     Control,
     Evidence,
     Rules,
+    Verdict,
     contrast,
     fit_slope,
     try_verdict,
+    verdict,
 )
 from finscale.pipeline.baselines import BAYES
 from finscale.pipeline.evidence import ProblemFinals, reference_of
 from finscale.pipeline.opened import Floats
 from finscale.pipeline.predictions import TEST, part
+from finscale.pipeline.progress import Listen, Work
 
 N_REPETITIONS = 500
 N_DRAWS = 1000
@@ -59,6 +63,7 @@ def judge(
     problem: ProblemFinals,
     forecasts: Mapping[str, pd.DataFrame],
     rules: Rules,
+    listen: Listen,
     n_repetitions: int = N_REPETITIONS,
 ) -> Control | None:
     """Try the verdict on a control's finals; None where the true odds are not known.
@@ -71,6 +76,7 @@ def judge(
     truth = known.loc[known["baseline"] == BAYES, "run_id"]
     if truth.empty:
         return None
+    draw = _telling(f"{problem.problem} on trial", 3 * n_repetitions, listen)
     made = _forecasts(problem, forecasts, str(truth.iloc[0]))
     odds_T = expit(made.true_T)
     rng = np.random.default_rng(SEED)
@@ -89,11 +95,24 @@ def judge(
 
     return Control(
         delta=delta,
-        as_trained=try_verdict(studies, float(contrast(sizes) @ expected_J), rules),
-        levelled=try_verdict(with_slope(0.0), 0.0, rules),
-        planted=try_verdict(with_slope(effect), effect, rules),
+        as_trained=try_verdict(studies, float(contrast(sizes) @ expected_J), rules, draw),
+        levelled=try_verdict(with_slope(0.0), 0.0, rules, draw),
+        planted=try_verdict(with_slope(effect), effect, rules, draw),
         learnt=_learnt(made, odds_T, expected_J),
     )
+
+
+def _telling(key: str, total: int, listen: Listen) -> Callable[[Evidence, Rules], Verdict]:
+    """Return the procedure, which then tells how many of its verdicts are drawn."""
+    listen(Work(key, 0, total, "verdicts"))
+    drawn = count(1)
+
+    def draw(study: Evidence, rules: Rules) -> Verdict:
+        found = verdict(study, rules)
+        listen(Work(key, next(drawn), total, "verdicts"))
+        return found
+
+    return draw
 
 
 def _forecasts(problem: ProblemFinals, frames: Mapping[str, pd.DataFrame], truth: str) -> Forecasts:
@@ -121,9 +140,11 @@ def _studies(
     draws = bootstrap_means(means, block_length(first_JT, problem.horizon), N_DRAWS, rng)
     train_loss = problem.finals.groupby("cell", sort=False)["train_loss"].mean()
     odds_T = expit(made.true_T)
+    # Once: a frame of finals takes milliseconds to ask, every time.
+    conditions = problem.conditions()
     return [
         Evidence(
-            conditions=problem.conditions(),
+            conditions=conditions,
             difference=_means(cells),
             day_cov=covariance(draws[:, r * n_cells : (r + 1) * n_cells]),
             seed_variance=seed_variance(cells),

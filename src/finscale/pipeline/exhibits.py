@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from finscale.evaluation import calibration_of
 from finscale.pipeline.baselines import LINEAR, LOGISTIC, REFERENCE
 from finscale.pipeline.evidence import ProblemFinals
-from finscale.pipeline.predictions import TEST, VALIDATION, outputs_of, part
+from finscale.pipeline.predictions import TEST, VALIDATION, part
 from finscale.pipeline.trials import rows
 from finscale.search import PastTrial, importances
 from finscale.tracking import (
@@ -20,6 +21,7 @@ from finscale.tracking import (
     finals,
     find_predictions,
     fingerprint,
+    outputs_of,
     runs_frame,
     search,
     searches,
@@ -115,16 +117,16 @@ def _importances(tried: pd.DataFrame) -> dict[str, dict[str, float]]:
         return {}
     finished = tried[(tried["status"] == Status.OK) & tried[VAL_LOSS].notna()]
     found = {
-        str(budget): importances([_past(row) for row in rows(group)])
+        str(budget): importances([_past(row) for row in group.to_dict("records")])
         for budget, group in finished.groupby("budget", sort=False)
     }
     return {budget: shares for budget, shares in found.items() if shares}
 
 
-def _past(row: dict[str, object]) -> PastTrial:
-    ratio = float(str(row["d_ff"])) / float(str(row["d_model"]))
-    params = {name: row[name] for name in _SEARCHED} | {"ff_ratio": ratio}
-    return PastTrial(params, str(row["status"]), float(str(row[VAL_LOSS])))
+def _past(row: Mapping[Hashable, Any]) -> PastTrial:
+    params = {name: row[name] for name in _SEARCHED}
+    params["ff_ratio"] = row["d_ff"] / row["d_model"]
+    return PastTrial(params, row["status"], row[VAL_LOSS])
 
 
 def _calibration(

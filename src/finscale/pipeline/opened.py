@@ -19,8 +19,15 @@ from finscale.dataset import effective_size
 from finscale.evaluation import conformal_multiplier, sample_losses, score_outputs
 from finscale.pipeline.evidence import ProblemFinals, reference_of
 from finscale.pipeline.notes import final_note
-from finscale.pipeline.predictions import TEST, VALIDATION, outputs_of, part
-from finscale.tracking import VAL_LOSS, Run, losses_by_day, opened_metrics, read_predictions
+from finscale.pipeline.predictions import TEST, VALIDATION, part
+from finscale.tracking import (
+    VAL_LOSS,
+    Run,
+    losses_by_day,
+    opened_metrics,
+    outputs_of,
+    read_predictions,
+)
 
 Floats = NDArray[np.float64]
 

@@ -62,12 +62,6 @@ def part(frame: pd.DataFrame, segment: str) -> pd.DataFrame:
     return mine.sort_values(["date", "block"], ignore_index=True)
 
 
-def outputs_of(frame: pd.DataFrame) -> Outputs:
-    """Return outputs_NK of some rows: with a log sigma, there are two."""
-    columns = ["output"] if frame["log_sigma"].isna().all() else ["output", "log_sigma"]
-    return frame[columns].to_numpy(dtype=np.float64)
-
-
 def _rows(
     data: ProblemData, positions: NDArray[np.int64], outputs_NK: Outputs, segment: str, block: int
 ) -> pd.DataFrame:

@@ -110,7 +110,7 @@ class Screen:
     def _standing(self, event: Work) -> tuple[str, float, float]:
         """Return what a time left is about, its share done now, and one unit of work ago."""
         one_ago = max(0.0, event.done - 1.0) / event.total if event.total else 1.0
-        if not self._weights:
+        if event.key not in self._weights:
             return event.key, self._shares[event.key], one_ago
         whole = self._whole()
         unit = self._weights.get(event.key, 0.0) * (self._shares[event.key] - one_ago)

@@ -28,7 +28,7 @@ from finscale.tracking.names import (
     problem_params,
     registered_model_name,
 )
-from finscale.tracking.paired import losses_by_day, paired_losses
+from finscale.tracking.paired import losses_by_day, outputs_of, paired_losses
 from finscale.tracking.query import (
     baselines,
     cells,
@@ -92,6 +92,7 @@ __all__ = [
     "open_tests",
     "opened_metrics",
     "other_holder",
+    "outputs_of",
     "paired_losses",
     "problem_params",
     "promote",

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
+from mlflow.entities import Run as StoredRun
+from mlflow.exceptions import MlflowException
+from numpy.typing import NDArray
 
 from finscale.config import StoreError
 from finscale.evaluation import sample_losses
@@ -36,8 +40,8 @@ def paired_losses(finals: pd.DataFrame, *, segment: str = "validation") -> pd.Da
     Raises
     ------
     StoreError
-        If there are no runs, if a run has no predictions or others' days, or if the test is
-        closed.
+        If there are no runs, if the store does not hold one, if a run has no predictions or
+        others' days, or if the test is closed.
     """
     run_ids = _run_ids(finals)
     if segment not in (_VALIDATION, _TEST):
@@ -47,8 +51,9 @@ def paired_losses(finals: pd.DataFrame, *, segment: str = "validation") -> pd.Da
             got=repr(segment),
             todo=f"Only {_VALIDATION} needs no opened test.",
         )
+    runs = [_stored(run_id) for run_id in run_ids]
     if segment == _TEST:
-        _check_opened(run_ids)
+        _check_opened(runs)
     by_run = {run_id: losses_by_day(read_predictions(run_id), segment) for run_id in run_ids}
     _check_days(by_run, segment)
     return pd.DataFrame(by_run).rename_axis(columns="run_id")
@@ -65,10 +70,14 @@ def losses_by_day(predictions: pd.DataFrame, segment: str) -> pd.Series:
         rows = rows.dropna(subset="loss")
         losses = rows["loss"]
     else:
-        columns = ["output"] if rows["log_sigma"].isna().all() else ["output", "log_sigma"]
-        outputs_NK = rows[columns].to_numpy(dtype="float64")
-        losses = pd.Series(sample_losses(rows["y"], outputs_NK), index=rows.index)
+        losses = pd.Series(sample_losses(rows["y"], outputs_of(rows)), index=rows.index)
     return losses.groupby(rows["date"]).mean().rename("loss")
+
+
+def outputs_of(predictions: pd.DataFrame) -> NDArray[np.float64]:
+    """Return outputs_NK of some rows, N samples by K outputs: with a log sigma, there are two."""
+    columns = ["output"] if predictions["log_sigma"].isna().all() else ["output", "log_sigma"]
+    return predictions[columns].to_numpy(dtype=np.float64)
 
 
 def _run_ids(finals: pd.DataFrame) -> list[str]:
@@ -82,12 +91,21 @@ def _run_ids(finals: pd.DataFrame) -> list[str]:
     return list(dict.fromkeys(finals["run_id"]))
 
 
-def _check_opened(run_ids: list[str]) -> None:
+def _stored(run_id: str) -> StoredRun:
+    try:
+        return open_client().get_run(run_id)
+    except MlflowException as error:
+        raise StoreError(
+            f"run {run_id}",
+            expected="a run of the tracking store",
+            got=str(error).split("\n")[0],
+            todo="Leave it out, or set MLFLOW_TRACKING_URI to the store it belongs to.",
+        ) from None
+
+
+def _check_opened(runs: list[StoredRun]) -> None:
     """Refuse runs without a test loss: nobody looks at the test before its opening is recorded."""
-    client = open_client()
-    closed = [
-        run_id for run_id in run_ids if "test_loss" not in client.get_run(run_id).data.metrics
-    ]
+    closed = [run.info.run_id for run in runs if "test_loss" not in run.data.metrics]
     if closed:
         raise StoreError(
             "test losses",
