@@ -87,8 +87,8 @@ def _take_over(bench: Bench, standing: Standing) -> tuple[list[Claim], OpenTrial
             continue
         run = _run(bench, claim)
         tags = run.tags()
-        if other_holder(tags, time.time()):
-            held.append(claim)
+        if other_holder(tags, time.time()) or Tag.STATUS in tags:
+            held.append(claim)  # with a status it has ended since we looked, and is nobody's
         elif trial := _reopen(bench, claim, run, tags):
             return held, trial
     return held, None

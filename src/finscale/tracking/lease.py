@@ -15,6 +15,9 @@ from finscale.tracking.names import Tag
 
 FREE = ""
 """The tag of a run that its holder has left."""
+SAME_START_S = 3.0
+"""Two processes may read a third one's start a second apart: each counts from the boot, which the
+kernel knows to the second."""
 DURATION_S = 3600.0
 """How long a holder on another machine is believed; on this machine its process is looked up."""
 
@@ -44,7 +47,7 @@ class Lease:
 
     def _lives(self) -> bool:
         try:
-            return bool(abs(psutil.Process(self.pid).create_time() - self.started) < 1.0)
+            return bool(abs(psutil.Process(self.pid).create_time() - self.started) < SAME_START_S)
         except psutil.Error:
             return False
 
