@@ -57,11 +57,11 @@ class Shell:
     def python(self, verb: str, *arguments: str, **variables: str) -> Done:
         """Give ``python -m entrypoints.<verb> ...``, as `mlflow run` does."""
         command = [sys.executable, "-m", f"entrypoints.{verb}", *arguments]
-        return self._finish(self._start(command, variables))
+        return self.finish(self._start(command, variables))
 
     def mlflow_run(self, verb: str, **params: str) -> Done:
         """Give ``mlflow run . -e <verb> -P ...``."""
-        return self._finish(self.start_mlflow_run(verb, **params))
+        return self.finish(self.start_mlflow_run(verb, **params))
 
     def start_mlflow_run(self, verb: str, **params: str) -> subprocess.Popen[str]:
         values = {"data_root": str(self.lab.data_root)} | params
@@ -90,21 +90,26 @@ class Shell:
             start_new_session=True,
         )
 
-    def _finish(self, process: subprocess.Popen[str]) -> Done:
+    def finish(self, process: subprocess.Popen[str]) -> Done:
+        """Wait until a command has ended."""
         with killed_at_the_end(process):
             out, err = process.communicate(timeout=WAIT_S)
         return Done(process.returncode, out, err)
+
+    def wait_until(self, process: subprocess.Popen[str], reached: Callable[[], bool]) -> None:
+        """Wait until something has happened while a command runs."""
+        until = time.monotonic() + WAIT_S
+        while not reached():
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < until, "it did not get there"
+            time.sleep(0.05)  # between two looks at the store, not instead of one
 
     def stop_when(
         self, process: subprocess.Popen[str], reached: Callable[[], bool], how: signal.Signals
     ) -> Done:
         """Send a signal to the whole group, as a terminal does, once something has happened."""
         with killed_at_the_end(process):
-            until = time.monotonic() + WAIT_S
-            while not reached():
-                assert process.poll() is None, process.communicate()
-                assert time.monotonic() < until, "it did not get there"
-                time.sleep(0.05)  # between two looks at the store, not instead of one
+            self.wait_until(process, reached)
             os.killpg(process.pid, how)
             out, err = process.communicate(timeout=WAIT_S)
         return Done(process.returncode, out, err)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import signal
 import time
 from pathlib import Path
@@ -16,6 +18,7 @@ from tests.e2e_shell import PINS, Done, Shell
 
 # Long enough that a signal finds a trial at work: early stopping needs ten epochs at least.
 LONG = {**PINS, "n_trials": "3", "epochs": "25"}
+WIDE = {"universe": "tiny", "budget": "32K", "space": "demo", "device": "cpu"}
 STUDY = {
     "question": "Does it?",
     "universe": "tiny",
@@ -63,7 +66,7 @@ def test_data_and_a_search_are_the_runs_that_mlflow_made(shell: Shell) -> None:
     data = shell.mlflow_run("data", universe="tiny")
     assert data.code == 0 and "tiny is up to date." in data.out
     search = shell.mlflow_run("hpo", budget="32K", space="demo", universe="tiny", n_trials="2",
-                              epochs="1")  # fmt: skip
+                              epochs="1", workers="2")  # fmt: skip
     assert search.code == 0, search
     runs = {run.info.run_id: run for run in shell.every_run()}
     (prepared,), (parent,) = shell.lab.runs("data"), shell.lab.runs("hpo")
@@ -91,7 +94,7 @@ def test_ctrl_c_in_the_middle_of_a_search(shell: Shell) -> None:
     for run in (parent, second):  # of its own run `mlflow run` says FAILED, whatever we say
         assert run.data.tags[Tag.REASON] == "interrupted" and Tag.STATUS not in run.data.tags
     again = shell.mlflow_run("hpo", **LONG)
-    assert again.code == 0 and "going on with trial 1." in again.out
+    assert again.code == 0 and "going on with trial 1 from" in again.out
     check_complete(shell, first)
 
 
@@ -102,9 +105,41 @@ def test_kill_in_the_middle_of_a_search(shell: Shell) -> None:
     assert len(shell.running()) == 2  # nobody was left to close them
     first, _ = by_number(shell)
     again = shell.mlflow_run("hpo", **LONG)
-    assert again.code == 0 and "going on with trial 1." in again.out
+    assert again.code == 0 and "going on with trial 1 from" in again.out
     assert by_number(shell)[1].data.tags[Tag.ATTEMPTS] == "2"
     check_complete(shell, first)
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_costs_its_trial_a_start_and_nothing_else(shell: Shell) -> None:
+    process = shell.start_mlflow_run("hpo", **WIDE, n_trials="3", epochs="25", workers="2")
+
+    def both_are_at_work() -> bool:
+        found = by_number(shell)
+        return len(found) == 2 and all(len(val_curve(run.info.run_id)) >= 2 for run in found)
+
+    shell.wait_until(process, both_are_at_work)
+    lease = json.loads(by_number(shell)[1].data.tags[Tag.LEASE])
+    os.kill(lease["pid"], signal.SIGKILL)
+    done = shell.finish(process)
+    assert done.code == 0 and "the others went on without worker" in done.out, done
+    assert "going on with trial 1 from its beginning" in done.out
+    trials = by_number(shell)
+    assert shell.running() == [] and len(trials) == 3
+    assert {run.data.tags[Tag.STATUS] for run in trials} <= {"ok", "pruned"}
+    assert trials[1].data.tags[Tag.ATTEMPTS] == "2"
+
+
+@pytest.mark.slow
+def test_ctrl_c_stops_workers_in_order(shell: Shell) -> None:
+    process = shell.start_mlflow_run("hpo", **WIDE, n_trials="3", epochs="25", workers="2")
+    stopped = shell.stop_when(process, lambda: len(by_number(shell)) == 2, signal.SIGINT)
+    assert "finscale: stopped." in stopped.err and "Traceback" not in stopped.err, stopped.err
+    assert shell.running() == []
+    assert {run.data.tags.get(Tag.REASON) for run in by_number(shell)} == {"interrupted"}
+    again = shell.mlflow_run("hpo", **WIDE, n_trials="3", epochs="25", workers="2")
+    assert again.code == 0 and len(by_number(shell)) == 3
+    assert shell.running() == [] and len(shell.lab.runs("hpo")) == 1
 
 
 @pytest.mark.slow

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import socket
+import subprocess
+import sys
 import time
 from dataclasses import replace
 
@@ -56,3 +58,20 @@ def test_a_lease_survives_its_tag() -> None:
 @pytest.mark.parametrize("tag", [None, "", "{", "[1]", json.dumps({"pid": 7}), "null"])
 def test_what_cannot_be_read_is_no_lease(tag: str | None) -> None:
     assert read_lease(tag) is None
+
+
+def test_a_killed_process_that_nobody_has_looked_after_is_dead() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    process = psutil.Process(child.pid)
+    lease = replace(take_lease(), pid=child.pid, started=process.create_time())
+    assert lease.is_alive(NOW)
+    child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and stays a zombie
+    assert process.status() == psutil.STATUS_ZOMBIE and not lease.is_alive(NOW)
+    child.communicate()
+
+
+def test_starts_that_two_processes_read_a_second_apart_are_one() -> None:
+    lease = take_lease()
+    assert replace(lease, started=lease.started + 1.0).is_mine()
+    assert not replace(lease, started=lease.started + 60.0).is_mine()

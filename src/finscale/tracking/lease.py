@@ -47,7 +47,10 @@ class Lease:
 
     def _lives(self) -> bool:
         try:
-            return bool(abs(psutil.Process(self.pid).create_time() - self.started) < SAME_START_S)
+            process = psutil.Process(self.pid)
+            same = abs(process.create_time() - self.started) < SAME_START_S
+            # One that was killed stays a zombie until its parent looks: a worker of a search.
+            return bool(same and process.status() != psutil.STATUS_ZOMBIE)
         except psutil.Error:
             return False
 
