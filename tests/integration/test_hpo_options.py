@@ -5,20 +5,24 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run as StoredRun
+from optuna.distributions import IntDistribution
 
-from finscale.config import HpoConfig, StoreError
+from finscale.config import ConfigError, HpoConfig, StoreError
 from finscale.pipeline import dry_run
 from finscale.pipeline.plan import search_identity, search_space
 from finscale.pipeline.progress import Line
+from finscale.pipeline.recipe import from_params
 from finscale.search import search_pictures
-from finscale.tracking import Tag, load_trial
-from tests.lab import CELL, Lab
+from finscale.tracking import Tag, fingerprint, load_trial
+from tests.lab import CELL, PROBLEM, Lab
 
 WIDE: dict[str, Any] = {"d_model": None, "n_layers": None, "n_heads": None, "d_ff": None}
 
@@ -176,6 +180,58 @@ def test_a_space_of_training_parameters_alone_has_one_architecture(lab: Lab) -> 
     assert (arch.d_model, arch.n_heads) == (128, 8)
     free = search_space(lab.config(space="default", budget="2M", **WIDE), lab.problem())
     assert arch in free.architectures and len(free.architectures) > 50
+
+
+def windows(lab: Lab, **axes: tuple[int, ...]) -> Any:
+    """Return the lab's space with windows of its own."""
+    return lab.config().space.model_copy(update={"name": "windows", **axes})
+
+
+def test_a_space_may_have_windows_of_its_own(lab: Lab) -> None:
+    space = windows(lab, context_length=(30, 60), patch_length=(5, 10))
+    data, config = lab.problem(), lab.config(space=space, **WIDE)
+    grid = search_space(config, data).architectures
+    seen = {(arch.context_length, arch.patch_length, arch.patch_stride) for arch in grid}
+    assert seen == {(30, 5, 2), (30, 10, 5), (60, 5, 2), (60, 10, 5)}
+    free = search_space(config, data).distributions()
+    assert free["context_length"] == IntDistribution(30, 60, log=True)
+    assert free["patch_length"] == IntDistribution(5, 10, log=True)
+    assert search_identity(config, data) != search_identity(lab.config(**WIDE), data)
+
+
+def test_a_trial_of_another_window_is_trained_kept_and_served(lab: Lab) -> None:
+    space = windows(lab, context_length=(30,), patch_length=(6,))
+    lab.train(space=space, n_trials=1, top_k=1, n_seeds=1)
+    for run in (*lab.runs("trial"), *lab.runs("final")):
+        values = [run.data.params[name] for name in ("context_length", "patch_length")]
+        assert (*values, run.data.params["patch_stride"]) == ("30", "6", "3")
+        assert load_trial(run.info.run_id).arch.context_length == 30
+        assert run.data.metrics["n_val"] == lab.problem().sample_metrics()["n_val"]
+    model = mlflow.pyfunc.load_model(f"models:/patchtst-{PROBLEM.replace('.', '-')}@best-9K")
+    rows = lab.problem().inputs.frame.tail(30).to_numpy("float32", copy=True)[None]
+    assert model.predict(rows).shape == (1, 1)
+
+
+def test_a_window_of_the_problems_own_leaves_fingerprints_alone(searched: Lab) -> None:
+    recipe = from_params(by_number(searched)[0].data.params | {"revin": False},
+                         search_space(searched.config(), searched.problem()).architectures[0],
+                         searched.config())  # fmt: skip
+    wider = replace(recipe, arch=replace(recipe.arch, context_length=30))
+    data = searched.problem()
+    mine = {k: v for k, v in recipe.params().items() if k not in ("context_length", "patch_length",
+                                                                  "patch_stride")}  # fmt: skip
+    assert recipe.fingerprint("trial", data, 42) == fingerprint(
+        "trial", **data.identity(), **mine, seed=42
+    )
+    assert wider.fingerprint("trial", data, 42) != recipe.fingerprint("trial", data, 42)
+
+
+def test_a_window_longer_than_the_problems_is_one_line(lab: Lab) -> None:
+    with pytest.raises(ConfigError, match="expected at most 60 bars, the problem's; got 90"):
+        search_space(lab.config(space=windows(lab, context_length=(90,))), lab.problem())
+    with pytest.raises(ConfigError, match="expected a patch that fits into 30 bars; got 40"):
+        space = windows(lab, context_length=(30,), patch_length=(40,))
+        search_space(lab.config(space=space), lab.problem())
 
 
 # Nothing is trained

@@ -54,12 +54,18 @@ def test_a_recipe_comes_back_from_its_place_in_the_search(recipe: Recipe) -> Non
     assert from_params(recipe.search_params(), TEMPLATE, CONFIG) == recipe
 
 
-def test_channels_and_patches_are_the_templates() -> None:
-    wide = Architecture(
-        n_channels=7, d_model=64, n_layers=3, n_heads=8, d_ff=128, context_length=31, patch_stride=3
-    )
-    arch = from_params(small().params(), wide, CONFIG).arch
-    assert (arch.n_channels, arch.context_length, arch.patch_stride) == (7, 31, 3)
+def test_channels_are_the_templates_and_the_window_is_the_recipes_own() -> None:
+    wide = Architecture(n_channels=7, d_model=64, n_layers=3, n_heads=8, d_ff=128, n_outputs=2)
+    params = small().params() | {"context_length": 31, "patch_length": 7, "patch_stride": 3}
+    arch = from_params(params, wide, CONFIG).arch
+    assert (arch.n_channels, arch.n_outputs) == (7, 2)
+    assert (arch.context_length, arch.patch_length, arch.patch_stride) == (31, 7, 3)
+
+
+def test_a_point_without_a_window_has_the_problems() -> None:
+    params = {k: v for k, v in small().params().items() if "patch" not in k and "context" not in k}
+    arch = from_params(params, TEMPLATE, CONFIG).arch
+    assert (arch.context_length, arch.patch_length, arch.patch_stride) == (60, 10, 5)
 
 
 def test_settings_hold_the_recipe_and_the_seed() -> None:

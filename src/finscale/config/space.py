@@ -31,9 +31,16 @@ class Space(Named):
 
     Attributes
     ----------
+    context_length, patch_length : tuple of int, optional
+        Bars that a model sees, of the problem's at most, and bars in a patch; by default they are
+        the problem's own.
     one_architecture : bool
         Leaves training parameters alone to the search: the architecture is the one in the middle
-        of the budget's. Left out of a dump where it is not so: it came later.
+        of the budget's.
+
+    Notes
+    -----
+    The last three came later: a dump leaves them out at their defaults.
     """
 
     d_model: Axis
@@ -46,6 +53,8 @@ class Space(Named):
     dropout: ShareBounds
     batch_size: Axis
     revin: Annotated[tuple[bool, ...], Field(min_length=1)]
+    context_length: Annotated[Axis | None, Field(exclude_if=lambda axis: axis is None)] = None
+    patch_length: Annotated[Axis | None, Field(exclude_if=lambda axis: axis is None)] = None
     one_architecture: Annotated[bool, Field(exclude_if=lambda one: not one)] = False
 
     def values(self) -> dict[str, Any]:

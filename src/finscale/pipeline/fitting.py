@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from finscale.config import RefusedError, format_budget
 from finscale.evaluation import RegressionScores, Scores, is_collapsed_forecast
 from finscale.model import (
+    MLP,
     TOLERANCE,
     Architecture,
     PatchTST,
@@ -112,7 +113,7 @@ def train_model(
 
 
 def fit_network(
-    model: nn.Module,
+    model: PatchTST | MLP,
     data: ProblemData,
     fold: FoldData,
     settings: FitSettings,
@@ -121,8 +122,9 @@ def fit_network(
     checkpoints: Checkpoints | None = None,
 ) -> FitResult:
     """Train any network on a fold, by the loss that the task binds; it ends on the CPU."""
-    train = samples(data, fold, fold.at.train).to(device)
-    validation = samples(data, fold, fold.at.validation).to(device)
+    context_length = model.arch.context_length
+    train = samples(data, fold, fold.at.train, context_length).to(device)
+    validation = samples(data, fold, fold.at.validation, context_length).to(device)
     loss = task_loss(data, fold)
     result = fit(
         model.to(device),
@@ -148,20 +150,23 @@ def task_loss(data: ProblemData, fold: FoldData) -> Loss:
     return density_loss
 
 
-def samples(data: ProblemData, fold: FoldData, positions: NDArray[np.int64]) -> Samples:
-    """Return scaled windows with labels."""
-    return make_samples(fold.scaled_TC, positions, data.labels_T, data.problem.context_length)
+def samples(
+    data: ProblemData, fold: FoldData, positions: NDArray[np.int64], context_length: int
+) -> Samples:
+    """Return scaled windows of so many bars, the problem's or fewer, with labels."""
+    assert context_length <= data.problem.context_length
+    return make_samples(fold.scaled_TC, positions, data.labels_T, context_length)
 
 
 def outputs_at(
-    model: nn.Module,
+    model: PatchTST | MLP,
     data: ProblemData,
     fold: FoldData,
     positions: NDArray[np.int64],
     device: torch.device,
 ) -> Outputs:
     """Return a network's outputs_NK at `positions`, in the labels' units."""
-    windows = samples(data, fold, positions).to(device)
+    windows = samples(data, fold, positions, model.arch.context_length).to(device)
     outputs_NK = fold.units.restore(predict(model.to(device), windows).double())
     model.cpu()
     return np.asarray(outputs_NK.numpy())
@@ -281,7 +286,8 @@ def serve_predictions(
     # It computes in float64, which not every accelerator can.
     device = device if device.type == "cuda" else torch.device("cpu")
     raw_TC = np.nan_to_num(data.inputs.frame.to_numpy(dtype=np.float32))  # warm-up rows only
-    windows = replace(samples(data, fold, positions), values_TC=torch.from_numpy(raw_TC))
+    seen = samples(data, fold, positions, model.arch.context_length)
+    windows = replace(seen, values_TC=torch.from_numpy(raw_TC))
     outputs_NK = predict(served(model, fold).to(device), windows.to(device))
     model.cpu()  # the served model has taken it along
     return np.asarray(outputs_NK.numpy())

@@ -21,6 +21,7 @@ from finscale.model import (
 )
 from finscale.pipeline.problem import ProblemData
 from finscale.pipeline.progress import duration
+from finscale.pipeline.recipe import patch_stride
 from finscale.search import Methods, SearchSpace, StudyAddress, file_address, middle
 from finscale.tracking import Kind, fingerprint, store_address
 from finscale.training import available_memory_bytes, measure_flops_per_second
@@ -43,18 +44,53 @@ def search_space(config: SearchConfig, data: ProblemData) -> SearchSpace:
         ff_ratio=config.space.ff_ratio,
         pinned={k: v for k, v in config.pins.items() if k in ARCHITECTURE_AXES},
     )
-    fitting = architectures(
-        config.budget,
-        n_channels=data.n_channels,
-        axes=axes,
-        context_length=config.context_length,
-        patch_length=config.patch_length,
-        patch_stride=config.patch_stride,
-        n_outputs=config.task.n_outputs,
-    )
+    windows = _windows(config)
+    fitting: list[Architecture] = []
+    for number, (context_length, patch_length) in enumerate(windows, start=1):
+        try:
+            fitting += architectures(
+                config.budget,
+                n_channels=data.n_channels,
+                axes=axes,
+                context_length=context_length,
+                patch_length=patch_length,
+                patch_stride=patch_stride(config, patch_length),
+                n_outputs=config.task.n_outputs,
+            )
+        except ConfigError:
+            if number == len(windows) and not fitting:
+                raise
     if config.space.one_architecture:
-        fitting = (middle(fitting),)
-    return SearchSpace(fitting, config.space, config.pins)
+        fitting = [middle(fitting)]
+    return SearchSpace(tuple(fitting), config.space, config.pins)
+
+
+def _windows(config: SearchConfig) -> list[tuple[int, int]]:
+    """Return what a model may see: context and patch lengths.
+
+    Raises
+    ------
+    ConfigError
+        If a context is longer than the problem's, which decides the days that have one.
+    """
+    contexts = config.space.context_length or (config.context_length,)
+    patches = config.space.patch_length or (config.patch_length,)
+    if max(contexts) > config.context_length:
+        raise ConfigError(
+            f"space {config.space.name}, context_length",
+            expected=f"at most {config.context_length} bars, the problem's",
+            got=str(max(contexts)),
+            todo=f"Give -P context_length={max(contexts)}: all then forecast the same days.",
+        )
+    pairs = [(context, patch) for context in contexts for patch in patches if patch <= context]
+    if not pairs:
+        raise ConfigError(
+            f"space {config.space.name}, patch_length",
+            expected=f"a patch that fits into {max(contexts)} bars",
+            got=str(min(patches)),
+            todo="Take shorter patches.",
+        )
+    return pairs
 
 
 def search_identity(config: SearchConfig, data: ProblemData) -> str:

@@ -13,6 +13,8 @@ from finscale.search import Params, shape_of
 from finscale.tracking import fingerprint
 from finscale.training import FitSettings
 
+_WINDOW = ("context_length", "patch_length", "patch_stride")
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -28,6 +30,9 @@ class Recipe:
     def params(self) -> dict[str, Any]:
         """Return what a run logs: exact, so that `from_params` gives the recipe again."""
         return {
+            "context_length": self.arch.context_length,
+            "patch_length": self.arch.patch_length,
+            "patch_stride": self.arch.patch_stride,
             "d_model": self.arch.d_model,
             "n_layers": self.arch.n_layers,
             "n_heads": self.arch.n_heads,
@@ -59,8 +64,14 @@ class Recipe:
         )
 
     def fingerprint(self, kind: str, data: ProblemData, seed: int | None = None) -> str:
-        """Digest everything that changes the result of training it."""
-        return fingerprint(kind, **data.identity(), **self.params(), seed=seed)
+        """Digest everything that changes the result of training it.
+
+        A window is the problem's, and part of its name, unless the space has others.
+        """
+        mine = self.params()
+        usual = {name: getattr(data.problem, name) for name in _WINDOW}
+        apart = {name: None for name, value in usual.items() if mine[name] == value}
+        return fingerprint(kind, **data.identity(), **(mine | apart), seed=seed)
 
 
 def from_params(params: Mapping[str, Any], template: Architecture, config: SearchConfig) -> Recipe:
@@ -69,12 +80,16 @@ def from_params(params: Mapping[str, Any], template: Architecture, config: Searc
     Parameters
     ----------
     template : Architecture
-        Gives channels, context and patches.
+        Gives channels and outputs.
     """
     width = int(params["d_model"])
     d_ff = int(params["d_ff"]) if "d_ff" in params else round(params["ff_ratio"] * width)
+    patch_length = int(params.get("patch_length", config.patch_length))
     arch = replace(
         template,
+        context_length=int(params.get("context_length", config.context_length)),
+        patch_length=patch_length,
+        patch_stride=patch_stride(config, patch_length),
         d_model=width,
         n_layers=int(params["n_layers"]),
         n_heads=int(params["n_heads"]),
@@ -90,3 +105,9 @@ def from_params(params: Mapping[str, Any], template: Architecture, config: Searc
         batch_size=int(params["batch_size"]),
         epochs=config.epochs,
     )
+
+
+def patch_stride(config: SearchConfig, patch_length: int) -> int:
+    """Return how far apart patches begin: half a patch, where the length is not the problem's."""
+    usual = patch_length == config.patch_length
+    return config.patch_stride if usual else max(1, patch_length // 2)

@@ -170,9 +170,10 @@ def _no_such_search(config: TrainConfig, others: Sequence[str]) -> StoreError:
 def _register(bench: Bench, chosen: Chosen) -> Promotion:
     data = bench.data
     fold = data.folds[-1]  # the last block's: what is served knows the most
-    model = served(load_trial(chosen.served.run_id), fold)
+    trained = load_trial(chosen.served.run_id)
+    model = served(trained, fold)
     last = fold.at.validation[-2:]
-    context = bench.config.context_length
+    context = trained.arch.context_length
     example_BLC = np.stack([data.inputs.frame.to_numpy()[t + 1 - context : t + 1] for t in last])
     return promote(
         chosen.served,

@@ -24,7 +24,7 @@ from finscale.config import ARCHITECTURE_AXES, Space
 from finscale.model import Architecture
 
 Params = dict[str, Any]
-AXES = ("d_model", "n_layers", "n_heads", "ff_ratio")
+AXES = ("d_model", "n_layers", "n_heads", "ff_ratio", "context_length", "patch_length")
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,10 @@ class SearchSpace:
         for axis in ("d_model", "n_layers", "n_heads"):
             counts = sorted({int(axis_value(arch, axis)) for arch in self.architectures})
             free[axis] = IntDistribution(counts[0], counts[-1], log=True)
+        for axis in ("context_length", "patch_length"):
+            bars = {int(axis_value(arch, axis)) for arch in self.architectures}
+            if len(bars) > 1:
+                free[axis] = IntDistribution(min(bars), max(bars), log=True)
         ratios = sorted({axis_value(arch, "ff_ratio") for arch in self.architectures})
         free["ff_ratio"] = FloatDistribution(ratios[0], ratios[-1], log=True)
         free_or_pinned: dict[str, BaseDistribution] = {
