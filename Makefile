@@ -36,6 +36,9 @@ bench: .venv/.dev  ## Run the benchmarks (minutes); results go to docs/benchmark
 	$(BIN)/python benchmarks/query_speed.py
 	$(BIN)/python benchmarks/laws_speed.py
 	$(BIN)/python benchmarks/analyze_speed.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/search_overhead.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/workers_speed.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/multi_fidelity.py
 
 clean:  ## Remove .venv and caches; data and the store stay
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -181,10 +181,13 @@ def served(model: PatchTST, fold: FoldData) -> ServedModel:
 def epoch_logger(run: Run, own: Run | None, done: int, decide: OnEpoch, offset: int = 0) -> OnEpoch:
     """Return the callable that `fit` reports to: it logs, renews leases, and asks how to go on.
 
+    Leases are renewed with the first epoch and then every few minutes: a tag with every epoch would
+    double what its log costs.
+
     Parameters
     ----------
     own : Run or None
-        The run of this command, whose lease is renewed now and then; with each epoch, `run`'s is.
+        The run of this command, whose lease is renewed with `run`'s.
     done : int
         Last step an interrupted attempt has logged already: a curve has no point twice.
     offset : int
@@ -203,8 +206,10 @@ def epoch_logger(run: Run, own: Run | None, done: int, decide: OnEpoch, offset: 
             curves[curve("val_loss")] = epoch.val_loss
         if offset + epoch.number > done:
             run.epoch(offset + epoch.number, curves)
-        if own and time.monotonic() - renewed > RENEW_S:
-            own.renew_lease()
+        if time.monotonic() - renewed > RENEW_S:
+            for held in (run, own):
+                if held:
+                    held.renew_lease()
             renewed = time.monotonic()
         return decide(epoch)
 

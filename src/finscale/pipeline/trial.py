@@ -9,8 +9,8 @@ import torch
 
 from finscale.config import StoreError, format_budget
 from finscale.evaluation import score_outputs
-from finscale.model import count_params
-from finscale.pipeline.artifacts import thin_out
+from finscale.model import TOLERANCE, count_params
+from finscale.pipeline.artifacts import LARGE_BYTES, thin_out
 from finscale.pipeline.bench import Bench
 from finscale.pipeline.disk import is_disk_full
 from finscale.pipeline.fitting import (
@@ -177,6 +177,10 @@ def _keep_weights(bench: Bench, run: Run, trained: Trained) -> None:
 
 def _thin_out(bench: Bench, trial: OpenTrial, n_stored: int) -> None:
     config = bench.config
+    largest = BYTES_A_WEIGHT * (1.0 + TOLERANCE) * config.budget
+    # Within bounds whatever the others are: to sum them up takes longer with every trial.
+    if largest <= LARGE_BYTES and largest * n_stored <= config.max_artifact_gib * GIB:
+        return
     n_bytes = BYTES_A_WEIGHT * count_params(trial.recipe.arch).total
     thin_out(bench.parent, config.artifacts, config.max_artifact_gib * GIB, n_bytes, n_stored)
 

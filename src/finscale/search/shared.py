@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -18,6 +19,7 @@ from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import event
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from finscale.config import StoreError
@@ -50,6 +52,7 @@ class SharedStudy:
         self._address, self._distributions = address, distributions
         self._n_objectives, self._facts = n_objectives, facts
         self._storage: BaseStorage
+        self._over: dict[int, Claim]
         self.study: Study
         self._open()
 
@@ -68,6 +71,16 @@ class SharedStudy:
     def trials(self) -> list[FrozenTrial]:
         """Return every trial by number; not to be changed."""
         return self.study.get_trials(deepcopy=False)
+
+    def claims(self) -> list[Claim]:
+        """Return every trial by number, as a claim; what is over is read once."""
+        found = []
+        for frozen in self.trials():
+            claim = self._over.get(frozen.number) or claim_of(frozen)
+            if frozen.state.is_finished():
+                self._over[frozen.number] = claim
+            found.append(claim)
+        return found
 
     def align(self, known: Sequence[Claim], curve_of: Callable[[str], tuple[float, ...]]) -> None:
         """Make the study say what the tracking store says.
@@ -153,6 +166,7 @@ class SharedStudy:
             self.add(PastTrial({}, GAP), None)
 
     def _open(self) -> None:
+        self._over = {}
         name = self._address.name if self._address else "search"
         self._storage = _database(self._address) if self._address else InMemoryStorage()
         self.study = optuna.create_study(
@@ -189,23 +203,40 @@ def read_facts(address: StudyAddress) -> dict[str, Any]:
 
 
 def _database(address: StudyAddress) -> RDBStorage:
-    options = {"connect_args": {"timeout": WAIT_S}} if address.file else {"pool_pre_ping": True}
+    if address.file:
+        return _file_database(address.storage, address.file)
     try:
-        return RDBStorage(address.storage, engine_kwargs=options)
+        return RDBStorage(address.storage, engine_kwargs={"pool_pre_ping": True})
     except OperationalError as error:
-        if address.file:
-            raise
         raise StoreError(
             "storage",
             expected="a database that answers",
             got=f"{error.orig}".split("\n")[0],
             todo="Start it or correct its address; without -P storage a local file is used.",
         ) from None
+
+
+def _file_database(storage: str, file: Path) -> RDBStorage:
+    """Open or make a database in a file, with writes that do not wait for the disk.
+
+    They outlive a process that is killed; what a power cut leaves is a cache at odds with the
+    tracking store, or damaged.
+    """
+    options = {"connect_args": {"timeout": WAIT_S}}
+    try:
+        opened = RDBStorage(storage, engine_kwargs=options)
+    except OperationalError:
+        raise
     except DatabaseError:
-        if not address.file:
-            raise
-        address.file.unlink()  # damaged; the tracking store has all that was in it
-        return RDBStorage(address.storage, engine_kwargs=options)
+        file.unlink()  # damaged; the tracking store has all that was in it
+        opened = RDBStorage(storage, engine_kwargs=options)
+    event.listen(opened.engine, "connect", _no_waiting)
+    opened.engine.dispose()  # connections from before
+    return opened
+
+
+def _no_waiting(connection: Any, _: object) -> None:
+    connection.execute("PRAGMA synchronous = OFF")
 
 
 def _inode(address: StudyAddress | None) -> int | None:

@@ -27,7 +27,7 @@ from finscale.search.address import StudyAddress, turn
 from finscale.search.methods import Methods, make_pruner, make_sampler
 from finscale.search.shared import SharedStudy
 from finscale.search.space import AXES, Params, SearchSpace, extremes, shape_of
-from finscale.search.trials import RUNNING, Claim, PastTrial, claim_of
+from finscale.search.trials import RUNNING, Claim, PastTrial
 
 REFRESH_S = 2.0
 """How old what a pruner knows of other processes' trials may be."""
@@ -135,8 +135,7 @@ class Search:
 
     def standing(self) -> Standing:
         """Count what there is."""
-        trials = self._shared.trials()
-        claims = [claim_of(frozen) for frozen in trials]
+        claims = self._shared.claims()
         ok = [claim for claim in claims if claim.trial.status == "ok"]
         points = [claim.trial.params for claim in claims if claim.trial.params]
         shapes = {tuple(params[axis] for axis in AXES) for params in points}
@@ -147,7 +146,7 @@ class Search:
             n_failed=sum(claim.trial.status == "failed" for claim in claims),
             n_architectures=len(shapes),
             best=min(ok, key=lambda claim: (_loss(claim), claim.number), default=None),
-            seconds_a_trial=_typical_duration(trials),
+            seconds_a_trial=_typical_duration(self._shared.trials()),
         )
 
     def propose(self, n_trials: int) -> Claim | None:
@@ -160,15 +159,14 @@ class Search:
         n_trials : int
             Trials in all: at most half of them are forced extremes.
         """
-        trials = self._shared.trials()
-        for frozen in trials:
-            claim = claim_of(frozen)
+        claims = self._shared.claims()
+        for claim in claims:
             if claim.trial.status == RUNNING and claim.key is None:
                 return claim
         if self._methods.sampler == "cmaes":  # draws by the number a trial has in its study
             self._mirror = _Mirror(self._methods)
-        self._mirror.refresh(trials)
-        seen = [self._free(claim_of(frozen).trial.params) for frozen in trials]
+        self._mirror.refresh(self._shared.trials())
+        seen = [self._free(claim.trial.params) for claim in claims]
         params, attrs = self._next(seen, n_trials)
         if params is None:
             return None

@@ -76,11 +76,8 @@ class Run:
         self.metric({key: value for key, value in metrics.items() if key not in there})
 
     def epoch(self, step: int, curves: Mapping[str, float]) -> None:
-        """Log one epoch's curves and renew the lease, in one call."""
-        now = int(time.time() * 1000)
-        metrics = [Metric(k, v, now, step) for k, v in curves.items() if math.isfinite(v)]
-        lease = RunTag(Tag.LEASE.value, take_lease().encode())
-        open_client().log_batch(self.run_id, metrics=metrics, tags=[lease])
+        """Log one epoch's curves in one call."""
+        self.metric(curves, step)
 
     def renew_lease(self) -> None:
         """Say that this process still works on the run."""
