@@ -13,8 +13,6 @@ from finscale.tracking import VAL_LOSS, Run, remove_weights, trials
 
 LARGE_BYTES = 100_000_000
 N_BEST = 3
-LARGEST_TO_SMALLEST = 1.25 / 0.75
-"""Of two models of a budget, which is met within a quarter."""
 
 
 @dataclass(frozen=True)
@@ -74,17 +72,8 @@ def superfluous(
     return removals
 
 
-def thin_out(parent: Run, policy: Artifacts, max_bytes: float, n_bytes: int, n_stored: int) -> None:
-    """Remove the weights of a search that are too many, once those of another trial are stored.
-
-    Parameters
-    ----------
-    n_bytes, n_stored : int
-        Size of the last weights, and how many trials have some: where all that there can be is
-        within bounds, no run is read.
-    """
-    if n_bytes <= LARGE_BYTES and n_bytes * n_stored * LARGEST_TO_SMALLEST <= max_bytes:
-        return
+def thin_out(parent: Run, policy: Artifacts, max_bytes: float) -> None:
+    """Remove the weights of a search that are too many."""
     frame = trials(parent=parent.run_id)
     sizes = pd.to_numeric(frame["weights_bytes"]).fillna(0).astype(int)
     stored = [

@@ -9,7 +9,7 @@ import torch
 
 from finscale.config import StoreError, format_budget
 from finscale.evaluation import score_outputs
-from finscale.model import TOLERANCE, count_params
+from finscale.model import TOLERANCE
 from finscale.pipeline.artifacts import LARGE_BYTES, thin_out
 from finscale.pipeline.bench import Bench
 from finscale.pipeline.disk import is_disk_full
@@ -111,7 +111,7 @@ def run_trial(bench: Bench, trial: OpenTrial, standing: Standing) -> Status | No
     with bench.search.turn():
         bench.search.finish(trial.number, past)
         if past.status == Status.OK:
-            _thin_out(bench, trial, standing.n_finished + 1)
+            _thin_out(bench, standing.n_finished + 1)
     return Status(past.status)
 
 
@@ -175,14 +175,13 @@ def _keep_weights(bench: Bench, run: Run, trained: Trained) -> None:
         store_weights(run, trained.model)
 
 
-def _thin_out(bench: Bench, trial: OpenTrial, n_stored: int) -> None:
+def _thin_out(bench: Bench, n_stored: int) -> None:
     config = bench.config
     largest = BYTES_A_WEIGHT * (1.0 + TOLERANCE) * config.budget
+    max_bytes = config.max_artifact_gib * GIB
     # Within bounds whatever the others are: to sum them up takes longer with every trial.
-    if largest <= LARGE_BYTES and largest * n_stored <= config.max_artifact_gib * GIB:
-        return
-    n_bytes = BYTES_A_WEIGHT * count_params(trial.recipe.arch).total
-    thin_out(bench.parent, config.artifacts, config.max_artifact_gib * GIB, n_bytes, n_stored)
+    if largest > LARGE_BYTES or largest * n_stored > max_bytes:
+        thin_out(bench.parent, config.artifacts, max_bytes)
 
 
 def _put_aside(trial: OpenTrial, reason: str) -> None:
