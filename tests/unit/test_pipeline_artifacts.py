@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finscale.pipeline.artifacts import Policy, StoredWeights, superfluous
+from finscale.config import Artifacts
+from finscale.pipeline.artifacts import StoredWeights, superfluous
 
 MB = 1_000_000
 NO_LIMIT = 10**15
@@ -19,7 +20,7 @@ def search(*trials: tuple[float | None, int]) -> list[StoredWeights]:
     return [StoredWeights(number, loss, mb * MB) for number, (loss, mb) in enumerate(trials)]
 
 
-def gone(trials: list[StoredWeights], policy: Policy, max_bytes: int = NO_LIMIT) -> list[int]:
+def gone(trials: list[StoredWeights], policy: Artifacts, max_bytes: int = NO_LIMIT) -> list[int]:
     return [removal.number for removal in superfluous(trials, policy, max_bytes)]
 
 
@@ -54,7 +55,7 @@ def test_a_trial_without_a_loss_is_none_of_the_best(nothing: float | None) -> No
 
 
 @pytest.mark.parametrize("policy", ["best", "all", "none"])
-def test_beyond_the_limit_the_oldest_go_first(policy: Policy) -> None:
+def test_beyond_the_limit_the_oldest_go_first(policy: Artifacts) -> None:
     trials = search((0.5, 40), (0.3, 40), (0.4, 40), (0.6, 0), (0.7, 40))
     limits = {160: [], 159: [0], 120: [0], 119: [0, 2], 80: [0, 2], 79: [0, 2, 4], 40: [0, 2, 4]}
     for limit, expected in limits.items():
@@ -91,7 +92,7 @@ searches = st.lists(st.tuples(losses, st.integers(0, 300)), max_size=13)
     st.integers(0, 2000).map(lambda mb: mb * MB),
 )
 def test_no_search_exceeds_its_limit_or_loses_its_best(
-    trials: list[StoredWeights], policy: Policy, max_bytes: int
+    trials: list[StoredWeights], policy: Artifacts, max_bytes: int
 ) -> None:
     numbers = gone(trials, policy, max_bytes)
     there = [trial for trial in trials if trial.n_bytes]
@@ -110,7 +111,7 @@ def test_no_search_exceeds_its_limit_or_loses_its_best(
 
 
 @given(searches.map(lambda pairs: search(*pairs)), st.sampled_from(["best", "all", "none"]))
-def test_no_more_goes_than_has_to(trials: list[StoredWeights], policy: Policy) -> None:
+def test_no_more_goes_than_has_to(trials: list[StoredWeights], policy: Artifacts) -> None:
     rule = gone(trials, policy)
     left = sum(trial.n_bytes for trial in trials if trial.number not in rule)
     assert gone(trials, policy, left) == rule
