@@ -22,7 +22,7 @@ import entrypoints  # noqa: E402, F401  (puts src on the path, silences chatter)
 from finscale.config import HpoConfig  # noqa: E402
 from finscale.pipeline import hpo  # noqa: E402
 from finscale.pipeline.fitting import train_model  # noqa: E402
-from finscale.pipeline.plan import search_space  # noqa: E402
+from finscale.pipeline.plan import search_methods, search_space  # noqa: E402
 from finscale.pipeline.problem import load_problem  # noqa: E402
 from finscale.pipeline.recipe import from_params  # noqa: E402
 from finscale.search import Search  # noqa: E402
@@ -76,9 +76,9 @@ def alone(config: HpoConfig) -> float:
     """Train the one recipe with nothing logged; return seconds."""
     data = load_problem(config, config.floors, lambda event: None)
     space = search_space(config, data)
-    params = Search(space, config.seed).propose(1)
-    assert params is not None
-    recipe = from_params(params, space.architectures[0], config)
+    claim = Search(space, search_methods(config)).propose(1)
+    assert claim is not None
+    recipe = from_params(claim.trial.params, space.architectures[0], config)
     device = pick_device("cpu")
     started = time.perf_counter()
     train_model(

@@ -3,10 +3,9 @@
     OMP_NUM_THREADS=1 .venv/bin/python benchmarks/workers_speed.py [rounds]
 
 Whole `hpo` commands in processes of their own, real 200K models on the bundled index, nothing
-pruned. Trials are of one shape and of a fixed number of epochs, so that both ways do equal work. A
-search that trains nothing, taken from both, is what the process costs before its first trial. A
-table for docs/benchmarks.md, with the load beside: what others take of the cores is taken from two
-workers first.
+pruned. Trials are of one shape and of a fixed number of epochs, so that both ways do equal work;
+the start of the processes counts. A table for docs/benchmarks.md, with the load beside: what others
+take of the cores is taken from two workers first.
 """
 
 from __future__ import annotations

@@ -138,7 +138,7 @@ def write_final(folder: Path) -> Run:
     tags = {Tag.PROBLEM: "written.here", Tag.FINGERPRINT: "f" * 64}
     run = create_run(Kind.FINAL, "written", tags=tags)
     run.param({"n_layers": 4, "revin": True, "learning_rate": 1e-3})
-    run.epoch(1, {"epoch/val_loss": 0.5})
+    run.epochs({1: {"epoch/val_loss": 0.5}})
     run.metric({"val_loss": 0.25})
     days = pd.to_datetime(["2015-01-05", "2015-01-06", "2016-01-04"])
     frame = pd.DataFrame({"date": days, "ticker": "x", "segment": ["validation"] * 2 + ["test"]})

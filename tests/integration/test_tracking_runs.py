@@ -59,7 +59,7 @@ def test_deleted_runs_are_found_only_on_request(lab: Lab) -> None:
 def test_numbers_that_are_none_are_not_logged(lab: Lab) -> None:
     run = new()
     run.metric({"val_auc": math.nan, "val_loss": math.inf, "val_f1": -math.inf, "n_val": BIGGEST})
-    run.epoch(1, {"epoch/val_loss": math.nan, "epoch/train_loss": 0.7})
+    run.epochs({1: {"epoch/val_loss": math.nan, "epoch/train_loss": 0.7}})
     assert lab.run(run.run_id).data.metrics == {"n_val": BIGGEST, "epoch/train_loss": 0.7}
 
 

@@ -12,10 +12,10 @@ import torch
 
 from finscale.config import StoreError, TrainConfig, format_budget
 from finscale.evaluation import sample_losses, score_outputs
+from finscale.pipeline.epoch_log import EpochLog
 from finscale.pipeline.fitting import (
     Trained,
     collapse_tag,
-    epoch_logger,
     log_config,
     outputs_at,
     result_metrics,
@@ -152,8 +152,9 @@ def _train_folds(
             show(offset + epoch.number, f"{block}epoch {epoch.number}{loss}")
             return Signal.CONTINUE
 
-        on_epoch = epoch_logger(run, bench.parent, done, told, offset=number * epochs)
-        trained = train_model(recipe, data, fold, bench.config.budget, seed, bench.device, on_epoch)
+        log = EpochLog(run, bench.parent, done, told, offset=number * epochs)
+        trained = train_model(recipe, data, fold, bench.config.budget, seed, bench.device, log)
+        log.flush()
         status = Status(trained.result.status)
         if status is not Status.OK:
             return None, status, trained.result.reason

@@ -5,8 +5,6 @@ Legend: `N` samples, `B` batch, `K` outputs.
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -39,29 +37,23 @@ from finscale.tracking import (
     Run,
     Tag,
     cost_metrics,
-    curve,
     log_weights,
     score_metrics,
     size_metrics,
 )
 from finscale.training import (
     Checkpoints,
-    Epoch,
     FitResult,
     FitSettings,
     Loss,
     OnEpoch,
     Samples,
-    Signal,
     bce_loss,
     fit,
     gaussian_nll_loss,
     make_samples,
     predict,
 )
-
-RENEW_S = 300.0
-"""How often a command says that it lives: often against how long a lease is believed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,44 +168,6 @@ def served(model: PatchTST, fold: FoldData) -> ServedModel:
     """Put scaler and units into the model: it then takes unscaled features."""
     scaler = fold.scaler
     return ServedModel(model, scaler.center_C, scaler.scale_C, scaler.clip, fold.units).eval()
-
-
-def epoch_logger(run: Run, own: Run | None, done: int, decide: OnEpoch, offset: int = 0) -> OnEpoch:
-    """Return the callable that `fit` reports to: it logs, renews leases, and asks how to go on.
-
-    Leases are renewed with the first epoch and then every few minutes: a tag with every epoch would
-    double what its log costs.
-
-    Parameters
-    ----------
-    own : Run or None
-        The run of this command, whose lease is renewed with `run`'s.
-    done : int
-        Last step an interrupted attempt has logged already: a curve has no point twice.
-    offset : int
-        Steps of the folds before this one. Days that they forecast are validation here, so that
-        its loss is looked at by early stopping alone, and logged nowhere.
-    """
-    renewed = -math.inf
-
-    def on_epoch(epoch: Epoch) -> Signal:
-        nonlocal renewed
-        curves = {
-            curve("train_loss"): epoch.train_loss,
-            curve("learning_rate"): epoch.learning_rate,
-        }
-        if offset == 0:
-            curves[curve("val_loss")] = epoch.val_loss
-        if offset + epoch.number > done:
-            run.epoch(offset + epoch.number, curves)
-        if time.monotonic() - renewed > RENEW_S:
-            for held in (run, own):
-                if held:
-                    held.renew_lease()
-            renewed = time.monotonic()
-        return decide(epoch)
-
-    return on_epoch
 
 
 def log_config(run: Run, trained: Trained, data: ProblemData, fold: FoldData, seed: int) -> None:

@@ -13,10 +13,10 @@ from finscale.model import TOLERANCE
 from finscale.pipeline.artifacts import LARGE_BYTES, thin_out
 from finscale.pipeline.bench import Bench
 from finscale.pipeline.disk import is_disk_full
+from finscale.pipeline.epoch_log import EpochLog
 from finscale.pipeline.fitting import (
     Trained,
     collapse_tag,
-    epoch_logger,
     log_config,
     result_metrics,
     store_weights,
@@ -80,7 +80,7 @@ def run_trial(bench: Bench, trial: OpenTrial, standing: Standing) -> Status | No
     path = checkpoint_path(bench, trial.run)
     curve = list(trial.curve[: last_epoch(path)])  # the epochs after it are trained again
     decide = _decider(bench, trial, standing, curve)
-    on_epoch = epoch_logger(trial.run, bench.own, len(trial.curve), decide)
+    log = EpochLog(trial.run, bench.own, len(trial.curve), decide)
     try:
         _describe(bench, trial)
         trained = train_model(
@@ -90,9 +90,10 @@ def run_trial(bench: Bench, trial: OpenTrial, standing: Standing) -> Status | No
             bench.config.budget,
             bench.config.seed,
             bench.device,
-            on_epoch,
-            Checkpoints(path, CHECKPOINT_EVERY_S),
+            log,
+            Checkpoints(path, CHECKPOINT_EVERY_S, before=log.flush),
         )
+        log.flush()
         if trained.result.status == "stopped":
             _put_aside(trial, "timeout")
             return None

@@ -53,6 +53,7 @@ class SharedStudy:
         self._n_objectives, self._facts = n_objectives, facts
         self._storage: BaseStorage
         self._over: dict[int, Claim]
+        self._ids: dict[int, int]
         self.study: Study
         self._open()
 
@@ -144,7 +145,11 @@ class SharedStudy:
         )
 
     def _trial_id(self, number: int) -> int:
-        return self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
+        if number not in self._ids:
+            self._ids[number] = self._storage.get_trial_id_from_study_id_trial_number(
+                self._study_id, number
+            )
+        return self._ids[number]
 
     def _contradicts(self, known: Sequence[Claim]) -> bool:
         """Tell whether the study holds something that the store does not, or otherwise."""
@@ -166,7 +171,7 @@ class SharedStudy:
             self.add(PastTrial({}, GAP), None)
 
     def _open(self) -> None:
-        self._over = {}
+        self._over, self._ids = {}, {}
         name = self._address.name if self._address else "search"
         self._storage = _database(self._address) if self._address else InMemoryStorage()
         self.study = optuna.create_study(

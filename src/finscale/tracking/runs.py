@@ -75,9 +75,16 @@ class Run:
         there = open_client().get_run(self.run_id).data.metrics
         self.metric({key: value for key, value in metrics.items() if key not in there})
 
-    def epoch(self, step: int, curves: Mapping[str, float]) -> None:
-        """Log one epoch's curves in one call."""
-        self.metric(curves, step)
+    def epochs(self, curves: Mapping[int, Mapping[str, float]]) -> None:
+        """Log the curves of epochs, by step, in one call."""
+        now = int(time.time() * 1000)
+        metrics = [
+            Metric(key, value, now, step)
+            for step, values in curves.items()
+            for key, value in values.items()
+            if math.isfinite(value)
+        ]
+        open_client().log_batch(self.run_id, metrics=metrics)
 
     def renew_lease(self) -> None:
         """Say that this process still works on the run."""

@@ -29,10 +29,19 @@ WAIT_PER_WRITE = 20.0
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """Where a run keeps its state, and how many seconds pass at least between two writes."""
+    """Where a run keeps its state.
+
+    Attributes
+    ----------
+    every_s : float
+        Seconds that pass at least between two writes.
+    before : callable
+        Called before each write: what the caller was told of until then is safe afterwards.
+    """
 
     path: Path
     every_s: float = 30.0
+    before: Callable[[], object] = lambda: None
 
 
 class CheckpointKeeper:
@@ -53,6 +62,7 @@ class CheckpointKeeper:
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._path, self._every_s, self._clock = checkpoints.path, checkpoints.every_s, clock
+        self._before = checkpoints.before
         self._identity = json.loads(json.dumps(identity))  # tuples come back as lists
         self._due = clock() + self._every_s
 
@@ -73,6 +83,7 @@ class CheckpointKeeper:
         started = self._clock()
         if not at_once and started < self._due:
             return
+        self._before()
         _write(self._path, _Checkpoint(self._identity, state.values(), state.tensors()))
         ended = self._clock()
         self._due = ended + max(self._every_s, WAIT_PER_WRITE * (ended - started))
