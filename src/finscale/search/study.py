@@ -166,8 +166,7 @@ class Search:
         if self._methods.sampler == "cmaes":  # draws by the number a trial has in its study
             self._mirror = _Mirror(self._methods)
         self._mirror.refresh(self._shared.trials())
-        seen = [self._free(claim.trial.params) for claim in claims]
-        params, attrs = self._next(seen, n_trials)
+        params, attrs = self._next([claim.trial.params for claim in claims], n_trials)
         if params is None:
             return None
         trial = PastTrial(params, RUNNING)
@@ -201,9 +200,10 @@ class Search:
         """End a trial with what became of it."""
         self._shared.finish(number, trial)
 
-    def _next(self, seen: list[Params], n_trials: int) -> tuple[Params | None, dict[str, Any]]:
+    def _next(self, tried: list[Params], n_trials: int) -> tuple[Params | None, dict[str, Any]]:
+        seen = [self._free(params) for params in tried]
         corners = extremes(self._space.architectures)[: min(6, n_trials // 2)]
-        forced = next((arch for arch in corners if not _has_tried(seen, arch)), None)
+        forced = next((arch for arch in corners if not _has_tried(tried, arch)), None)
         for attempt in range(_DRAWS):
             draw, attrs = self._mirror.draw(self._distributions, len(seen), attempt)
             params = self._space.complete(draw, forced)
@@ -279,5 +279,5 @@ def _loss(claim: Claim) -> float:
     return claim.trial.loss
 
 
-def _has_tried(seen: Sequence[Params], arch: Architecture) -> bool:
-    return any(shape_of(arch).items() <= params.items() for params in seen)
+def _has_tried(tried: Sequence[Params], arch: Architecture) -> bool:
+    return any(shape_of(arch).items() <= params.items() for params in tried)
