@@ -22,12 +22,14 @@ from finscale.training import last_epoch
 MAX_ATTEMPTS = 2
 MAX_FAILURES_IN_A_ROW = 3
 POLL_S = 1.0
+MANY = 50
+"""Trials that take so long to read back that it has to be said."""
 
 
 def stand(bench: Bench) -> Standing:
     """Make Optuna's study say what the store says; return where the search stands."""
     with bench.search.turn():
-        bench.search.align(stored_claims(bench.parent, bench.template, bench.config), val_curve)
+        _align(bench)
         return bench.search.standing()
 
 
@@ -70,8 +72,17 @@ def align(bench: Bench) -> Standing:
     standing = search.standing()
     if is_current and all(claim.key and _run(bench, claim).is_open() for claim in standing.running):
         return standing
-    search.align(stored_claims(bench.parent, bench.template, bench.config), val_curve)
+    _align(bench)
     return search.standing()
+
+
+def _align(bench: Bench) -> None:
+    known = stored_claims(bench.parent, bench.template, bench.config)
+    n_missing = len(known) - len(bench.search.study.get_trials(deepcopy=False))
+    if n_missing >= MANY:
+        text = f"reading {n_missing} trials back from the store, a few seconds for a hundred"
+        bench.listen(Line(f"{bench.config.cell_name}: {text}."))
+    bench.search.align(known, val_curve)
 
 
 def _run(bench: Bench, claim: Claim) -> Run:
