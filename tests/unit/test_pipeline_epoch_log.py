@@ -10,6 +10,8 @@ import pytest
 
 from finscale.pipeline import epoch_log
 from finscale.pipeline.epoch_log import EpochLog
+from finscale.pipeline.pace import renewing
+from finscale.pipeline.progress import Line
 from finscale.tracking import Run
 from finscale.training import Epoch, Signal
 
@@ -93,3 +95,15 @@ def test_leases_are_renewed_at_once_and_every_few_minutes(clock: list[float]) ->
     clock[0] += 300.0
     tell(log, 3)
     assert (store.renewals, own.renewals) == (2, 2)
+
+
+def test_a_command_with_workers_renews_its_lease_now_and_then(clock: list[float]) -> None:
+    store, heard = Store(), list[object]()
+    listen = renewing(heard.append, cast(Run, store))
+    for _ in range(3):
+        listen(Line("working"))
+    assert store.renewals == 0 and len(heard) == 3
+    clock[0] += 300.0
+    listen(Line("working"))
+    listen(Line("working"))
+    assert store.renewals == 1 and len(heard) == 5

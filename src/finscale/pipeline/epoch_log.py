@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 import time
 
+from finscale.pipeline.pace import RENEW_S
 from finscale.tracking import Run, curve
 from finscale.training import Epoch, OnEpoch, Signal
 
 FLUSH_S = 2.0
 """How far the curves of epochs shorter than that may be behind."""
-RENEW_S = 300.0
-"""How often a command says that it lives: often against how long a lease is believed."""
 
 
 class EpochLog:

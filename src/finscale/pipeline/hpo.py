@@ -12,6 +12,7 @@ from finscale.pipeline.bench import Bench, facts_of, open_bench
 from finscale.pipeline.disk import disk_watched
 from finscale.pipeline.neighbours import other_searches
 from finscale.pipeline.optimism import ensure_optimism
+from finscale.pipeline.pace import renewing
 from finscale.pipeline.plan import (
     check_memory,
     expected_time,
@@ -120,9 +121,8 @@ def _search(bench: Bench, address: StudyAddress) -> None:
         write_pictures(bench, standing)
         bench.listen(Line(f"{config.cell_name}: the time is up; the same line goes on."))
         raise StoppedError("timeout")
-    if config.terminator and standing.n_finished < config.n_trials:
-        bench.parent.tag({Tag.TARGETS: f"n_trials={standing.n_finished}"})
-        bench.listen(Line(f"{config.cell_name}: little is left to gain: the search ends."))
+    if standing.n_finished < config.n_trials:
+        _say_why(bench, standing)
     _conclude(bench, standing)
 
 
@@ -137,7 +137,8 @@ def _side_by_side(bench: Bench, address: StudyAddress) -> Standing:
     left = bench.deadline - time.monotonic()
     order = Order(address, str(bench.device), left)
     orders = {f"worker {number}": order for number in range(1, bench.config.workers + 1)}
-    failures = run_side_by_side(join, orders, bench.config.workers, bench.listen)
+    listen = renewing(bench.listen, bench.own or bench.parent)
+    failures = run_side_by_side(join, orders, bench.config.workers, listen)
     standing = stand(bench)
     lines = "; ".join(f"{failure.name}: {failure.line}" for failure in failures)
     if failures and standing.n_finished < bench.config.n_trials:
@@ -150,6 +151,15 @@ def _side_by_side(bench: Bench, address: StudyAddress) -> Standing:
     if failures:
         bench.listen(Line(f"{bench.config.cell_name}: the others went on without {lines}."))
     return standing
+
+
+def _say_why(bench: Bench, standing: Standing) -> None:
+    """Say why a search ends before its number."""
+    why = "every point of the space has been tried"
+    if bench.config.terminator:
+        why = "little is left to gain: the search ends"
+        bench.parent.tag({Tag.TARGETS: f"n_trials={standing.n_finished}"})  # and not what was asked
+    bench.listen(Line(f"{bench.config.cell_name}: {why}."))
 
 
 def _conclude(bench: Bench, standing: Standing) -> None:

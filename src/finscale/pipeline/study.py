@@ -23,6 +23,7 @@ from finscale.pipeline.baselines import ensure_baselines
 from finscale.pipeline.evidence import collect
 from finscale.pipeline.hpo import hpo
 from finscale.pipeline.membership import finished_train, study_cells, study_parents
+from finscale.pipeline.pace import renewing
 from finscale.pipeline.problem import load_problem
 from finscale.pipeline.progress import Line, Listen, Screen
 from finscale.pipeline.train import train
@@ -70,7 +71,7 @@ def study(config: StudyConfig, run_id: str | None = None) -> None:
         waiting, refused = _waiting(cells, plan, screen)
         if waiting:
             screen(Line(f"{plan.question}\n{len(waiting)} of {len(cells)} cells to do."))
-            failures = _run(waiting, config, screen)
+            failures = _run(waiting, config, renewing(screen, opened.parent))
             if failures:
                 raise _unfinished(failures, config)
         else:

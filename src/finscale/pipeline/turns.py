@@ -138,7 +138,4 @@ def _wants_more(bench: Bench, standing: Standing, held: Sequence[Claim]) -> bool
 
 def _propose(bench: Bench) -> OpenTrial | None:
     claim = bench.search.propose(bench.config.n_trials)
-    if claim is None:
-        bench.listen(Line(f"{bench.config.cell_name}: every point of the space has been tried."))
-        return None
-    return open_trial(bench, claim)
+    return open_trial(bench, claim) if claim else None
