@@ -29,7 +29,7 @@ from finscale.pipeline.recipe import from_params
 from finscale.pipeline.trials import OpenTrial, trial_name
 from finscale.search import Claim, PastTrial, Standing, optuna_state
 from finscale.tracking import TRAIN_FLOPS, VAL_LOSS, Kind, Run, Status, Tag, create_run
-from finscale.training import Checkpoints, Epoch, OnEpoch, Signal, last_epoch
+from finscale.training import Checkpoints, Epoch, OnEpoch, Signal, last_epoch, remove_checkpoint
 
 BYTES_A_WEIGHT = 4
 CHECKPOINT_EVERY_S = 30.0
@@ -109,6 +109,7 @@ def run_trial(bench: Bench, trial: OpenTrial, standing: Standing) -> Status | No
         trial.run.tag({Tag.TRIAL_STATE: optuna_state(Status.FAILED)})
         trial.run.fail(failure_reason(error), traceback.format_exc())
         past = PastTrial(trial.recipe.search_params(), Status.FAILED.value)
+    remove_checkpoint(path)  # the result is in the store
     with bench.search.turn():
         bench.search.finish(trial.number, past)
         if past.status == Status.OK:

@@ -17,7 +17,7 @@ from finscale.pipeline.trial import checkpoint_path, open_trial, run_trial
 from finscale.pipeline.trials import OpenTrial, stored_claims
 from finscale.search import Claim, PastTrial, Standing
 from finscale.tracking import Run, Status, Tag, other_holder, val_curve
-from finscale.training import last_epoch
+from finscale.training import last_epoch, remove_checkpoint
 
 MAX_ATTEMPTS = 2
 MAX_FAILURES_IN_A_ROW = 3
@@ -117,7 +117,7 @@ def _reopen(bench: Bench, claim: Claim, run: Run, tags: Mapping[str, str]) -> Op
     attempts = 0 if has_moved else int(tags.get(Tag.ATTEMPTS, "0"))
     if attempts >= MAX_ATTEMPTS or not claim.trial.params:
         run.end(Status.FAILED, "killed")
-        path.unlink(missing_ok=True)
+        remove_checkpoint(path)
         bench.search.finish(claim.number, PastTrial(claim.trial.params, Status.FAILED.value))
         return None
     run.reopen()

@@ -1,6 +1,6 @@
 """Training: samples, schedule, one `fit`, checkpoints, devices; reports by a plain callable."""
 
-from finscale.training.checkpoint import Checkpoints, last_epoch
+from finscale.training.checkpoint import Checkpoints, last_epoch, remove_checkpoint
 from finscale.training.devices import (
     available_memory_bytes,
     measure_flops_per_second,
@@ -30,4 +30,5 @@ __all__ = [
     "measure_flops_per_second",
     "pick_device",
     "predict",
+    "remove_checkpoint",
 ]

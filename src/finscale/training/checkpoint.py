@@ -45,7 +45,7 @@ class Checkpoints:
 
 
 class CheckpointKeeper:
-    """Resumes, writes and removes the checkpoint of one run.
+    """Resumes and writes the checkpoint of one run.
 
     Parameters
     ----------
@@ -88,10 +88,11 @@ class CheckpointKeeper:
         ended = self._clock()
         self._due = ended + max(self._every_s, WAIT_PER_WRITE * (ended - started))
 
-    def remove(self) -> None:
-        """Delete the file: its run is over."""
-        self._path.unlink(missing_ok=True)
-        shutil.rmtree(_draft(self._path), ignore_errors=True)
+
+def remove_checkpoint(path: Path) -> None:
+    """Delete a checkpoint, and what a kill may have left of the next one."""
+    path.unlink(missing_ok=True)
+    shutil.rmtree(_draft(path), ignore_errors=True)
 
 
 def last_epoch(path: Path) -> int:

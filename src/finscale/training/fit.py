@@ -120,7 +120,7 @@ def fit(
         From outputs_BK and labels_B to the mean over the batch, in nats: the objective too.
     checkpoints : Checkpoints, optional
         Where to go on from, if a file of the same settings, model and number of samples is there,
-        and what to write on the way. The file is removed once there is a result.
+        and what to write on the way. Who keeps the result removes the file, once it is safe.
 
     Raises
     ------
@@ -143,8 +143,6 @@ def fit(
     status, reason = _run(state, train, validation, settings, on_epoch, loss, keeper)
     if status != "stopped":
         state.take_best()
-        if keeper:
-            keeper.remove()
     return _result(state, status, reason, train)
 
 
