@@ -21,6 +21,7 @@ from finscale.search import (
     StudyAddress,
     file_address,
     read_facts,
+    turn,
 )
 from finscale.search.trials import claim_of
 from tests.unit.test_search_study import SPACE, judged, remembered, searching, walk
@@ -172,10 +173,14 @@ def test_a_study_that_is_not_there_is_one_line(address: StudyAddress) -> None:
         read_facts(StudyAddress(address.storage, "other"))
 
 
-def test_a_database_that_does_not_answer_is_one_line() -> None:
-    nowhere = StudyAddress("postgresql+psycopg2://nobody@127.0.0.1:9/none", "study")
-    with pytest.raises(StoreError, match="storage: expected a database that answers"):
+@pytest.mark.parametrize("scheme", ["postgresql+psycopg2", "postgresql+psycopg"])
+def test_a_database_that_cannot_be_reached_is_one_line(scheme: str) -> None:
+    nowhere = StudyAddress(f"{scheme}://nobody@127.0.0.1:9/none", "study")
+    line = "storage: expected a database that answers, and its driver installed; got "
+    with pytest.raises(StoreError, match=line):
         read_facts(nowhere)
+    with pytest.raises(StoreError, match=line), turn(nowhere):
+        pytest.fail("it has no turns to give")
 
 
 @settings(deadline=None, max_examples=15)

@@ -10,6 +10,9 @@ from pathlib import Path
 
 from filelock import FileLock
 from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy.exc import OperationalError
+
+from finscale.config import StoreError
 
 _SQLITE = "sqlite:///"
 
@@ -53,10 +56,31 @@ def turn(address: StudyAddress) -> Iterator[None]:
         with FileLock(f"{address.file}.lock"):
             yield
         return
-    engine = create_engine(address.storage, poolclass=NullPool)
-    with engine.connect() as connection:
+    with answering():
+        connection = create_engine(address.storage, poolclass=NullPool).connect()
+    with connection:
         connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _key(address.name)})
         yield  # the lock is the connection's, and ends with it
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Turn a database that cannot be reached into one line.
+
+    Raises
+    ------
+    StoreError
+        If it does not answer, or its driver is not installed.
+    """
+    try:
+        yield
+    except (OperationalError, ImportError) as error:
+        raise StoreError(
+            "storage",
+            expected="a database that answers, and its driver installed",
+            got=str(getattr(error, "orig", error)).strip().split("\n")[0],
+            todo="Start it or correct its address; without -P storage a local file is used.",
+        ) from None
 
 
 def _key(name: str) -> int:

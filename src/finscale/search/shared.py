@@ -23,7 +23,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from finscale.config import StoreError
-from finscale.search.address import StudyAddress
+from finscale.search.address import StudyAddress, answering
 from finscale.search.trials import GAP, RUNNING, Attr, Claim, PastTrial, claim_of, rebuilt
 
 WAIT_S = 60.0
@@ -210,15 +210,8 @@ def read_facts(address: StudyAddress) -> dict[str, Any]:
 def _database(address: StudyAddress) -> RDBStorage:
     if address.file:
         return _file_database(address.storage, address.file)
-    try:
+    with answering():
         return RDBStorage(address.storage, engine_kwargs={"pool_pre_ping": True})
-    except OperationalError as error:
-        raise StoreError(
-            "storage",
-            expected="a database that answers",
-            got=f"{error.orig}".split("\n")[0],
-            todo="Start it or correct its address; without -P storage a local file is used.",
-        ) from None
 
 
 def _file_database(storage: str, file: Path) -> RDBStorage:
