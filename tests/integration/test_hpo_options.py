@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -116,7 +117,7 @@ def test_a_time_limit_stops_between_epochs_and_the_same_line_goes_on(lab: Lab) -
 def test_a_search_that_has_converged_ends_before_its_number(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers = iter([False, True])
+    answers = iter([False, True, True])
     monkeypatch.setattr("finscale.search.Search.has_converged", lambda _: next(answers))
     lab.hpo(n_trials=9, terminator=True)
     (parent,) = lab.runs("hpo")
@@ -259,6 +260,18 @@ def test_a_dry_run_of_a_search_that_exists_counts_what_is_done(searched: Lab) ->
 
 
 # Mistakes
+
+
+def test_mlflows_database_is_not_optunas(lab: Lab) -> None:
+    with pytest.raises(ConfigError, match="expected a database of Optuna's own"):
+        lab.hpo(storage=f"sqlite:///{lab.folder}/mlflow.db")
+    assert lab.runs("hpo") == []
+
+
+def test_a_question_mark_in_the_path_is_one_line(lab: Lab, tmp_path: Path) -> None:
+    shutil.copytree(lab.data_root, tmp_path / "why?")
+    with pytest.raises(ConfigError, match="data_root: expected a path without a question mark"):
+        lab.hpo(data_root=tmp_path / "why?")
 
 
 @pytest.fixture

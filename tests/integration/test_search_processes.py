@@ -27,7 +27,7 @@ WIDE = {"d_model": None, "n_layers": None, "n_heads": None, "d_ff": None, "revin
 @pytest.fixture
 def lab(empty_store: Path, data_root: Path, tmp_path: Path) -> Iterator[Lab]:
     """A store and data of the test's own: searches keep their studies and checkpoints there."""
-    shutil.copytree(data_root, tmp_path / "data")
+    shutil.copytree(data_root, tmp_path / "data", ignore=shutil.ignore_patterns("searches"))
     with open_lab(copy_store(empty_store, tmp_path / "store"), tmp_path / "data") as opened:
         yield opened
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import optuna
@@ -75,6 +76,74 @@ def test_a_damaged_file_is_made_anew(address: StudyAddress) -> None:
     assert address.file is not None
     address.file.write_bytes(b"no database" * 97)
     assert held(opened(address, PAST)) == remembered(PAST)
+
+
+def other_database(file: Path) -> None:
+    connection = sqlite3.connect(file)
+    connection.executescript("CREATE TABLE studies (study_id INTEGER); CREATE TABLE trials (x INT)")
+    connection.close()
+
+
+def wrong_version(file: Path) -> None:
+    connection = sqlite3.connect(file)
+    with connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'v0.0.1'")
+    connection.close()
+
+
+def torn(file: Path) -> None:
+    pages = bytearray(file.read_bytes())
+    pages[4096 : 20 * 4096] = b"x" * (19 * 4096)
+    file.write_bytes(pages)
+
+
+DAMAGE: list[Callable[[Path], object]] = [
+    lambda file: file.write_bytes(b""),
+    lambda file: file.write_bytes(file.read_bytes()[:5000]),
+    torn,
+    wrong_version,
+    lambda file: (file.unlink(), other_database(file)),
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGE, ids=["empty", "cut", "torn", "version", "other"])
+def test_whatever_became_of_a_file_of_ours_it_is_made_anew(
+    address: StudyAddress, damage: Callable[[Path], object]
+) -> None:
+    opened(address, PAST)
+    assert address.file is not None
+    damage(address.file)
+    assert held(opened(address, PAST)) == remembered(PAST)
+
+
+@pytest.mark.parametrize("content", [b"my precious notes", None], ids=["text", "database"])
+def test_a_file_of_the_users_is_left_alone(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "notes"
+    if content:
+        file.write_bytes(content)
+    else:
+        other_database(file)
+    before = file.read_bytes()
+    theirs = StudyAddress(f"sqlite:///{file}", "study")
+    with pytest.raises(StoreError, match=r"expected a file of Optuna 5\.0\.0's, or none yet; got "):
+        opened(theirs, PAST)
+    assert content is None or file.read_bytes() == before
+
+
+def test_a_folder_is_no_file_of_optunas(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="storage: expected a file of Optuna"):
+        opened(StudyAddress(f"sqlite:///{tmp_path}", "study"))
+    (tmp_path / "file").write_text("")
+    below = StudyAddress(f"sqlite:///{tmp_path}/file/x.db", "study")
+    with pytest.raises(StoreError, match="storage: expected"), turn(below):
+        pytest.fail("it has no turns to give")
+
+
+def test_what_commands_write_on_a_study_stays_side_by_side(address: StudyAddress) -> None:
+    for command in ("a", "b"):
+        Search(SPACE, Methods(3), address, {f"options of {command}": {"n_trials": command}})
+    facts = read_facts(address)
+    assert [facts[f"options of {each}"]["n_trials"] for each in "ab"] == ["a", "b"]
 
 
 def test_a_study_made_anew_by_another_process_is_noticed(address: StudyAddress) -> None:

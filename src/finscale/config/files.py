@@ -20,6 +20,8 @@ _FOLDERS = {
     "floors": "floors",
     "study": "studies",
 }
+_PLAIN = {"too_short": "one value at least", "tuple_type": "a list"}
+"""Pydantic's words for what a YAML file has, in those of its writer."""
 _NAME = re.compile(r"[a-z][a-z0-9_-]*", re.ASCII)
 CONFIGS = Path(__file__).resolve().parents[3] / "configs"
 
@@ -74,7 +76,7 @@ def load_named(kind: str, name: object, model: type[Model], folder: Path = CONFI
     path = folder / where / f"{name}.yaml"
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, OSError, RecursionError) as error:
         raise _unreadable(f"configs/{where}/{name}.yaml", str(error)) from None
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise _unreadable(f"configs/{where}/{name}.yaml", f"{values!r:.60}")
@@ -114,6 +116,7 @@ def from_validation(error: ValidationError, where: str) -> ConfigError:
             todo="Remove it or correct its name.",
         )
     missing = first["type"] == "missing"
-    expected = "a value" if missing else first["msg"].removeprefix("Input should be ")
+    said = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+    expected = "a value" if missing else _PLAIN.get(first["type"], said)
     got = "nothing" if missing else repr(first["input"])
     return ConfigError(what, expected=expected, got=got, todo="Correct the value.")

@@ -6,16 +6,19 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from finscale.config.errors import ConfigError
 from finscale.config.files import Named, load_named
 
 
 def _ordered(bounds: tuple[float, float]) -> tuple[float, float]:
     if not bounds[0] < bounds[1]:
-        raise ConfigError(
-            "search space", expected="low < high", got=str(list(bounds)), todo="Swap the bounds."
-        )
+        raise ValueError("low < high")
     return bounds
+
+
+def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if len(set(values)) < len(values):
+        raise ValueError("values that differ")
+    return values
 
 
 # Drawn on a logarithmic scale, which has no zero; a rate of dropout has to leave something.
@@ -23,7 +26,11 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 LogBounds = Annotated[tuple[Positive, Positive], AfterValidator(_ordered)]
 ShareBounds = Annotated[tuple[Share, Share], AfterValidator(_ordered)]
-Axis = Annotated[tuple[Annotated[int, Field(gt=0)], ...], Field(min_length=1)]
+Axis = Annotated[
+    tuple[Annotated[int, Field(gt=0, strict=True)], ...],
+    Field(min_length=1),
+    AfterValidator(_distinct),
+]
 
 
 class Space(Named):
@@ -52,7 +59,11 @@ class Space(Named):
     warmup_steps: Axis
     dropout: ShareBounds
     batch_size: Axis
-    revin: Annotated[tuple[bool, ...], Field(min_length=1)]
+    revin: Annotated[
+        tuple[Annotated[bool, Field(strict=True)], ...],
+        Field(min_length=1),
+        AfterValidator(_distinct),
+    ]
     context_length: Annotated[Axis | None, Field(exclude_if=lambda axis: axis is None)] = None
     patch_length: Annotated[Axis | None, Field(exclude_if=lambda axis: axis is None)] = None
     one_architecture: Annotated[bool, Field(exclude_if=lambda one: not one)] = False

@@ -62,10 +62,17 @@ class Bench:
         return time.monotonic() >= self.deadline
 
 
-def facts_of(config: HpoConfig, parent: Run, identity: str, study: str | None) -> dict[str, Any]:
-    """Return what is written on a study, so that its address is enough to join it."""
+def options_key(command: Run) -> str:
+    """Name the options of a command: those of another one that works on the search may differ."""
+    return f"options of {command.run_id}"
+
+
+def facts_of(
+    config: HpoConfig, parent: Run, own: Run, identity: str, study: str | None
+) -> dict[str, Any]:
+    """Return what is written on a study, so that a worker of a command can join it."""
     return {
-        "options": options(config) | {"data_root": str(config.data_root.resolve())},
+        options_key(own): options(config) | {"data_root": str(config.data_root.resolve())},
         "identity": identity,
         "run_id": parent.run_id,
         "experiment_id": parent.experiment_id,

@@ -88,7 +88,7 @@ def hpo(
                 config,
                 data,
                 address,
-                facts_of(config, opened.parent, identity, study),
+                facts_of(config, opened.parent, opened.own, identity, study),
                 own=opened.own,
                 device=device,
                 listen=listen,
@@ -135,9 +135,10 @@ def _name_others(config: HpoConfig, identity: str, listen: Listen) -> None:
 
 def _side_by_side(bench: Bench, address: StudyAddress) -> Standing:
     left = bench.deadline - time.monotonic()
-    order = Order(address, str(bench.device), left)
+    command = bench.own or bench.parent
+    order = Order(address, command, str(bench.device), left)
     orders = {f"worker {number}": order for number in range(1, bench.config.workers + 1)}
-    listen = renewing(bench.listen, bench.own or bench.parent)
+    listen = renewing(bench.listen, command)
     failures = run_side_by_side(join, orders, bench.config.workers, listen)
     standing = stand(bench)
     lines = "; ".join(f"{failure.name}: {failure.line}" for failure in failures)
@@ -156,7 +157,7 @@ def _side_by_side(bench: Bench, address: StudyAddress) -> Standing:
 def _say_why(bench: Bench, standing: Standing) -> None:
     """Say why a search ends before its number."""
     why = "every point of the space has been tried"
-    if bench.config.terminator:
+    if bench.config.terminator and bench.search.has_converged():
         why = "little is left to gain: the search ends"
         bench.parent.tag({Tag.TARGETS: f"n_trials={standing.n_finished}"})  # and not what was asked
     bench.listen(Line(f"{bench.config.cell_name}: {why}."))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from sqlalchemy import make_url
 
 from finscale.config import (
     ARCHITECTURE_AXES,
@@ -23,7 +24,7 @@ from finscale.pipeline.problem import ProblemData
 from finscale.pipeline.progress import duration
 from finscale.pipeline.recipe import patch_stride
 from finscale.search import Methods, SearchSpace, StudyAddress, file_address, middle
-from finscale.tracking import Kind, fingerprint, store_address
+from finscale.tracking import Kind, fingerprint, is_database, store_address
 from finscale.training import available_memory_bytes, measure_flops_per_second
 
 GIB = 2**30
@@ -115,9 +116,32 @@ def search_identity(config: SearchConfig, data: ProblemData) -> str:
 def study_address(config: HpoConfig, identity: str) -> StudyAddress:
     """Return where a search has its Optuna study: one for each tracking store."""
     name = fingerprint("study", search=identity, store=store_address())
-    if config.storage == "auto":
-        return file_address(config.data_root / "searches", name)
-    return StudyAddress(config.storage, name)
+    if config.storage != "auto":
+        _check_apart(config.storage, store_address())
+        return StudyAddress(config.storage, name)
+    if "?" in str(config.data_root.resolve()):
+        raise ConfigError(
+            "data_root",
+            expected="a path without a question mark, which would end Optuna's address",
+            got=repr(str(config.data_root)),
+            todo="Give another folder, or -P storage an address of its own.",
+        )
+    return file_address(config.data_root / "searches", name)
+
+
+def _check_apart(storage: str, store: str) -> None:
+    """Refuse MLflow's database as Optuna's: their tables have names in common."""
+    if not is_database(store):
+        return
+    ours, theirs = make_url(storage), make_url(store)
+    parts = ("host", "port", "database")
+    if all(getattr(ours, part) == getattr(theirs, part) for part in parts):
+        raise ConfigError(
+            "storage",
+            expected="a database of Optuna's own",
+            got=f"{storage}, which is MLflow's",
+            todo="Leave storage out, or give another database.",
+        )
 
 
 def search_methods(config: SearchConfig) -> Methods:

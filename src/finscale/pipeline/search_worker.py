@@ -6,12 +6,13 @@ import time
 from dataclasses import dataclass
 
 from finscale.config import HpoConfig, StoreError
-from finscale.pipeline.bench import open_bench
+from finscale.pipeline.bench import open_bench, options_key
 from finscale.pipeline.plan import search_identity
 from finscale.pipeline.problem import load_problem
 from finscale.pipeline.progress import Listen
 from finscale.pipeline.turns import stand, work
 from finscale.search import StudyAddress, read_facts
+from finscale.tracking import Run
 from finscale.training import pick_device
 
 
@@ -21,11 +22,14 @@ class Order:
 
     Attributes
     ----------
+    command : Run
+        Whose worker it is: its options lie on the study.
     seconds : float
         Left to work; no epoch begins after them.
     """
 
     address: StudyAddress
+    command: Run
     device: str
     seconds: float
 
@@ -40,7 +44,7 @@ def join(order: Order, listen: Listen) -> None:
     """
     deadline = time.monotonic() + order.seconds
     facts = read_facts(order.address)
-    config = HpoConfig.model_validate(facts["options"])
+    config = HpoConfig.model_validate(facts[options_key(order.command)])
     data = load_problem(config, config.floors, listen)
     if search_identity(config, data) != facts["identity"]:
         raise StoreError(

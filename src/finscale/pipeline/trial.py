@@ -24,7 +24,7 @@ from finscale.pipeline.fitting import (
 )
 from finscale.pipeline.plan import GIB
 from finscale.pipeline.predictions import log_predictions, validation_frame
-from finscale.pipeline.progress import Work
+from finscale.pipeline.progress import Line, Work
 from finscale.pipeline.recipe import from_params
 from finscale.pipeline.trials import OpenTrial, trial_name
 from finscale.search import Claim, PastTrial, Standing, optuna_state
@@ -109,6 +109,8 @@ def run_trial(bench: Bench, trial: OpenTrial, standing: Standing) -> Status | No
         trial.run.tag({Tag.TRIAL_STATE: optuna_state(Status.FAILED)})
         trial.run.fail(failure_reason(error), traceback.format_exc())
         past = PastTrial(trial.recipe.search_params(), Status.FAILED.value)
+        said = f"trial {trial.number} failed, its run says why: {type(error).__name__}"
+        bench.listen(Line(f"{bench.config.cell_name}: {said}."))
     remove_checkpoint(path)  # the result is in the store
     with bench.search.turn():
         bench.search.finish(trial.number, past)

@@ -15,6 +15,7 @@ from sqlalchemy.exc import OperationalError
 from finscale.config import StoreError
 
 _SQLITE = "sqlite:///"
+_NO_FOLDER = (FileExistsError, FileNotFoundError, NotADirectoryError, PermissionError)
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,13 @@ class StudyAddress:
         SQLAlchemy's address of Optuna's own database: a file, or PostgreSQL.
     name : str
         Of the study there.
+    is_ours : bool
+        Whether the database is a file that nobody else has a use for: damaged, it is replaced.
     """
 
     storage: str
     name: str
+    is_ours: bool = False
 
     @property
     def file(self) -> Path | None:
@@ -41,7 +45,7 @@ class StudyAddress:
 
 def file_address(folder: Path, name: str) -> StudyAddress:
     """Return the address of a study in a file of its own: a cache, free to be deleted."""
-    return StudyAddress(f"{_SQLITE}{folder.resolve() / name[:32]}.db", name)
+    return StudyAddress(f"{_SQLITE}{folder.resolve() / name[:32]}.db", name, is_ours=True)
 
 
 @contextmanager
@@ -52,7 +56,8 @@ def turn(address: StudyAddress) -> Iterator[None]:
     on several machines take turns too.
     """
     if address.file:
-        address.file.parent.mkdir(parents=True, exist_ok=True)
+        with answering():
+            address.file.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{address.file}.lock"):
             yield
         return
@@ -74,7 +79,7 @@ def answering() -> Iterator[None]:
     """
     try:
         yield
-    except (OperationalError, ImportError) as error:
+    except (OperationalError, ImportError, *_NO_FOLDER) as error:
         raise StoreError(
             "storage",
             expected="a database that answers, and its driver installed",

@@ -19,7 +19,8 @@ from optuna.samplers import (
 
 from finscale.config import Pruner, Sampler
 
-optuna.logging.set_verbosity(optuna.logging.WARNING)  # studies in memory come and go
+# Studies in memory come and go, and a database that fails is told of in one line of ours.
+optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import BaseStorage, InMemoryStorage, RDBStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import event
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy import event, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from finscale.config import StoreError
 from finscale.search.address import StudyAddress, answering
@@ -209,27 +209,49 @@ def read_facts(address: StudyAddress) -> dict[str, Any]:
 
 def _database(address: StudyAddress) -> RDBStorage:
     if address.file:
-        return _file_database(address.storage, address.file)
+        return _file_database(address, address.file)
     with answering():
         return RDBStorage(address.storage, engine_kwargs={"pool_pre_ping": True})
 
 
-def _file_database(storage: str, file: Path) -> RDBStorage:
+def _file_database(address: StudyAddress, file: Path) -> RDBStorage:
     """Open or make a database in a file, with writes that do not wait for the disk.
 
     They outlive a process that is killed; what a power cut leaves is a cache at odds with the
-    tracking store, or damaged.
+    tracking store, or damaged. A damaged file of ours is made anew; another's is left alone.
+
+    Raises
+    ------
+    StoreError
+        If the file is not Optuna's, and not ours to replace.
     """
-    options = {"connect_args": {"timeout": WAIT_S}}
     try:
-        opened = RDBStorage(storage, engine_kwargs=options)
-    except OperationalError:
-        raise
-    except DatabaseError:
-        file.unlink()  # damaged; the tracking store has all that was in it
-        opened = RDBStorage(storage, engine_kwargs=options)
+        opened = _opened(address.storage)
+    except (SQLAlchemyError, StorageInternalError, RuntimeError) as error:
+        if "locked" in str(error):
+            raise
+        if not (address.is_ours and file.is_file()):
+            raise StoreError(
+                "storage",
+                expected=f"a file of Optuna {optuna.__version__}'s, or none yet",
+                got=str(getattr(error, "orig", error)).split("\n")[0],
+                todo=f"Move {file} away, or give another -P storage.",
+            ) from None
+        file.unlink()  # the tracking store has all that was in it
+        opened = _opened(address.storage)
     event.listen(opened.engine, "connect", _no_waiting)
     opened.engine.dispose()  # connections from before
+    return opened
+
+
+def _opened(storage: str) -> RDBStorage:
+    """Open a database and read from it: what is damaged is seen at once."""
+    opened = RDBStorage(storage, engine_kwargs={"connect_args": {"timeout": WAIT_S}})
+    with opened.engine.connect() as connection:
+        answer = connection.execute(text("PRAGMA quick_check(1)")).scalar()
+    if answer != "ok":
+        raise RuntimeError(f"damaged: {answer}")
+    opened.get_all_studies()
     return opened
 
 

@@ -1,5 +1,6 @@
 """The MLflow store: every name of the contract, writing runs, reading them as tidy frames."""
 
+from finscale.tracking.answers import is_database
 from finscale.tracking.client import store_address, unbroken
 from finscale.tracking.frames import runs_frame
 from finscale.tracking.inputs import log_inputs
@@ -83,6 +84,7 @@ __all__ = [
     "find_result",
     "fingerprint",
     "handle",
+    "is_database",
     "load_trial",
     "log_inputs",
     "log_weights",
