@@ -20,7 +20,7 @@ from finscale.pipeline.plan import (
     search_space,
     study_address,
 )
-from finscale.pipeline.problem import load_problem
+from finscale.pipeline.problem import ProblemData, load_problem
 from finscale.pipeline.progress import Line, Listen, Screen
 from finscale.pipeline.search_page import best_name, write_note, write_pictures
 from finscale.pipeline.search_worker import Order, join
@@ -69,17 +69,16 @@ def hpo(
     check_memory(config, search_space(config, data), device)
     identity = search_identity(config, data)
     address = study_address(config, identity)
-    tags = {**data.tags(), Tag.CELL: config.cell_name, Tag.TARGETS: f"n_trials={config.n_trials}"}
+    opening = verb_run(
+        Kind.HPO,
+        f"hpo {format_budget(config.budget)} {config.problem_name}",
+        run_id=run_id,
+        params=options(config),
+        tags=_tags(config, data, study),
+        identity=identity,
+        turn=partial(turn, address),
+    )
     with disk_watched(spell("hpo", config)):
-        opening = verb_run(
-            Kind.HPO,
-            f"hpo {format_budget(config.budget)} {config.problem_name}",
-            run_id=run_id,
-            params=options(config),
-            tags=tags | ({Tag.STUDY: study} if study else {}),
-            identity=identity,
-            turn=partial(turn, address),
-        )
         with suppress(StoppedError), opening as opened:
             if opened.is_new:
                 data.log_inputs(opened.parent)
@@ -96,6 +95,11 @@ def hpo(
             )
             _search(bench, address)
         return opened.parent
+
+
+def _tags(config: HpoConfig, data: ProblemData, study: str | None) -> dict[str, str]:
+    target = {Tag.CELL: config.cell_name, Tag.TARGETS: f"n_trials={config.n_trials}"}
+    return {**data.tags(), **target, **({Tag.STUDY: study} if study else {})}
 
 
 def _search(bench: Bench, address: StudyAddress) -> None:
