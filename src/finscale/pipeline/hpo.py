@@ -98,8 +98,8 @@ def hpo(
 
 
 def _tags(config: HpoConfig, data: ProblemData, study: str | None) -> dict[str, str]:
-    target = {Tag.CELL: config.cell_name, Tag.TARGETS: f"n_trials={config.n_trials}"}
-    return {**data.tags(), **target, **({Tag.STUDY: study} if study else {})}
+    tags = {**data.tags(), Tag.CELL: config.cell_name, Tag.TARGETS: f"n_trials={config.n_trials}"}
+    return tags | ({Tag.STUDY: study} if study else {})
 
 
 def _search(bench: Bench, address: StudyAddress) -> None:
