@@ -227,7 +227,9 @@ def test_trials_without_a_loss_change_what_comes_next(status: str) -> None:
 def test_a_trial_outside_the_present_bounds_is_remembered_but_not_learned_from() -> None:
     inside = walk(searching(31), 1, n_trials=20)[0]
     old = PastTrial({**inside.params, "learning_rate": 0.5, "batch_size": 7}, "ok", 0.1, (0.1,))
-    following = proposed(searching(31, [old]), 20)
+    search = searching(31, [old])
+    assert search.standing().n_finished == 1 and search.standing().best is None
+    following = proposed(search, 20)
     assert following is not None
     assert shape(following) == shape_of(CORNERS[1])
     assert following != inside.params

@@ -136,7 +136,8 @@ class Search:
     def standing(self) -> Standing:
         """Count what there is."""
         claims = self._shared.claims()
-        ok = [claim for claim in claims if claim.trial.status == "ok"]
+        # A trial outside the present bounds counts, but Optuna has not kept its loss.
+        ok = [claim for claim in claims if claim.trial.loss is not None]
         points = [claim.trial.params for claim in claims if claim.trial.params]
         shapes = {tuple(params[axis] for axis in AXES) for params in points}
         return Standing(
