@@ -21,7 +21,7 @@ LONG = {**PINS, "n_trials": "3", "epochs": "25"}
 WIDE = {"universe": "tiny", "budget": "32K", "space": "demo", "device": "cpu"}
 STUDY = {
     "question": "Does it?",
-    "universe": "tiny",
+    "universes": ["tiny"],
     "tasks": ["threshold_1pct"],
     "horizons": [1],
     "feature_tiers": ["a20"],
