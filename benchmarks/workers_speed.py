@@ -19,7 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).resolve().parents[1]
-N_TRIALS, EPOCHS = 6, 4
+N_TRIALS, EPOCHS = 12, 4
 PINS = {"d_model": 64, "n_layers": 6, "n_heads": 4, "d_ff": 128, "batch_size": 64, "revin": "false"}
 HEAD = "| round | one worker, s | two workers, s | ratio | load before |"
 
