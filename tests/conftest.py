@@ -90,3 +90,14 @@ def trained(trained_store: Path, data_root: Path, tmp_path: Path) -> Iterator[La
     """A store of the test's own, with finals and a registered model."""
     with open_lab(copy_store(trained_store, tmp_path / "store"), data_root) as opened:
         yield opened
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Models this small only wait for each other's threads."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -53,7 +53,7 @@ def main(order: dict[str, Any]) -> None:
     from finscale.config import HpoConfig
     from finscale.pipeline import hpo, plan, trial, turns
     from finscale.search import Search
-    from finscale.training import checkpoint
+    from finscale.training import pace
 
     test = order.pop("test")
     order["data_root"] = Path(order["data_root"])
@@ -61,7 +61,7 @@ def main(order: dict[str, Any]) -> None:
     vars(turns)["POLL_S"] = 0.05
     if "checkpoint_s" in test:
         vars(trial)["CHECKPOINT_EVERY_S"] = test["checkpoint_s"]
-        vars(checkpoint)["WAIT_PER_WRITE"] = 0.0
+        vars(pace)["WAIT_PER_TURN"] = 0.0
     if "instant" in test:
         vars(trial)["train_model"] = _instant
     if "pause_s" in test:

@@ -253,6 +253,15 @@ def test_a_dry_run_names_architectures_and_cost_and_leaves_no_search(lab: Lab) -
     assert invocation.info.run_id == run_id and invocation.info.status == "FINISHED"
 
 
+def test_a_dry_run_of_what_does_not_fit_here_says_so_and_what_it_would_take(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("finscale.pipeline.plan.available_memory_bytes", lambda _: 7)
+    dry_run(lab.config(**WIDE), listen=lab.listen)
+    assert lab.lines[0].startswith(f"{CELL}: 12 architectures")
+    assert "budget: expected a model that trains in the 0.0 GiB free on cpu" in lab.lines[-1]
+
+
 def test_a_dry_run_of_a_search_that_exists_counts_what_is_done(searched: Lab) -> None:
     searched.lines.clear()
     dry_run(searched.config(n_trials=5), listen=searched.listen)
@@ -309,10 +318,9 @@ def test_a_deleted_parent_under_way_is_one_line(lab: Lab) -> None:
     ids=["quotes", "unicode", "500"],
 )
 def test_an_experiment_may_have_any_name(
-    lab: Lab, experiment: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    lab: Lab, experiment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", experiment)
     parent = lab.hpo(n_trials=1)
     assert MlflowClient().get_experiment(parent.experiment_id).name == experiment
     assert lab.hpo(n_trials=2).run_id == parent.run_id and len(lab.runs("trial")) == 2
-    assert not list(tmp_path.glob("*.tmp"))

@@ -10,8 +10,8 @@ import pytest
 
 from finscale.pipeline import epoch_log
 from finscale.pipeline.epoch_log import EpochLog
-from finscale.pipeline.pace import renewing
 from finscale.pipeline.progress import Line
+from finscale.pipeline.renewal import renewing
 from finscale.tracking import Run
 from finscale.training import Epoch, Signal
 

@@ -102,7 +102,7 @@ def test_two_objectives_keep_the_front_and_prune_nothing() -> None:
     assert (standing.best.number, standing.best.trial.flops) == (1, 9.0)
 
 
-def test_the_terminator_waits_for_twenty_trials_and_sees_that_nothing_is_left() -> None:
+def test_the_terminator_waits_for_twenty_trials() -> None:
     search = searching(13, sampler="random")
     flat = [PastTrial({**t.params}, "ok", 0.4, (0.4,)) for t in walk(search, 19, n_trials=40)]
     assert not searching(13, flat[:19]).has_converged()

@@ -63,13 +63,7 @@ N_TRAIN, N_VALIDATION = 53, 29
 IMPATIENT = {"epochs": 40, "warmup_steps": 6, "patience": 3}
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Models this small only wait for each other's threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @dataclass
@@ -181,7 +175,7 @@ def test_stops_do_not_change_a_bit(
 def test_a_death_repeats_no_more_than_its_epoch(
     error: type[BaseException], dies_at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("finscale.training.checkpoint.WAIT_PER_WRITE", 0.0)
+    monkeypatch.setattr("finscale.training.pace.WAIT_PER_TURN", 0.0)
     path = tmp_path / "run.safetensors"
     with pytest.raises(error):
         go_on(path, {dies_at: error})

@@ -6,7 +6,6 @@ Legend: `T` bars, `N` samples, `C` channels.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -48,13 +47,7 @@ SETTINGS = FitSettings(
 N_TRAIN, N_VALIDATION = 53, 29
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Models this small only wait for each other's threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def problem(rise: float = 2.0, n_train: int = N_TRAIN) -> tuple[Samples, Samples]:

@@ -6,7 +6,6 @@ Legend: `T` bars, `N` samples, `B` batch, `K` outputs.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -31,13 +30,7 @@ from finscale.training import (
 RNG = np.random.default_rng(23)
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Models this small only wait for each other's threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def test_the_gaussian_loss_is_a_mean_negative_log_density() -> None:

@@ -12,12 +12,12 @@ import torch
 from finscale.config import HpoConfig, options
 from finscale.model import Architecture
 from finscale.pipeline.baselines import REFERENCE, ensure_baselines
-from finscale.pipeline.pace import Pace
 from finscale.pipeline.plan import search_methods, search_space
 from finscale.pipeline.problem import ProblemData
 from finscale.pipeline.progress import Listen
 from finscale.search import Search, SearchSpace, StudyAddress, turn
 from finscale.tracking import Run
+from finscale.training import Pace
 
 PICTURES_EVERY_S = 60.0
 

@@ -10,8 +10,8 @@ from finscale.config import HpoConfig, format_budget
 from finscale.model import Architecture, forward_flops, training_memory_bytes
 from finscale.pipeline.plan import (
     GIB,
-    check_memory,
     measured_rate,
+    memory_refusal,
     search_identity,
     search_space,
     training_seconds,
@@ -42,14 +42,14 @@ def dry_run(config: HpoConfig, run_id: str | None = None, *, listen: Listen | No
     data = load_problem(config, config.floors, listen)
     space = search_space(config, data)
     device = pick_device(config.device)
-    check_memory(config, space, device)
+    refusal = memory_refusal(config, space, device)
     rate = measured_rate(space, device)
     n_train = len(data.search.at.train)
     n_done = _n_finished(config, search_identity(config, data))
     lines = [
         *_table(config, space, n_train, rate),
         _expected(config, space, device, n_train, rate, n_done),
-        "Nothing was trained: leave dry_run out to begin.",
+        refusal.line if refusal else "Nothing was trained: leave dry_run out to begin.",
     ]
     for line in lines:
         listen(Line(line))
@@ -60,7 +60,7 @@ def dry_run(config: HpoConfig, run_id: str | None = None, *, listen: Listen | No
 
 def _table(config: HpoConfig, space: SearchSpace, n_train: int, rate: float) -> list[str]:
     batch_size = config.batch_size or max(config.space.batch_size)
-    forced = extremes(space.architectures)[: min(6, config.n_trials // 2)]
+    forced = extremes(space.architectures, config.n_trials)
     head = (
         f"{config.cell_name}: {len(space.architectures)} architectures within 25 % of "
         f"{format_budget(config.budget)}; those with * are tried first."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 
-from finscale.pipeline.pace import RENEW_S
+from finscale.pipeline.renewal import RENEW_S
 from finscale.tracking import Run, curve
 from finscale.training import Epoch, OnEpoch, Signal
 

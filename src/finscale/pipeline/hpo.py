@@ -12,7 +12,6 @@ from finscale.pipeline.bench import Bench, facts_of, open_bench
 from finscale.pipeline.disk import disk_watched
 from finscale.pipeline.neighbours import other_searches
 from finscale.pipeline.optimism import ensure_optimism
-from finscale.pipeline.pace import renewing
 from finscale.pipeline.plan import (
     check_memory,
     expected_time,
@@ -22,6 +21,7 @@ from finscale.pipeline.plan import (
 )
 from finscale.pipeline.problem import ProblemData, load_problem
 from finscale.pipeline.progress import Line, Listen, Screen
+from finscale.pipeline.renewal import renewing
 from finscale.pipeline.search_page import best_name, write_note, write_pictures
 from finscale.pipeline.search_worker import Order, join
 from finscale.pipeline.turns import stand, work

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from sqlalchemy import make_url
 
@@ -28,6 +30,8 @@ from finscale.tracking import Kind, fingerprint, is_database, store_address
 from finscale.training import available_memory_bytes, measure_flops_per_second
 
 GIB = 2**30
+LARGE = 5_000_000
+"""Parameters of a model of which a few steps would take long."""
 
 
 def search_space(config: SearchConfig, data: ProblemData) -> SearchSpace:
@@ -158,16 +162,25 @@ def check_memory(config: SearchConfig, space: SearchSpace, device: torch.device)
     ConfigError
         Naming what it takes and what there is.
     """
+    if refusal := memory_refusal(config, space, device):
+        raise refusal
+
+
+def memory_refusal(
+    config: SearchConfig, space: SearchSpace, device: torch.device
+) -> ConfigError | None:
+    """Return why no architecture of a budget can be trained here, or None where one can."""
     batch_size = config.batch_size or min(config.space.batch_size)
     need = min(training_memory_bytes(arch, batch_size) for arch in space.architectures)
     there = available_memory_bytes(device)
-    if need > there:
-        raise ConfigError(
-            "budget",
-            expected=f"a model that trains in the {there / GIB:.1f} GiB free on {device.type}",
-            got=f"{format_budget(config.budget)}, which takes {need / GIB:.1f} GiB or more",
-            todo="Take a smaller budget, or a machine with more memory.",
-        )
+    if need <= there:
+        return None
+    return ConfigError(
+        "budget",
+        expected=f"a model that trains in the {there / GIB:.1f} GiB free on {device.type}",
+        got=f"{format_budget(config.budget)}, which takes {need / GIB:.1f} GiB or more",
+        todo="Take a smaller budget, or a machine with more memory.",
+    )
 
 
 def expected_time(
@@ -186,9 +199,10 @@ def expected_time(
 def measured_rate(space: SearchSpace, device: torch.device) -> float:
     """Train a throw-away model of middle cost for a moment; return FLOP/s."""
     middle = _middle(space)
-    # A small batch for a large model, so that the measurement itself stays short.
-    batch_size = 64 if count_params(middle).total < 5_000_000 else 8
-    return measure_flops_per_second(middle, batch_size, device)
+    if count_params(middle).total < LARGE:
+        return measure_flops_per_second(middle, 64, device)
+    # All its layers cost alike: two of them, and a small batch, keep this short and small.
+    return measure_flops_per_second(replace(middle, n_layers=2), 8, device)
 
 
 def training_seconds(arch: Architecture, n_train: int, epochs: int, rate: float) -> float:

@@ -23,9 +23,9 @@ from finscale.pipeline.baselines import ensure_baselines
 from finscale.pipeline.evidence import collect
 from finscale.pipeline.hpo import hpo
 from finscale.pipeline.membership import finished_train, study_cells, study_parents
-from finscale.pipeline.pace import renewing
 from finscale.pipeline.problem import load_problem
 from finscale.pipeline.progress import Line, Listen, Screen
+from finscale.pipeline.renewal import renewing
 from finscale.pipeline.train import train
 from finscale.pipeline.workers import Failure, available_cores, run_side_by_side
 from finscale.tracking import (

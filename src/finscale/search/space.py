@@ -104,8 +104,8 @@ def middle(architectures: Sequence[Architecture]) -> Architecture:
     return nearest(architectures, {"d_model": _middle_width(architectures), "n_heads": 8})
 
 
-def extremes(architectures: Sequence[Architecture]) -> tuple[Architecture, ...]:
-    """Return the corners of the grid that a search should have seen, at most six.
+def extremes(architectures: Sequence[Architecture], n_trials: int = 12) -> tuple[Architecture, ...]:
+    """Return the corners of the grid that a search should have seen: six, half its trials at most.
 
     Narrowest and widest at 8 heads, shallowest and deepest at middle width, fewest and most heads
     at middle width; the nearest architecture where one does not exist.
@@ -122,7 +122,8 @@ def extremes(architectures: Sequence[Architecture]) -> tuple[Architecture, ...]:
         {"d_model": width, "n_heads": heads[0]},
         {"d_model": width, "n_heads": heads[-1]},
     ]
-    return tuple(dict.fromkeys(nearest(architectures, corner) for corner in wanted))
+    found = tuple(dict.fromkeys(nearest(architectures, corner) for corner in wanted))
+    return found[: n_trials // 2]
 
 
 def _middle_width(architectures: Sequence[Architecture]) -> int:

@@ -203,7 +203,7 @@ class Search:
 
     def _next(self, tried: list[Params], n_trials: int) -> tuple[Params | None, dict[str, Any]]:
         seen = [self._free(params) for params in tried]
-        corners = extremes(self._space.architectures)[: min(6, n_trials // 2)]
+        corners = extremes(self._space.architectures, n_trials)
         forced = next((arch for arch in corners if not _has_tried(tried, arch)), None)
         for attempt in range(_DRAWS):
             draw, attrs = self._mirror.draw(self._distributions, len(seen), attempt)

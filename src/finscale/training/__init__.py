@@ -8,6 +8,7 @@ from finscale.training.devices import (
 )
 from finscale.training.fit import Epoch, FitResult, FitSettings, OnEpoch, Signal, fit, predict
 from finscale.training.losses import Loss, bce_loss, gaussian_nll_loss
+from finscale.training.pace import Pace
 from finscale.training.samples import Samples, make_samples
 from finscale.training.schedule import learning_rate_factor
 
@@ -18,6 +19,7 @@ __all__ = [
     "FitSettings",
     "Loss",
     "OnEpoch",
+    "Pace",
     "Samples",
     "Signal",
     "available_memory_bytes",

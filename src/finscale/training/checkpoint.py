@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import time
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,12 +18,11 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save_file
 
+from finscale.training.pace import Pace
 from finscale.training.state import Tensors, TrainingState
 
 SCHEMA = 1
 """Version of names and values below: a file of another version is not resumed."""
-WAIT_PER_WRITE = 20.0
-"""Time that passes after a write, as a multiple of it: writing then costs at most 5 %."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ class CheckpointKeeper:
     ----------
     identity : mapping
         What must be equal for a run to go on with the file: it becomes JSON.
-    clock : callable
+    clock : callable, optional
         Seconds, for the pace of writing.
     """
 
@@ -59,12 +57,11 @@ class CheckpointKeeper:
         self,
         checkpoints: Checkpoints,
         identity: Mapping[str, Any],
-        clock: Callable[[], float] = time.perf_counter,
+        clock: Callable[[], float] | None = None,
     ) -> None:
-        self._path, self._every_s, self._clock = checkpoints.path, checkpoints.every_s, clock
-        self._before = checkpoints.before
+        self._path, self._before = checkpoints.path, checkpoints.before
+        self._pace = Pace(checkpoints.every_s, clock)
         self._identity = json.loads(json.dumps(identity))  # tuples come back as lists
-        self._due = clock() + self._every_s
 
     def resume(self, state: TrainingState) -> None:
         """Bring `state` to where the file left it, if the file is of the same run."""
@@ -80,13 +77,11 @@ class CheckpointKeeper:
         OSError
             If it cannot be written: the file that was there stays.
         """
-        started = self._clock()
-        if not at_once and started < self._due:
+        if not at_once and not self._pace.is_due():
             return
-        self._before()
-        _write(self._path, _Checkpoint(self._identity, state.values(), state.tensors()))
-        ended = self._clock()
-        self._due = ended + max(self._every_s, WAIT_PER_WRITE * (ended - started))
+        with self._pace.taken():
+            self._before()
+            _write(self._path, _Checkpoint(self._identity, state.values(), state.tensors()))
 
 
 def remove_checkpoint(path: Path) -> None:
