@@ -52,7 +52,7 @@ def test_valid_bars_come_back_in_canonical_form() -> None:
 @pytest.mark.parametrize(
     ("edit", "says"),
     [
-        (lambda b: b.drop(columns=["low", "volume"]), "got no low, volume"),
+        (lambda b: b.drop(columns=["low", "volume"]), "got no low"),
         (lambda b: b.iloc[:1], "at least 2 bars; got 1"),
         (lambda b: b.iloc[:0], "at least 2 bars; got 0"),
         (lambda b: b.reset_index(drop=True), "an index of session dates"),
@@ -114,3 +114,22 @@ def test_digest_does_not_depend_on_the_index_unit() -> None:
     bars = three_bars()
     other = bars.set_axis(bars.index.as_unit("ns"))
     assert bars_sha256(bars, date(2024, 1, 5)) == bars_sha256(other, date(2024, 1, 5))
+
+
+def test_an_instrument_that_is_not_traded_may_come_without_volumes() -> None:
+    for bars in (three_bars().drop(columns="volume"), three_bars().assign(volume=np.nan)):
+        assert validate_bars(bars, "here")["volume"].to_list() == [0.0, 0.0, 0.0]
+    with pytest.raises(DataError, match="got volume nan on 2024-01-03"):
+        validate_bars(put("volume", 1, np.nan)(three_bars()), "here")
+
+
+def test_rates_may_be_zero_or_negative_and_keep_their_order() -> None:
+    rates = three_bars() - 11.0
+    assert validate_bars(rates.assign(volume=0.0), "here", positive=False)["close"].iat[0] == -0.5
+    with pytest.raises(DataError, match="open above 0"):
+        validate_bars(rates.assign(volume=0.0), "here")
+    flat = three_bars() * 0.0 - 3.0
+    assert len(validate_bars(flat.assign(volume=0.0), "here", positive=False)) == 3
+    with pytest.raises(DataError, match="high >= low; got high -4, low -2 on 2024-01-02"):
+        low = put("high", 0, -4.0)(rates)
+        validate_bars(low.assign(volume=0.0), "here", positive=False)

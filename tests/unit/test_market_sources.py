@@ -29,8 +29,16 @@ def test_bundled_index_ends_where_the_market_did(ticker: str, close: float) -> N
     assert bars["close"].iat[-1] == pytest.approx(close, abs=1e-6)
 
 
-def test_bundled_knows_two_tickers_only() -> None:
-    with pytest.raises(DataError, match=r"one of \^GSPC, \^IXIC; got 'SPY'"):
+def test_the_bundled_vix_has_closes_alone_and_no_holidays() -> None:
+    bars = validate_bars(bundled_bars("^VIX"), "^VIX")
+    assert len(bars) == 1305 - 46
+    assert bars["close"].iloc[:3].to_list() == [13.76, 13.55, 12.92]
+    assert (bars[["open", "high", "low"]].nunique(axis=1) == 1).all()
+    assert (bars["open"] == bars["close"]).all() and (bars["volume"] == 0.0).all()
+
+
+def test_bundled_knows_three_tickers_only() -> None:
+    with pytest.raises(DataError, match=r"one of \^GSPC, \^IXIC, \^VIX; got 'SPY'"):
         bundled_bars("SPY")
 
 
@@ -60,7 +68,7 @@ def test_csv_adjusted_close_serves_only_without_a_close(tmp_path: Path) -> None:
 def test_csv_without_a_column_is_left_to_the_validation(tmp_path: Path) -> None:
     frame = csv_bars(write(tmp_path, "Date,Open\n2024-01-02,10\n2024-01-03,10\n"), "ABC")
     assert isinstance(frame, pd.DataFrame)
-    with pytest.raises(DataError, match="no high, low, close, volume"):
+    with pytest.raises(DataError, match="no high, low, close"):
         validate_bars(frame, "ABC")
 
 

@@ -69,8 +69,9 @@ def test_bars_are_cut_stored_and_described(prices: Path, root: Path) -> None:
         first=date(2024, 1, 2),
         last=date(2024, 1, 4),
         values_sha256=bars_sha256(bars, date(2024, 1, 4)),
-        fresh=True,
+        state="fetched",
     )
+    assert first.fresh
     entry = read_manifest(root)["raw/three/AAA.parquet"]
     assert (entry.rows, entry.first, entry.last) == (3, "2024-01-02", "2024-01-04")
     assert (entry.source, entry.start) == (f"csv {prices} ^AAA", "2023-12-31")
@@ -156,7 +157,16 @@ def test_a_changed_file_is_refused_until_it_is_deleted(prices: Path, root: Path)
 
 
 @pytest.mark.parametrize(
-    "change", [{"start": date(2023, 12, 1)}, {"end": date(2024, 1, 5)}, {"path": "elsewhere"}]
+    "change",
+    [
+        {"start": date(2023, 12, 1)},
+        {
+            "train_end": date(2024, 1, 1),
+            "validation_end": date(2024, 1, 2),
+            "end": date(2024, 1, 3),
+        },
+        {"path": "elsewhere"},
+    ],
 )
 def test_a_changed_universe_asks_to_delete_the_file(
     prices: Path, root: Path, change: dict[str, object]
@@ -176,11 +186,10 @@ def test_new_boundaries_between_the_parts_need_no_new_bars(prices: Path, root: P
     assert not any(one.fresh for one in prepare_raw(moved, root, now=NOW))
 
 
-def test_two_tickers_of_one_file_name_are_told_apart(prices: Path, root: Path) -> None:
-    (prices / "AAA.csv").write_text(CSV)
-    both = universe(prices, tickers=("^AAA", "AAA"))
-    with pytest.raises(DataError, match=r"prices AAA, .* got a file made from csv .*prices \^AAA"):
-        prepare_raw(both, root, now=NOW)
+@pytest.mark.parametrize("other", ["AAA", "^aaa", "^AAA"])
+def test_two_tickers_of_one_file_name_are_refused(prices: Path, other: str) -> None:
+    with pytest.raises(ConfigError, match=r"different names; got \^AAA (and|twice)"):
+        universe(prices, tickers=("^AAA", other))
 
 
 def test_a_file_that_an_interruption_left_without_entry_is_replaced(

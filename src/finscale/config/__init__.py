@@ -25,7 +25,8 @@ from finscale.config.problem import (
 from finscale.config.space import Space, load_space
 from finscale.config.store import check_tracking_uri
 from finscale.config.study import Study, StudyConfig, load_study
-from finscale.config.universe import Planted, Universe, load_universe
+from finscale.config.tickers import check_ticker, file_stem
+from finscale.config.universe import FredSeries, Planted, Source, Synthetic, Universe, load_universe
 from finscale.config.verbs import (
     ARCHITECTURE_AXES,
     TRAINING_AXES,
@@ -52,6 +53,7 @@ __all__ = [
     "DataError",
     "FinscaleError",
     "Floors",
+    "FredSeries",
     "HpoConfig",
     "LabelPrice",
     "Objectives",
@@ -61,15 +63,19 @@ __all__ = [
     "RefusedError",
     "Sampler",
     "SearchConfig",
+    "Source",
     "Space",
     "SplitKind",
     "StoreError",
     "Study",
     "StudyConfig",
+    "Synthetic",
     "Task",
     "TrainConfig",
     "Universe",
+    "check_ticker",
     "check_tracking_uri",
+    "file_stem",
     "format_budget",
     "format_size",
     "load_floors",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import date
 from typing import Annotated, Literal
 
@@ -10,8 +9,11 @@ from pydantic import Field, model_validator
 
 from finscale.config.errors import ConfigError
 from finscale.config.files import Frozen, Named, load_named
+from finscale.config.tickers import check_file_names, check_ticker
 
-_TICKER = re.compile(r"[A-Za-z0-9^][A-Za-z0-9^=._-]{0,31}", re.ASCII)
+FredSeries = Literal["DGS10", "DGS2", "DFF", "UNRATE", "CPIAUCSL"]
+Source = Literal["bundled", "yahoo", "csv", "parquet", "planted", "synthetic"]
+VIX = "^VIX"
 
 
 class Planted(Frozen):
@@ -32,13 +34,48 @@ class Planted(Frozen):
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
 
 
+class Synthetic(Frozen):
+    """A drawn market whose volatility clusters, as GARCH(1,1) has it.
+
+    Attributes
+    ----------
+    seed : int
+        Of every draw; each ticker has a path of its own.
+    drift : float
+        Expected log return of a year.
+    volatility : float
+        Standard deviation of a year's log return, in the long run.
+    alpha, beta : float
+        Weights of yesterday's squared surprise and of yesterday's variance; below 1 together,
+        so that there is a long run.
+    """
+
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
+    drift: Annotated[float, Field(ge=-1, le=1)] = 0.06
+    volatility: Annotated[float, Field(gt=0, le=2)] = 0.18
+    alpha: Annotated[float, Field(ge=0, lt=1)] = 0.08
+    beta: Annotated[float, Field(ge=0, lt=1)] = 0.90
+
+    @model_validator(mode="after")
+    def _is_stationary(self) -> Synthetic:
+        if self.alpha + self.beta >= 1:
+            raise ConfigError(
+                "synthetic",
+                expected="alpha + beta below 1",
+                got=f"{self.alpha} + {self.beta}",
+                todo="Lower one of them: the variance would grow for ever.",
+            )
+        return self
+
+
 class Universe(Named):
     """A fixed set of assets and the dates that cut it into parts.
 
     Attributes
     ----------
-    source : {"bundled", "yahoo", "csv", "planted"}
-        Where bars come from; `csv` reads ``<path>/<ticker>.csv``, `planted` draws them.
+    source : {"bundled", "yahoo", "csv", "parquet", "planted", "synthetic"}
+        Where bars come from; `csv` and `parquet` read ``<path>/<ticker>.csv`` or ``.parquet``,
+        `planted` and `synthetic` draw them.
     target : str
         The ticker that validation and test are about.
     start, end : date
@@ -49,9 +86,15 @@ class Universe(Named):
         First session that walk-forward evaluates.
     planted : Planted, optional
         Of source `planted`.
+    synthetic : Synthetic, optional
+        Of source `synthetic`.
+    vix : str, optional
+        Ticker of the volatility index in the same source, for those who ask for it.
+    fred : tuple of str
+        Macro series that come with the bars.
     """
 
-    source: Literal["bundled", "yahoo", "csv", "planted"]
+    source: Source
     target: str
     tickers: tuple[str, ...]
     start: date
@@ -60,56 +103,87 @@ class Universe(Named):
     end: date
     evaluation_start: date | None = None
     path: str | None = None
-    # Left out of a dump where there is none: it came later, and old studies keep their identity.
+    # Left out of a dump where there is none: they came later, and old studies keep their identity.
     planted: Annotated[Planted | None, Field(exclude_if=lambda planted: planted is None)] = None
+    synthetic: Annotated[Synthetic | None, Field(exclude_if=lambda drawn: drawn is None)] = None
+    # That there is the usual index to ask for changes no result of who does not ask.
+    vix: Annotated[str | None, Field(exclude_if=lambda ticker: ticker in (None, VIX))] = None
+    fred: Annotated[tuple[FredSeries, ...], Field(exclude_if=lambda series: not series)] = ()
 
     @model_validator(mode="after")
     def _check(self) -> Universe:
         where = f"universe {self.name}"
-        for ticker in self.tickers:
-            if not _TICKER.fullmatch(ticker):
-                raise ConfigError(
-                    where,
-                    expected="tickers of letters, digits and ^ = . _ -",
-                    got=repr(ticker),
-                    todo="Correct the ticker: it becomes a file name.",
-                )
-        if self.target not in self.tickers:
-            raise ConfigError(
-                where,
-                expected=f"a target among its tickers {', '.join(self.tickers)}",
-                got=repr(self.target),
-                todo="Add it to the tickers.",
-            )
-        if not self.start < self.train_end < self.validation_end < self.end:
-            raise ConfigError(
-                where,
-                expected="start < train_end < validation_end < end",
-                got=f"{self.start}, {self.train_end}, {self.validation_end}, {self.end}",
-                todo="Put the dates in order.",
-            )
-        evaluation = self.evaluation_start
-        if evaluation is not None and not self.start < evaluation < self.end:
-            raise ConfigError(
-                where,
-                expected=f"an evaluation_start between start {self.start} and end {self.end}",
-                got=str(evaluation),
-                todo="Move it into the universe.",
-            )
-        for source, field, given, needs in (
-            ("csv", "path", self.path, "a path, the folder that holds <ticker>.csv,"),
-            ("planted", "planted", self.planted, "n_lags and strength under planted"),
-        ):
-            if (self.source == source) != (given is not None):
-                raise ConfigError(
-                    where,
-                    expected=f"{needs} with source {source}, and only there",
-                    got=f"source {self.source}, {field} {given}",
-                    todo="Add what is missing, or remove what the source does not take.",
-                )
+        _check_names(self, where)
+        _check_dates(self, where)
+        _check_source(self, where)
         return self
 
 
 def load_universe(name: object) -> Universe:
     """Read a universe by name; an already loaded one passes through."""
     return name if isinstance(name, Universe) else load_named("universe", name, Universe)
+
+
+def _check_names(universe: Universe, where: str) -> None:
+    index = [universe.vix] if universe.vix and universe.vix not in universe.tickers else []
+    for ticker in (*universe.tickers, *index):
+        check_ticker(ticker, where)
+    check_file_names([*universe.tickers, *index, *universe.fred], where)
+    if universe.target not in universe.tickers:
+        raise ConfigError(
+            where,
+            expected=f"a target among its tickers {', '.join(universe.tickers)}",
+            got=repr(universe.target),
+            todo="Add it to the tickers.",
+        )
+    if universe.target == universe.vix:
+        raise ConfigError(
+            where,
+            expected="a vix that is not the target",
+            got=f"{universe.vix} as both",
+            todo="The index describes the target's market: choose another target.",
+        )
+
+
+def _check_dates(universe: Universe, where: str) -> None:
+    start, end = universe.start, universe.end
+    if not start < universe.train_end < universe.validation_end < end:
+        raise ConfigError(
+            where,
+            expected="start < train_end < validation_end < end",
+            got=f"{start}, {universe.train_end}, {universe.validation_end}, {end}",
+            todo="Put the dates in order.",
+        )
+    evaluation = universe.evaluation_start
+    if evaluation is not None and not start < evaluation < end:
+        raise ConfigError(
+            where,
+            expected=f"an evaluation_start between start {start} and end {end}",
+            got=str(evaluation),
+            todo="Move it into the universe.",
+        )
+
+
+def _check_source(universe: Universe, where: str) -> None:
+    source = universe.source
+    folder = "a path, the folder that holds <ticker>"
+    for sources, field, needs in (
+        (("csv", "parquet"), "path", f"{folder}.csv or .parquet,"),
+        (("planted",), "planted", "n_lags and strength under planted"),
+        (("synthetic",), "synthetic", "values (or {} for the usual ones) under synthetic"),
+    ):
+        given = getattr(universe, field)
+        if (source in sources) != (given is not None):
+            raise ConfigError(
+                where,
+                expected=f"{needs} with source {' or '.join(sources)}, and only there",
+                got=f"source {source}, {field} {given}",
+                todo="Add what is missing, or remove what the source does not take.",
+            )
+    if source == "planted" and universe.vix:
+        raise ConfigError(
+            where,
+            expected="no vix with source planted",
+            got=universe.vix,
+            todo="Remove it: a planted market has no options.",
+        )

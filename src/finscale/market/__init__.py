@@ -1,19 +1,25 @@
 """Sources to validated OHLCV bars, and the immutable store that keeps them."""
 
 from finscale.market.bars import COLUMNS, bars_sha256, validate_bars
-from finscale.market.files import file_sha256, lock, write_parquet
+from finscale.market.files import file_digests, file_sha256, lock, write_parquet
+from finscale.market.known import as_known, load_known
 from finscale.market.manifest import Entry, read_manifest, record_file, verify_file
-from finscale.market.sources import planted_log_odds
-from finscale.market.store import StoredBars, is_prepared, load_bars, prepare_raw, raw_name
+from finscale.market.prepare import StoredBars, prepare_raw
+from finscale.market.sources import known_dates, planted_log_odds
+from finscale.market.store import is_prepared, load_bars, raw_name
 
 __all__ = [
     "COLUMNS",
     "Entry",
     "StoredBars",
+    "as_known",
     "bars_sha256",
+    "file_digests",
     "file_sha256",
     "is_prepared",
+    "known_dates",
     "load_bars",
+    "load_known",
     "lock",
     "planted_log_odds",
     "prepare_raw",

@@ -17,15 +17,19 @@ MIN_ROWS = 2
 ROUNDING = 1e-6
 
 
-def validate_bars(frame: pd.DataFrame, where: str) -> pd.DataFrame:
+def validate_bars(frame: pd.DataFrame, where: str, *, positive: bool = True) -> pd.DataFrame:
     """Check a table of daily bars and bring it into the canonical form.
+
+    An instrument of which nothing is traded may come without volumes: they are 0 then.
 
     Parameters
     ----------
-    frame : DataFrame, shape (T, at least 5)
+    frame : DataFrame, shape (T, at least 4)
         Columns open, high, low, close (price units), volume (units traded), in any order.
     where : str
         What the table is, for the error's line: a file, a ticker of a source.
+    positive : bool
+        Whether prices have to be above 0: interest rates do not.
 
     Returns
     -------
@@ -37,16 +41,20 @@ def validate_bars(frame: pd.DataFrame, where: str) -> pd.DataFrame:
     DataError
         At the first thing that is wrong, with its date and column.
     """
-    missing = [column for column in COLUMNS if column not in frame.columns]
+    missing = [column for column in COLUMNS[:4] if column not in frame.columns]
     if missing:
         raise _malformed(where, f"columns {', '.join(COLUMNS)}", f"no {', '.join(missing)}")
+    if "volume" not in frame.columns or frame["volume"].isna().all():
+        frame = frame.assign(volume=0.0)
     if len(frame) < MIN_ROWS:
         raise _malformed(where, f"at least {MIN_ROWS} bars", f"{len(frame)}")
     _check_dates(frame.index, where)
     bars = frame[list(COLUMNS)].astype(np.float64)
     bars.index = pd.DatetimeIndex(frame.index).as_unit("us").rename("date")
     _check_finite(bars, where)
-    _check_prices(bars, where)
+    for column in COLUMNS[: 4 if positive else 0]:
+        _check_rule(bars, bars[column] <= 0, where, f"{column} above 0", (column,))
+    _check_order(bars, where)
     return bars
 
 
@@ -98,11 +106,9 @@ def _check_finite(bars: pd.DataFrame, where: str) -> None:
         raise _malformed(where, "a number", f"{COLUMNS[column]} {value} on {_day(bars, row)}")
 
 
-def _check_prices(bars: pd.DataFrame, where: str) -> None:
-    for column in COLUMNS[:4]:
-        _check_rule(bars, bars[column] <= 0, where, f"{column} above 0", (column,))
+def _check_order(bars: pd.DataFrame, where: str) -> None:
     _check_rule(bars, bars["volume"] < 0, where, "volume of 0 or more", ("volume",))
-    slack = bars["close"] * ROUNDING
+    slack = bars["close"].abs() * ROUNDING
     inside = bars[["open", "close"]]
     _check_rule(bars, bars["high"] < bars["low"] - slack, where, "high >= low", ("high", "low"))
     below = bars["high"] < inside.max(axis=1) - slack

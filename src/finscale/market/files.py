@@ -37,6 +37,16 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def file_digests(path: Path) -> tuple[str, str]:
+    """Return a file's SHA-256 and, for tools that know nothing else, its MD5: read once."""
+    sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            sha256.update(piece)
+            md5.update(piece)
+    return sha256.hexdigest(), md5.hexdigest()
+
+
 @contextmanager
 def lock(root: Path) -> Iterator[None]:
     """Hold the lock of whoever changes anything under `root`; wait until it is free.
@@ -50,7 +60,7 @@ def lock(root: Path) -> Iterator[None]:
         root.mkdir(parents=True, exist_ok=True)
         held = FileLock(root / ".lock").acquire()
     except OSError as error:
-        raise _unwritable(root, error) from error
+        raise unwritable(root, error) from error
     with held:
         yield
 
@@ -63,10 +73,11 @@ def _replace(path: Path, write: Callable[[Path], object]) -> None:
         os.close(handle)
         _write_then_move(Path(name), path, write)
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise unwritable(path, error) from error
 
 
-def _unwritable(path: Path, error: OSError) -> DataError:
+def unwritable(path: Path, error: OSError) -> DataError:
+    """Return the error of a place that the file system refuses to write to."""
     return DataError(
         str(path),
         expected="a place to write to",

@@ -31,6 +31,8 @@ class Entry:
         The sessions that were asked for, ISO dates.
     retrieved : str
         When it was made, ISO date and time.
+    md5 : str
+        Of the file's bytes too; files of earlier versions have none.
     """
 
     sha256: str
@@ -42,6 +44,7 @@ class Entry:
     start: str
     end: str
     retrieved: str
+    md5: str = ""
 
 
 def read_manifest(root: Path) -> dict[str, Entry]:

@@ -1,14 +1,17 @@
-"""Two indices that come with the installed ``arch`` package: no network, no account."""
+"""Three indices that come with the installed ``arch`` package: no network, no account."""
 
 from __future__ import annotations
 
 import pandas as pd
 
 from finscale.config import DataError
+from finscale.market.sources.flat import flat_bars
 
 
 def bundled_bars(ticker: str) -> pd.DataFrame:
-    """Return daily bars 1999-2018 of ^GSPC or ^IXIC, index values and units traded.
+    """Return daily bars of ^GSPC or ^IXIC (1999-2018), index values and units traded.
+
+    Or of ^VIX, 2014-2018: its closes alone, as flat bars; holidays, which have none, are left out.
 
     Raises
     ------
@@ -16,9 +19,9 @@ def bundled_bars(ticker: str) -> pd.DataFrame:
         For any other ticker.
     """
     # arch takes a second to import, and a store that is up to date never needs it.
-    from arch.data import nasdaq, sp500
+    from arch.data import nasdaq, sp500, vix
 
-    datasets = {"^GSPC": sp500, "^IXIC": nasdaq}
+    datasets = {"^GSPC": sp500, "^IXIC": nasdaq, "^VIX": vix}
     if ticker not in datasets:
         raise DataError(
             f"ticker {ticker} of source bundled",
@@ -26,5 +29,5 @@ def bundled_bars(ticker: str) -> pd.DataFrame:
             got=repr(ticker),
             todo="Take one of them, or source yahoo or csv.",
         )
-    frame: pd.DataFrame = datasets[ticker].load()
-    return frame.rename(columns=str.lower)
+    frame: pd.DataFrame = datasets[ticker].load().rename(columns=str.lower)
+    return flat_bars(frame["vix"]) if ticker == "^VIX" else frame

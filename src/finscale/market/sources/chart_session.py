@@ -7,21 +7,41 @@ from typing import Any
 from curl_cffi import requests
 
 _CHART = "/v8/finance/chart/"
+PATIENCE_SECONDS = 30.0
 
 
 class ChartSession(requests.Session[requests.Response]):
-    """curl_cffi's browser-like session, which raises for 5xx answers of the chart protocol.
+    """curl_cffi's browser-like session, which raises for bad answers of the chart protocol.
 
-    yfinance 1.7 reads such an answer's body as if it had succeeded, calls the ticker missing, and
-    keeps the answer in its cache, so that no retry could ever succeed.
+    yfinance 1.7 reads the body of a 5xx answer as if it had succeeded and calls the ticker
+    missing; and it keeps whatever came in its cache, so that no retry could ever succeed. What is
+    raised here is not kept.
+
+    Parameters
+    ----------
+    patience : float
+        Seconds that a whole answer may take, whatever the caller allows: a server that accepts
+        and says nothing is given up.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float = PATIENCE_SECONDS) -> None:
         super().__init__(impersonate="chrome")
+        self.patience = patience
 
     def request(self, method: Any, url: str, *args: Any, **kwargs: Any) -> requests.Response:
-        """Send a request; raise `HTTPError` for a chart that the server failed to give."""
+        """Send a request; raise `HTTPError` or `ValueError` for a chart that is none."""
+        kwargs["timeout"] = self.patience
         response = super().request(method, url, *args, **kwargs)
-        if _CHART in url and response.status_code >= 500:
-            raise requests.exceptions.HTTPError(f"HTTP {response.status_code}", response=response)
+        if _CHART in url:
+            _check_chart(response)
         return response
+
+
+def _check_chart(response: requests.Response) -> None:
+    if response.status_code >= 500:
+        raise requests.exceptions.HTTPError(f"HTTP {response.status_code}", response=response)
+    if response.status_code < 300:
+        # Raises ValueError for a page that is no JSON: an outage, or a hotel network.
+        document = response.json()
+        if not isinstance(document, dict) or "chart" not in document:
+            raise ValueError("an answer without a chart")

@@ -5,14 +5,15 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
 from finscale.config import DataError
+from finscale.market.sources.patience import N_TRIES, ask_patiently, failure, http_status
 
-RETRY_SECONDS = (1.0, 2.0, 4.0)
-JITTER = 0.5
+_PRICES = ["open", "high", "low", "close"]
 
 
 def yahoo_bars(
@@ -26,8 +27,8 @@ def yahoo_bars(
 ) -> pd.DataFrame:
     """Fetch the sessions from `start` to `end`, both included.
 
-    Rate limits, time-outs, lost connections and answers 5xx are tried again after 1, 2 and 4 s,
-    each with up to 50 % more, so that parallel runs do not come back at the same moment.
+    Rate limits, time-outs, lost connections and answers 5xx are tried again: `ask_patiently`.
+    Rows without any price (halts, the running day) are left out.
 
     Parameters
     ----------
@@ -47,13 +48,9 @@ def yahoo_bars(
         from finscale.market.sources.chart_session import ChartSession
 
         session = ChartSession()
-    for pause in RETRY_SECONDS:
-        try:
-            return _history(ticker, start, end, session)
-        except _transient():
-            sleep(pause * (1.0 + JITTER * rng.random()))
+    ask = partial(_history, ticker, start, end, session)
     try:
-        return _history(ticker, start, end, session)
+        return ask_patiently(ask, _transient(), sleep=sleep, rng=rng)
     except _transient() as error:
         raise _unreachable(ticker, error) from error
 
@@ -65,19 +62,33 @@ def _history(ticker: str, start: date, end: date, session: Any) -> pd.DataFrame:
 
     yfinance.config.debug.hide_exceptions = False
     source = yfinance.Ticker(ticker, session=session)
+    # Yahoo's end is exclusive.
+    ask = partial(source.history, start=start, end=end + timedelta(days=1), timeout=30)
     try:
-        # Yahoo's end is exclusive.
-        frame = source.history(start=start, end=end + timedelta(days=1), auto_adjust=True)
+        # Adjusted below: yfinance would make a row whose adjusted close alone is missing look
+        # like one without prices.
+        frame = ask(auto_adjust=False)
     except YFTickerMissingError as error:
         raise _unknown_ticker(ticker, str(error)) from error
     except OSError as error:
-        status = _status(error)
+        status = http_status(error)
         if status is not None and 400 <= status < 500 and status != 429:
             raise _unknown_ticker(ticker, f"answer {status}") from error
         raise
+    except (LookupError, TypeError, AttributeError) as error:
+        # yfinance takes an answer apart without looking: this one has another form.
+        raise ValueError(f"{type(error).__name__}: {error}") from error
     assert isinstance(frame, pd.DataFrame)
     frame.index = pd.DatetimeIndex(frame.index).tz_localize(None).normalize()
-    return frame.rename(columns=str.lower)
+    return _adjusted(frame.rename(columns=str.lower))
+
+
+def _adjusted(frame: pd.DataFrame) -> pd.DataFrame:
+    """Put every price on the scale of the adjusted close."""
+    frame = frame.dropna(subset=_PRICES, how="all")
+    factor = frame["adj close"] / frame["close"]
+    prices = {name: frame[name] * factor for name in _PRICES[:3]}
+    return pd.DataFrame({**prices, "close": frame["adj close"], "volume": frame["volume"]})
 
 
 def _transient() -> tuple[type[Exception], ...]:
@@ -90,12 +101,6 @@ def _transient() -> tuple[type[Exception], ...]:
     return (OSError, ValueError, YFDataException, YFRateLimitError)
 
 
-def _status(error: BaseException) -> int | None:
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    # A failed connection has a response of status 0 in curl_cffi.
-    return int(status) if status else None
-
-
 def _unknown_ticker(ticker: str, reason: str) -> DataError:
     return DataError(
         f"ticker {ticker} of source yahoo",
@@ -106,20 +111,13 @@ def _unknown_ticker(ticker: str, reason: str) -> DataError:
 
 
 def _unreachable(ticker: str, error: Exception) -> DataError:
-    from yfinance.exceptions import YFDataException, YFRateLimitError
+    from yfinance.exceptions import YFRateLimitError
 
-    status = _status(error)
-    if isinstance(error, YFRateLimitError) or status == 429:
-        got = "too many requests"
-    elif status is not None:
-        got = f"answer {status}"
-    elif isinstance(error, ValueError | YFDataException) and not isinstance(error, OSError):
-        got = "a page that holds no prices"
-    else:
-        got = f"no network ({type(error).__name__})"
+    limited = isinstance(error, YFRateLimitError)
+    got = failure(error, "a page that holds no prices")
     return DataError(
         f"ticker {ticker} of source yahoo",
         expected="an answer from query2.finance.yahoo.com",
-        got=f"{got} in {len(RETRY_SECONDS) + 1} tries",
+        got=f"too many requests in {N_TRIES} tries" if limited else got,
         todo="Nothing is lost: go on with the same line later.",
     )

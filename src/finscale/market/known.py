@@ -1,0 +1,37 @@
+"""Macro series as they could be known: no value before the day on which it was published."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from finscale.config import FredSeries, Universe, load_universe
+from finscale.market.sources import known_dates
+from finscale.market.store import load_bars
+
+
+def load_known(universe: Universe | str, root: Path | str, series: FredSeries) -> pd.DataFrame:
+    """Return a stored macro series, dated by the first day on whose close it may be used.
+
+    Returns
+    -------
+    DataFrame, shape (T, 5)
+        As `load_bars`, in order of date, one row a date; a date need not be a session.
+
+    Raises
+    ------
+    ConfigError
+        If the universe has no such series.
+    DataError
+        If the store does not hold it, or the file is not the one in the manifest.
+    """
+    universe = load_universe(universe)
+    return as_known(load_bars(universe, root, series), series)
+
+
+def as_known(bars: pd.DataFrame, series: FredSeries) -> pd.DataFrame:
+    """Date observations by when they were known; of two on one day the later one counts."""
+    dates = known_dates(series, pd.DatetimeIndex(bars.index))
+    known = bars.set_axis(dates).sort_index(kind="stable")
+    return known[~known.index.duplicated(keep="last")]

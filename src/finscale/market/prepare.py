@@ -1,0 +1,208 @@
+"""Filling the store of raw bars: what it holds changes only when a universe's end moves later."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from finscale.config import DataError, Universe
+from finscale.market.bars import bars_sha256, validate_bars
+from finscale.market.files import lock
+from finscale.market.manifest import Entry, read_manifest
+from finscale.market.refresh import Fetch, State, extend_by_tail, extend_by_whole
+from finscale.market.replacement import put_parquet
+from finscale.market.sources import fetch_bars
+from finscale.market.store import find_bars, first_day, names_of, origin_of, raw_name
+
+
+@dataclass(frozen=True)
+class StoredBars:
+    """One ticker, or macro series, in the store.
+
+    Attributes
+    ----------
+    path : Path
+        Its Parquet file.
+    rows : int
+    first, last : date
+        First and last session.
+    values_sha256 : str
+        `bars_sha256` of the file's values up to the universe's end.
+    state : {"stored", "fetched", "extended", "restated"}
+        What this call did: nothing, since it was up to date; fetched it for the first time;
+        appended what a later end of the universe asks for; or fetched it anew, since the source
+        now gives another history.
+    """
+
+    ticker: str
+    path: Path
+    rows: int
+    first: date
+    last: date
+    values_sha256: str
+    state: State
+
+    @property
+    def fresh(self) -> bool:
+        """Whether this call changed the file; else it was up to date."""
+        return self.state != "stored"
+
+
+def prepare_raw(
+    universe: Universe,
+    root: Path,
+    *,
+    now: datetime,
+    vix: bool = False,
+    session: Any = None,
+    sleep: Callable[[float], None] = time.sleep,
+    rng: random.Random | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> tuple[StoredBars, ...]:
+    """Fetch what the store does not hold yet, and the tail where the universe's end moved later.
+
+    Parameters
+    ----------
+    universe : Universe
+    root : Path
+        The data root: files go to ``root/raw/<universe>/<ticker without ^>.parquet``.
+    now : datetime
+        Written into the manifest as the time of retrieval.
+    vix : bool
+        Whether the universe's volatility index is wanted too.
+    session, sleep, rng
+        See `yahoo_bars`.
+    tell : callable, optional
+        Called with one line before each question to a source.
+
+    Returns
+    -------
+    tuple of StoredBars
+        The tickers in the universe's order, the volatility index, the macro series.
+
+    Raises
+    ------
+    ConfigError
+        If a volatility index is wanted where there is none.
+    DataError
+        Naming each ticker that failed, after the others are stored; also when a stored file is
+        not what the manifest or the universe says.
+    """
+    names = names_of(universe, vix)
+    _check_end_is_over(universe, now)
+    options = {"session": session, "sleep": sleep, "rng": rng or random.Random()}
+    stored: list[StoredBars] = []
+    failures: list[DataError] = []
+    for number, ticker in enumerate(names, 1):
+        place = f"({number} of {len(names)})"
+        fetch = partial(_fetch, universe, ticker, tell or _say_nothing, place, options)
+        try:
+            with lock(root):
+                state = _bring_up_to_date(universe, ticker, root, now, fetch)
+                stored.append(_describe(universe, ticker, root, state))
+        except DataError as error:
+            failures.append(error)
+    if failures:
+        raise _all_of(failures, universe, len(names))
+    return tuple(stored)
+
+
+def _check_end_is_over(universe: Universe, now: datetime) -> None:
+    if universe.source == "yahoo" and universe.end >= now.date():
+        raise DataError(
+            f"universe {universe.name}",
+            expected="an end whose session is over, so that its bars stay what they are",
+            got=f"end {universe.end} on {now.date()}",
+            todo="Set end to an earlier date.",
+        )
+
+
+def _say_nothing(_: str) -> None:
+    """Listen in the place of those who do not."""
+
+
+def _all_of(failures: Sequence[DataError], universe: Universe, n_names: int) -> DataError:
+    if len(failures) == 1:
+        return failures[0]
+    return DataError(
+        f"universe {universe.name}",
+        expected=f"bars of all {n_names} tickers",
+        got=f"{len(failures)} failures: {' '.join(failure.line for failure in failures)}",
+        todo="The others are stored: go on with the same line.",
+    )
+
+
+def _fetch(
+    universe: Universe,
+    ticker: str,
+    tell: Callable[[str], None],
+    place: str,
+    options: dict[str, Any],
+    start: date,
+    end: date,
+) -> pd.DataFrame:
+    """Ask the source, and return valid bars of the sessions from `start` to `end`."""
+    is_series = ticker in universe.fred
+    source = "fred" if is_series else universe.source
+    tell(f"{ticker}: asking {source} for {start} to {end} {place}")
+    where = f"{ticker} of source {source}"
+    fetched = fetch_bars(universe, ticker, start, end, **options)
+    bars = validate_bars(fetched, where, positive=not is_series)
+    kept = bars.loc[pd.Timestamp(start) : pd.Timestamp(end)]
+    return validate_bars(kept, f"{where} from {start} to {end}", positive=not is_series)
+
+
+def _bring_up_to_date(
+    universe: Universe, ticker: str, root: Path, now: datetime, fetch: Fetch
+) -> State:
+    entry = find_bars(universe, ticker, root)
+    start, end = first_day(universe, ticker), universe.end
+    if entry is not None and entry.end == end.isoformat():
+        return "stored"
+    if entry is None:
+        _store(universe, ticker, fetch(start, end), root, now)
+        return "fetched"
+    stored = pd.read_parquet(root / raw_name(universe, ticker))
+    is_costly = universe.source == "yahoo" and ticker not in universe.fred
+    extend = extend_by_tail if is_costly else extend_by_whole
+    bars, state = extend(stored, start, end, fetch)
+    _store(universe, ticker, bars, root, now)
+    return state
+
+
+def _store(universe: Universe, ticker: str, bars: pd.DataFrame, root: Path, now: datetime) -> None:
+    source, start, end = origin_of(universe, ticker)
+    entry = Entry(
+        sha256="",  # known when it is written
+        values_sha256=bars_sha256(bars, universe.end),
+        rows=len(bars),
+        first=f"{bars.index[0]:%Y-%m-%d}",
+        last=f"{bars.index[-1]:%Y-%m-%d}",
+        source=source,
+        start=start,
+        end=end,
+        retrieved=now.isoformat(timespec="seconds"),
+    )
+    put_parquet(root, raw_name(universe, ticker), bars, entry)
+
+
+def _describe(universe: Universe, ticker: str, root: Path, state: State) -> StoredBars:
+    name = raw_name(universe, ticker)
+    entry = read_manifest(root)[name]
+    return StoredBars(
+        ticker=ticker,
+        path=root / name,
+        rows=entry.rows,
+        first=date.fromisoformat(entry.first),
+        last=date.fromisoformat(entry.last),
+        values_sha256=entry.values_sha256,
+        state=state,
+    )

@@ -1,0 +1,81 @@
+"""Putting a file and its manifest entry in place of the old ones, as if at one moment.
+
+Two files cannot change at once. The new file is written beside the old one, then the manifest
+names it, then it is moved. Whoever is killed before the manifest leaves the old file with its
+entry; whoever is killed after it leaves the new entry, and the new file waiting: the next reader
+or writer makes the move.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from finscale.config import DataError
+from finscale.market.files import file_digests, file_sha256, unwritable, write_parquet
+from finscale.market.manifest import Entry, read_manifest, record_file, verify_file
+
+
+def put_parquet(root: Path, name: str, frame: pd.DataFrame, entry: Entry) -> None:
+    """Write `frame` as the file `name`, and `entry` with the file's digests; holds the lock.
+
+    Raises
+    ------
+    DataError
+        If the file system refuses; the old file and its entry are then what they were.
+    """
+    waiting = _waiting(root / name)
+    write_parquet(frame, waiting)
+    sha256, md5 = file_digests(waiting)
+    entry = replace(entry, sha256=sha256, md5=md5)
+    try:
+        record_file(root, name, entry)
+    except DataError:
+        waiting.unlink(missing_ok=True)
+        raise
+    _settle(root, name, entry)
+
+
+def find_file(root: Path, name: str, todo: str) -> Entry | None:
+    """Return the entry of a file that is there, and finish a replacement that was interrupted.
+
+    Raises
+    ------
+    DataError
+        If the file is not what its entry describes.
+    """
+    entry = read_manifest(root).get(name)
+    # A file without an entry is what an interruption in an earlier version left behind.
+    if entry is None or not _is_there(root, name, entry):
+        return None
+    try:
+        verify_file(root, name, entry, todo)
+    except DataError:
+        # Perhaps another process has replaced both since the manifest was read.
+        entry = read_manifest(root).get(name, entry)
+        verify_file(root, name, entry, todo)
+    return entry
+
+
+def _is_there(root: Path, name: str, entry: Entry) -> bool:
+    _settle(root, name, entry)
+    return (root / name).exists()
+
+
+def _settle(root: Path, name: str, entry: Entry) -> None:
+    """Move the waiting file into place, if there is one and it is the one in the manifest."""
+    waiting = _waiting(root / name)
+    try:
+        if file_sha256(waiting) == entry.sha256:
+            os.replace(waiting, root / name)
+    except FileNotFoundError:
+        return  # nothing waits, or another process was faster
+    except OSError as error:
+        raise unwritable(root / name, error) from error
+
+
+def _waiting(path: Path) -> Path:
+    return path.with_name(f".{path.name}.next")

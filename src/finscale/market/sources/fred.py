@@ -1,0 +1,116 @@
+"""Macro series from FRED, the database of the Federal Reserve Bank of St. Louis.
+
+The keyless CSV download gives each series as it stands today. The rates are not revised; UNRATE
+and CPIAUCSL are, a little, by new seasonal factors each year: their values are today's, not those
+of the day (FRED's sister ALFRED keeps the vintages, for holders of a key).
+
+Rows are dated by what they describe. `known_dates` says when that was known:
+
+- DGS10, DGS2, DFF: the Federal Reserve's release H.15 gives a day's rates on the next business
+  day, in the afternoon. A forecast at a close may use them a business day later still: two after
+  the observation, federal holidays not counted.
+- UNRATE, CPIAUCSL: dated the first of the month that they describe, published in the next one,
+  after 30 to 50 days as a rule. The longest delay on record is 80 days: UNRATE of September 2025,
+  published on 20 November 2025 after a shutdown of the government. 90 days cover it.
+"""
+
+from __future__ import annotations
+
+import io
+import random
+from collections.abc import Callable
+from datetime import date, timedelta
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandas.tseries.holiday import USFederalHolidayCalendar
+
+from finscale.config import DataError, FredSeries
+from finscale.market.sources.flat import flat_bars
+from finscale.market.sources.patience import ask_patiently, failure
+
+ADDRESS = "https://fred.stlouisfed.org/graph/fredgraph.csv"
+# A value has to be known before the first session: two years and a bit, for changes over a year.
+LOOK_BACK = timedelta(days=800)
+MONTHLY: tuple[FredSeries, ...] = ("UNRATE", "CPIAUCSL")
+LAG_BUSINESS_DAYS = 2
+LAG_MONTHLY = pd.Timedelta(days=90)
+# Another try may cure these; a page that is no CSV is how outages and hotel networks look.
+_TRANSIENT = (OSError, ValueError)
+
+
+def fred_bars(
+    series: FredSeries,
+    start: date,
+    end: date,
+    *,
+    session: Any,
+    sleep: Callable[[float], None],
+    rng: random.Random,
+) -> pd.DataFrame:
+    """Fetch the observations from `start` to `end` as flat bars, dated by what they describe.
+
+    Parameters
+    ----------
+    session, sleep, rng
+        See `yahoo_bars`: the same session serves both.
+
+    Raises
+    ------
+    DataError
+        If FRED does not know the series, or still cannot be reached after the last try.
+    """
+    if session is None:
+        from finscale.market.sources.chart_session import ChartSession
+
+        session = ChartSession()
+    ask = partial(_observations, series, start, end, session)
+    try:
+        return flat_bars(ask_patiently(ask, _TRANSIENT, sleep=sleep, rng=rng))
+    except _TRANSIENT as error:
+        raise DataError(
+            f"series {series} of FRED",
+            expected="an answer from fred.stlouisfed.org",
+            got=failure(error, "a page that holds no observations"),
+            todo="Nothing is lost: go on with the same line later.",
+        ) from error
+
+
+def known_dates(series: FredSeries, observed: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    """Return, for each observation's date, the first on whose close its value may be used."""
+    if series in MONTHLY:
+        return observed + LAG_MONTHLY
+    if not len(observed):
+        return observed
+    far = observed.max() + pd.Timedelta(days=30)
+    holidays = USFederalHolidayCalendar().holidays(observed.min(), far).to_numpy()
+    # What is observed on a weekend counts as Monday's: published no earlier than that.
+    known = np.busday_offset(
+        observed.to_numpy().astype("datetime64[D]"),
+        LAG_BUSINESS_DAYS,
+        roll="forward",
+        holidays=holidays.astype("datetime64[D]"),
+    )
+    return pd.DatetimeIndex(known).as_unit("us").rename(observed.name)
+
+
+def _observations(series: str, start: date, end: date, session: Any) -> pd.Series[float]:
+    query = {"id": series, "cosd": start.isoformat(), "coed": end.isoformat()}
+    response = session.get(ADDRESS, params=query, timeout=30)
+    if 400 <= response.status_code < 500 and response.status_code != 429:
+        raise DataError(
+            f"series {series} of FRED",
+            expected="a series with observations between start and end",
+            got=f"answer {response.status_code}",
+            todo="Look the series up on fred.stlouisfed.org.",
+        )
+    response.raise_for_status()
+    table = pd.read_csv(io.StringIO(response.text), dtype=str)
+    if len(table.columns) != 2 or table.columns[1] != series:
+        raise ValueError(f"columns {', '.join(table.columns)}"[:80])
+    dates = pd.to_datetime(table.iloc[:, 0], format="%Y-%m-%d")
+    # FRED writes a missing value as a dot, or as nothing.
+    values = pd.to_numeric(table[series].replace(".", None))
+    return pd.Series(values.to_numpy(np.float64), pd.DatetimeIndex(dates, name="date"))
