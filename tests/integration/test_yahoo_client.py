@@ -2,127 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import random
-import threading
-from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import yfinance
 
 from finscale.config import DataError, Universe
-from finscale.market import load_bars, prepare_raw
-from finscale.market.sources.chart_session import ChartSession
+from finscale.market import load_bars, prepare_raw, validate_bars
 from finscale.market.sources.yahoo import yahoo_bars
+from tests.yahoo_server import Loopback, Market, Turn, Yahoo, rising, yahoo_server
 
 # yfinance 1.7 calls pandas in ways that pandas 3.1 deprecates: not ours to correct.
 pytestmark = pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning:yfinance")
 
 START, END = date(2024, 1, 2), date(2024, 1, 4)
-# 14:30 UTC is 09:30 in New York.
-TIMES = [int(datetime(2024, 1, day, 14, 30, tzinfo=UTC).timestamp()) for day in (2, 3, 4, 5)]
-
-
-def chart(ticker: str, begin: int, end: int) -> dict[str, Any]:
-    """Give what Yahoo answers for four sessions; the adjusted close is half the close."""
-    columns = {
-        "open": [10.0, 11.0, 12.0, 13.0],
-        "high": [14.0, 15.0, 16.0, 17.0],
-        "low": [8.0, 9.0, 10.0, 11.0],
-        "close": [12.0, 13.0, 14.0, 15.0],
-        "volume": [100, 200, 300, 400],
-        "adjclose": [6.0, 6.5, 7.0, 7.5],
-    }
-    kept = [row for row, time in enumerate(TIMES) if begin <= time < end]
-    quote = {name: [values[row] for row in kept] for name, values in columns.items()}
-    meta = {
-        "currency": "USD",
-        "symbol": ticker,
-        "exchangeName": "NYQ",
-        "instrumentType": "EQUITY",
-        "exchangeTimezoneName": "America/New_York",
-        "timezone": "EST",
-        "gmtoffset": -18000,
-        "priceHint": 2,
-        "dataGranularity": "1d",
-        "range": "",
-        "validRanges": ["1d", "5d", "max"],
-    }
-    adjusted = [{"adjclose": quote.pop("adjclose")}]
-    result = {
-        "meta": meta,
-        "timestamp": [TIMES[row] for row in kept],
-        "indicators": {"quote": [quote], "adjclose": adjusted},
-    }
-    return {"chart": {"result": [result], "error": None}}
-
-
-def not_found() -> dict[str, Any]:
-    error = {"code": "Not Found", "description": "No data found, symbol may be delisted"}
-    return {"chart": {"result": None, "error": error}}
-
-
-class Yahoo(ThreadingHTTPServer):
-    """Answers the chart of a ticker with its statuses in turn, the last one for ever."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.statuses: dict[str, list[int]] = {}
-        self.bodies: dict[str, bytes] = {}
-        self.asked: Counter[str] = Counter()
-
-    def next_status(self, ticker: str) -> int:
-        """Count the question and look up the turn it has."""
-        turn = self.statuses.get(ticker, [404])
-        status = turn[min(self.asked[ticker], len(turn) - 1)]
-        self.asked[ticker] += 1
-        return status
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Yahoo
-
-    def do_GET(self) -> None:
-        """Answer the chart, the crumb, and nothing else."""
-        path, query = urlsplit(self.path).path, parse_qs(urlsplit(self.path).query)
-        if path.startswith("/v8/finance/chart/"):
-            ticker = path.rsplit("/", 1)[1]
-            status = self.server.next_status(ticker)
-            begin, end = (int(query.get(name, ["0"])[0]) for name in ("period1", "period2"))
-            document = chart(ticker, begin, end) if status == 200 else not_found()
-            body = self.server.bodies.get(ticker, json.dumps(document).encode())
-        elif path == "/v1/test/getcrumb":
-            status, body = 200, b"a-crumb"
-        else:
-            status, body = 404, b"{}"
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Keep the test's output clean."""
-
-
-class Loopback(ChartSession):
-    """The session of production, sent to a port of this machine."""
-
-    def __init__(self, port: int) -> None:
-        super().__init__()
-        self.port = port
-
-    def request(self, method: Any, url: str, *args: Any, **kwargs: Any) -> Any:
-        """Rewrite the address, whatever host it names."""
-        parts = urlsplit(url)._replace(scheme="http", netloc=f"127.0.0.1:{self.port}")
-        return super().request(method, parts.geturl(), *args, **kwargs)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -132,12 +29,8 @@ def _caches(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.fixture
 def yahoo() -> Iterator[Yahoo]:
-    with Yahoo() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
+    with yahoo_server() as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -159,28 +52,32 @@ def assert_backed_off(pauses: list[float], tries: int) -> None:
     assert len({pause / base for pause, base in zip(pauses, (1, 2, 4), strict=False)}) == tries
 
 
+def universe(ticker: str, **changes: object) -> Universe:
+    fields = {
+        "name": "net",
+        "source": "yahoo",
+        "target": ticker,
+        "tickers": (ticker,),
+        "start": date(2024, 1, 1),
+        "train_end": date(2024, 1, 2),
+        "validation_end": date(2024, 1, 3),
+        "end": END,
+    }
+    return Universe.model_validate(fields | changes)
+
+
 def test_adjusted_bars_arrive_in_the_store(yahoo: Yahoo, session: Loopback, tmp_path: Path) -> None:
     yahoo.statuses["GOOD"] = [200]
-    universe = Universe(
-        name="net",
-        source="yahoo",
-        target="GOOD",
-        tickers=("GOOD",),
-        start=date(2024, 1, 1),
-        train_end=date(2024, 1, 2),
-        validation_end=date(2024, 1, 3),
-        end=END,
-    )
     now = datetime(2024, 2, 1, tzinfo=UTC)
-    (stored,) = prepare_raw(universe, tmp_path, now=now, session=session)
-    bars = load_bars(universe, tmp_path)
+    (stored,) = prepare_raw(universe("GOOD"), tmp_path, now=now, session=session)
+    bars = load_bars(universe("GOOD"), tmp_path)
     assert stored.fresh and (stored.first, stored.last) == (START, END)
     assert [str(day) for day in bars.index] == [f"2024-01-0{day} 00:00:00" for day in (2, 3, 4)]
     assert bars["open"].to_list() == [5.0, 5.5, 6.0]
     assert bars["close"].to_list() == [6.0, 6.5, 7.0]
     assert bars["volume"].to_list() == [100.0, 200.0, 300.0]
     asked = yahoo.asked["GOOD"]
-    prepare_raw(universe, tmp_path, now=now, session=session)
+    prepare_raw(universe("GOOD"), tmp_path, now=now, session=session)
     assert yahoo.asked["GOOD"] == asked
 
 
@@ -194,10 +91,11 @@ def test_an_unknown_ticker_is_said_at_once(session: Loopback, ticker: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("ticker", "status", "times"), [("BUSY", 429, 4), ("SICK", 503, 1), ("SICK2", 500, 3)]
+    ("ticker", "status", "times"),
+    [("BUSY", 429, 4), ("SICK", 503, 1), ("SICK2", 500, 3), ("CUT", "cut", 2)],
 )
 def test_a_passing_fault_is_tried_again(
-    yahoo: Yahoo, session: Loopback, ticker: str, status: int, times: int
+    yahoo: Yahoo, session: Loopback, ticker: str, status: Turn, times: int
 ) -> None:
     yahoo.statuses[ticker] = [status] * times + [200]
     pauses: list[float] = []
@@ -214,10 +112,16 @@ def test_a_passing_fault_is_tried_again(
         ("DOWN2", 502, b"<html>Bad gateway</html>", "got answer 502 in 4 tries"),
         ("LIMIT", 429, b"Too Many Requests", "got too many requests in 4 tries"),
         ("PORTAL", 200, b"<html>Room number?</html>", "a page that holds no prices in 4 tries"),
+        ("EMPTY", 200, b"", "a page that holds no prices in 4 tries"),
+        ("LIST", 200, b"[]", "a page that holds no prices in 4 tries"),
+        ("OTHER", 200, b'{"finance": {"error": "moved"}}', "a page that holds no prices in 4"),
+        ("CHART", 200, b'{"chart": {"result": [{"meta": {}}]}}', "a page that holds no prices in"),
+        ("NOTHING", 200, b'{"chart": {"result": [], "error": null}}', "a page that holds no pri"),
+        ("CUT2", "cut", None, r"got no network \(\w+\) in 4 tries"),
     ],
 )
 def test_a_lasting_fault_is_one_line_that_says_to_go_on_later(
-    yahoo: Yahoo, session: Loopback, ticker: str, status: int, body: bytes | None, says: str
+    yahoo: Yahoo, session: Loopback, ticker: str, status: Turn, body: bytes | None, says: str
 ) -> None:
     yahoo.statuses[ticker] = [status]
     if body is not None:
@@ -235,3 +139,196 @@ def test_no_network_is_one_line(yahoo: Yahoo, session: Loopback) -> None:
     with pytest.raises(DataError, match=r"got no network \(ConnectionError\) in 4 tries"):
         fetch("GONE", session, pauses)
     assert_backed_off(pauses, 3)
+
+
+def test_a_page_that_was_no_chart_is_not_remembered(yahoo: Yahoo, session: Loopback) -> None:
+    yahoo.statuses["LOBBY"] = [200]
+    yahoo.bodies["LOBBY"] = b"<html>Room number?</html>"
+    pauses: list[float] = []
+
+    def log_in(pause: float) -> None:
+        pauses.append(pause)
+        yahoo.bodies.clear()
+
+    rng = random.Random(7)
+    frame = yahoo_bars("LOBBY", START, END, session=session, sleep=log_in, rng=rng)
+    assert frame["close"].to_list() == [6.0, 6.5, 7.0] and len(pauses) == 1
+
+
+def test_a_server_that_says_nothing_is_given_up(yahoo: Yahoo) -> None:
+    yahoo.statuses["MUTE"] = ["silent"]
+    pauses: list[float] = []
+    with (
+        Loopback(yahoo.server_address[1], patience=0.2) as session,
+        pytest.raises(DataError, match=r"got no network \(Timeout\) in 4 tries"),
+    ):
+        fetch("MUTE", session, pauses)
+    assert_backed_off(pauses, 3)
+
+
+# What Yahoo gives that is no plain bar.
+
+
+@pytest.mark.parametrize("value", [None, float("nan")], ids=["null", "NaN"])
+def test_sessions_without_any_price_are_left_out(
+    yahoo: Yahoo, session: Loopback, value: float | None
+) -> None:
+    ticker = f"HALT{value}".upper()
+    market = Market()
+    for prices in (market.open, market.high, market.low, market.close, market.adjclose):
+        prices[1] = value
+    market.volume[1] = None
+    yahoo.statuses[ticker], yahoo.markets[ticker] = [200], market
+    frame = fetch(ticker, session, [])
+    assert [str(day.date()) for day in frame.index] == ["2024-01-02", "2024-01-04"]
+    assert validate_bars(frame, ticker)["close"].to_list() == [6.0, 7.0]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "says"),
+    [
+        ("open", None, "a number; got open nan on 2024-01-03"),
+        ("close", None, "got open nan on 2024-01-03"),
+        ("adjclose", None, "got open nan on 2024-01-03"),
+        ("high", 8.0, "high >= low; got high 4, low 4.5 on 2024-01-03"),
+        ("low", -1.0, "low above 0; got low -0.5 on 2024-01-03"),
+        ("close", -13.0, "above 0; got open -5.5 on 2024-01-03"),
+    ],
+)
+def test_a_broken_bar_is_refused_with_its_date(
+    yahoo: Yahoo, session: Loopback, tmp_path: Path, column: str, value: float | None, says: str
+) -> None:
+    ticker, market = f"BAD-{column}{value}".upper(), Market()
+    getattr(market, column)[1] = value
+    yahoo.statuses[ticker], yahoo.markets[ticker] = [200], market
+    now = datetime(2024, 2, 1, tzinfo=UTC)
+    with pytest.raises(DataError, match=says):
+        prepare_raw(universe(ticker), tmp_path, now=now, session=session)
+    assert list(tmp_path.rglob("*.parquet")) == []
+
+
+def test_missing_volumes_are_none(yahoo: Yahoo, session: Loopback) -> None:
+    some, nothing = Market(volume=[100, None, 300, 400]), Market(volume=[0, 0, 0, 0])
+    yahoo.statuses |= {"SOME": [200], "^NONE": [200]}
+    yahoo.markets |= {"SOME": some, "^NONE": nothing}
+    assert fetch("SOME", session, [])["volume"].to_list() == [100, 0, 300]
+    index = validate_bars(fetch("^NONE", session, []), "^NONE")
+    assert index["volume"].to_list() == [0.0, 0.0, 0.0]
+
+
+def test_sessions_in_disorder_are_put_in_order_once_each(yahoo: Yahoo, session: Loopback) -> None:
+    days = [date(2024, 1, day) for day in (4, 2, 3, 3)]
+    yahoo.statuses["MESS"], yahoo.markets["MESS"] = [200], Market(days=days)
+    frame = validate_bars(fetch("MESS", session, []), "MESS")
+    assert [day.day for day in frame.index] == [2, 3, 4]
+    assert frame["close"].to_list() == [6.5, 7.0, 6.0]
+
+
+def test_a_single_session_is_too_few(yahoo: Yahoo, session: Loopback, tmp_path: Path) -> None:
+    yahoo.statuses["ONE"] = [200]
+    yahoo.markets["ONE"] = rising([date(2024, 1, 3)])
+    now = datetime(2024, 2, 1, tzinfo=UTC)
+    with pytest.raises(DataError, match="ONE of source yahoo: expected at least 2 bars; got 1"):
+        prepare_raw(universe("ONE"), tmp_path, now=now, session=session)
+
+
+def test_one_of_three_fails_and_the_same_line_goes_on(
+    yahoo: Yahoo, session: Loopback, tmp_path: Path
+) -> None:
+    yahoo.statuses |= {"AAA3": [200], "^BBB3": [500], "CCC3": [200]}
+    three = universe("AAA3", tickers=("AAA3", "^BBB3", "CCC3"))
+    now = datetime(2024, 2, 1, tzinfo=UTC)
+    pauses: list[float] = []
+    with pytest.raises(DataError, match=r"ticker \^BBB3 of source yahoo.*answer 500 in 4 tries"):
+        prepare_raw(three, tmp_path, now=now, session=session, sleep=pauses.append)
+    assert len(load_bars(three, tmp_path, "CCC3")) == 3
+    yahoo.statuses["^BBB3"] = [200]
+    lines: list[str] = []
+    stored = prepare_raw(three, tmp_path, now=now, session=session, tell=lines.append)
+    assert [one.state for one in stored] == ["stored", "fetched", "stored"]
+    assert lines == ["^BBB3: asking yahoo for 2024-01-01 to 2024-01-04 (2 of 3)"]
+    assert (tmp_path / "raw/net/BBB3.parquet").exists()
+
+
+# A later end.
+
+DAYS = [date(2024, 1, day) for day in range(2, 32) if date(2024, 1, day).weekday() < 5]
+SOON = datetime(2024, 3, 1, tzinfo=UTC)
+
+
+def shorter_and_longer(ticker: str) -> tuple[Universe, Universe]:
+    return universe(ticker, end=date(2024, 1, 18)), universe(ticker, end=date(2024, 1, 31))
+
+
+def test_a_later_end_asks_for_the_tail_alone(
+    yahoo: Yahoo, session: Loopback, tmp_path: Path
+) -> None:
+    short, long = shorter_and_longer("TAIL")
+    yahoo.statuses["TAIL"], yahoo.markets["TAIL"] = [200], rising(DAYS)
+    prepare_raw(short, tmp_path, now=SOON, session=session)
+    yahoo.markets["TAIL"] = rising(DAYS, factor=1 + 3e-7)  # Yahoo's arithmetic
+    (stored,) = prepare_raw(long, tmp_path, now=SOON, session=session)
+    assert stored.state == "extended" and stored.rows == len(DAYS) == 22
+    # Seven sessions before the 18th, and nothing before them; Yahoo's end is exclusive.
+    assert yahoo.periods == [
+        ("TAIL", "2024-01-01", "2024-01-19"),
+        ("TAIL", "2024-01-10", "2024-02-01"),
+    ]
+    closes = load_bars(long, tmp_path)["close"]
+    assert closes.iloc[:13].to_list() == [100.0 + row for row in range(13)]
+    assert closes.iloc[13:].to_numpy() == pytest.approx([113.0 + row for row in range(9)], rel=1e-6)
+    asked = yahoo.asked["TAIL"]
+    prepare_raw(long, tmp_path, now=SOON, session=session)
+    assert yahoo.asked["TAIL"] == asked
+
+
+def test_a_dividend_since_then_fetches_the_whole_anew(
+    yahoo: Yahoo, session: Loopback, tmp_path: Path
+) -> None:
+    short, long = shorter_and_longer("PAYS")
+    yahoo.statuses["PAYS"], yahoo.markets["PAYS"] = [200], rising(DAYS)
+    prepare_raw(short, tmp_path, now=SOON, session=session)
+    yahoo.markets["PAYS"] = rising(DAYS, factor=0.995)
+    lines: list[str] = []
+    (stored,) = prepare_raw(long, tmp_path, now=SOON, session=session, tell=lines.append)
+    assert stored.state == "restated"
+    assert load_bars(long, tmp_path)["close"].to_numpy() == pytest.approx(
+        [0.995 * (100.0 + row) for row in range(22)]
+    )
+    assert lines == [
+        "PAYS: asking yahoo for 2024-01-10 to 2024-01-31 (1 of 1)",
+        "PAYS: asking yahoo for 2024-01-01 to 2024-01-31 (1 of 1)",
+    ]
+
+
+def test_a_split_amid_the_history_leaves_no_jump(
+    yahoo: Yahoo, session: Loopback, tmp_path: Path
+) -> None:
+    """Yahoo divides what came before a split; the split's row itself is no price."""
+    short, long = shorter_and_longer("SPLITS")
+    yahoo.statuses["SPLITS"], yahoo.markets["SPLITS"] = [200], rising(DAYS)
+    prepare_raw(short, tmp_path, now=SOON, session=session)
+    divided = rising(DAYS)
+    for prices in (divided.open, divided.high, divided.low, divided.close, divided.adjclose):
+        prices[:] = [price / 2 for price in prices if price]
+    divided.splits = {date(2024, 1, 24): 2}
+    yahoo.markets["SPLITS"] = divided
+    (stored,) = prepare_raw(long, tmp_path, now=SOON, session=session)
+    bars = load_bars(long, tmp_path)
+    assert stored.state == "restated" and list(bars.columns)[-1] == "volume"
+    assert bars["close"].to_list() == [50.0 + row / 2 for row in range(22)]
+
+
+def test_a_tail_that_fails_leaves_the_old_file(
+    yahoo: Yahoo, session: Loopback, tmp_path: Path
+) -> None:
+    short, long = shorter_and_longer("LOST")
+    yahoo.statuses["LOST"], yahoo.markets["LOST"] = [200], rising(DAYS)
+    prepare_raw(short, tmp_path, now=SOON, session=session)
+    before = (tmp_path / "raw/net/LOST.parquet").read_bytes()
+    yahoo.statuses["LOST"] = [503]
+    pauses: list[float] = []
+    with pytest.raises(DataError, match="answer 503 in 4 tries"):
+        prepare_raw(long, tmp_path, now=SOON, session=session, sleep=pauses.append)
+    assert (tmp_path / "raw/net/LOST.parquet").read_bytes() == before
+    assert len(load_bars(short, tmp_path)) == 13

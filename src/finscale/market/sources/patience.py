@@ -34,10 +34,10 @@ def ask_patiently(
 
 
 def http_status(error: BaseException) -> int | None:
-    """Return the status of the answer that an error of curl_cffi or requests carries."""
+    """Return the status by which a server refused, of an error of curl_cffi or requests."""
     status = getattr(getattr(error, "response", None), "status_code", None)
-    # A failed connection has a response of status 0 in curl_cffi.
-    return int(status) if status else None
+    # A failed connection has a response of status 0 in curl_cffi, and one that was cut of 200.
+    return int(status) if status and status >= 400 else None
 
 
 def failure(error: Exception, no_content: str) -> str:
