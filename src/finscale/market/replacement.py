@@ -36,7 +36,7 @@ def put_parquet(root: Path, name: str, frame: pd.DataFrame, entry: Entry) -> Non
     except DataError:
         waiting.unlink(missing_ok=True)
         raise
-    _settle(root, name, entry)
+    settle(root, name, entry)
 
 
 def find_file(root: Path, name: str, todo: str) -> Entry | None:
@@ -61,12 +61,12 @@ def find_file(root: Path, name: str, todo: str) -> Entry | None:
 
 
 def _is_there(root: Path, name: str, entry: Entry) -> bool:
-    _settle(root, name, entry)
+    settle(root, name, entry)
     return (root / name).exists()
 
 
-def _settle(root: Path, name: str, entry: Entry) -> None:
-    """Move the waiting file into place, if there is one and it is the one in the manifest."""
+def settle(root: Path, name: str, entry: Entry) -> None:
+    """Move the waiting file into place, if there is one and it is the one of the entry."""
     waiting = _waiting(root / name)
     try:
         if file_sha256(waiting) == entry.sha256:

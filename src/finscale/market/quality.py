@@ -1,0 +1,169 @@
+"""What is odd in valid bars: for a reader to judge, nothing is refused or repaired.
+
+"Usual" moves are measured by the median absolute deviation of the whole series' log returns from
+their median, times 1.4826: the standard deviation, were they normal. Rare wild days leave it as it
+is, unlike the standard deviation itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+Bools = NDArray[np.bool]
+Floats = NDArray[np.float64]
+
+N_SHOWN = 5
+# Christmas to New Year closes a market for four weekdays at most.
+MAX_GAP = 4
+OUTLIER_SIGMAS = 10.0
+SPLIT_RATIOS = (2, 3, 4, 5, 10, 20)
+SPLIT_TOLERANCE = 0.02
+MIN_REPEATS = 5
+# Opens that repeat the close are a habit of a source while half of a quarter's sessions do.
+HABIT_SESSIONS, HABIT_SHARE = 60, 0.5
+
+
+@dataclass(frozen=True)
+class Found:
+    """One kind of oddity: how often, and its first few dates."""
+
+    count: int
+    dates: tuple[date, ...] = ()
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What is odd in the bars of one ticker.
+
+    Attributes
+    ----------
+    rows : int
+    first, last : date
+        First and last session.
+    gaps : Found
+        More than four weekdays in a row without a session; the dates are the last before them.
+    longest_gap : int
+        Weekdays without a session in a row.
+    zero_volume, flat : Found
+        Sessions without volume; sessions whose high is their low.
+    open_is_close : Found
+        Sessions that open exactly at the close before, so that opens tell nothing.
+    open_is_close_until : date or None
+        The last session of a quarter in which at least half of them did.
+    outliers : Found
+        Sessions whose log return lies more than ten usual moves from the median.
+    splits : Found
+        Outliers whose close is 2, 3, 4, 5, 10 or 20 times the one before, or that part of it,
+        within 2 %: perhaps a split that the source did not adjust for.
+    repeated_closes : Found
+        Five sessions or more in a row with one close; the dates are the first of each.
+    """
+
+    rows: int
+    first: date
+    last: date
+    gaps: Found
+    longest_gap: int
+    zero_volume: Found
+    flat: Found
+    open_is_close: Found
+    open_is_close_until: date | None
+    outliers: Found
+    splits: Found
+    repeated_closes: Found
+
+    @property
+    def open_is_close_share(self) -> float:
+        """Share of the sessions, after the first, that open at the close before."""
+        return self.open_is_close.count / max(self.rows - 1, 1)
+
+
+def quality_report(bars: pd.DataFrame) -> Quality:
+    """Count what is odd in validated bars, with the first few dates of each kind."""
+    index = pd.DatetimeIndex(bars.index)
+    close = bars["close"].to_numpy()
+    closed = _closed_weekdays(index)
+    stale = np.concatenate([[False], bars["open"].to_numpy()[1:] == close[:-1]])
+    outliers = _outliers(close)
+    return Quality(
+        rows=len(bars),
+        first=index[0].date(),
+        last=index[-1].date(),
+        gaps=_found(np.append(closed > MAX_GAP, False), index),
+        longest_gap=int(closed.max(initial=0)),
+        zero_volume=_found(bars["volume"].to_numpy() == 0.0, index),
+        flat=_found(bars["high"].to_numpy() == bars["low"].to_numpy(), index),
+        open_is_close=_found(stale, index),
+        open_is_close_until=_last_of_habit(stale, index),
+        outliers=_found(outliers, index),
+        splits=_found(outliers & _is_split(close), index),
+        repeated_closes=_found(_run_starts(close), index),
+    )
+
+
+def quality_frame(bars: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return the counts of several tickers, one row each, for a table."""
+    return pd.DataFrame.from_dict(
+        {ticker: _row(quality_report(frame)) for ticker, frame in bars.items()}, orient="index"
+    ).rename_axis("ticker")
+
+
+def _row(quality: Quality) -> dict[str, object]:
+    values = vars(quality) | {"open_is_close_share": quality.open_is_close_share}
+    return {
+        name: value.count if isinstance(value, Found) else value for name, value in values.items()
+    }
+
+
+def _found(odd: Bools, index: pd.DatetimeIndex) -> Found:
+    return Found(int(odd.sum()), tuple(day.date() for day in index[odd][:N_SHOWN]))
+
+
+def _closed_weekdays(index: pd.DatetimeIndex) -> NDArray[np.int64]:
+    """Count the weekdays between each session and the next, shape (T - 1,)."""
+    days = index.to_numpy().astype("datetime64[D]")
+    one = np.timedelta64(1, "D")
+    return np.asarray(np.busday_count(days[:-1] + one, days[1:]), dtype=np.int64)
+
+
+def _last_of_habit(stale: Bools, index: pd.DatetimeIndex) -> date | None:
+    share = pd.Series(stale, dtype=float).rolling(HABIT_SESSIONS).mean().to_numpy()
+    habit = np.flatnonzero(share >= HABIT_SHARE)
+    return index[habit[-1]].date() if len(habit) else None
+
+
+def _outliers(close: Floats) -> Bools:
+    """Mark moves beyond ten usual ones; a series that may be 0 or below has no log returns."""
+    odd = np.zeros(len(close), dtype=bool)
+    if len(close) < 2 or (close <= 0).any():
+        return odd
+    moves = np.diff(np.log(close))
+    away = np.abs(moves - np.median(moves))
+    usual = 1.4826 * np.median(away)
+    # A series that mostly stands still has no usual move.
+    odd[1:] = (away > OUTLIER_SIGMAS * usual) & (usual > 0)
+    return odd
+
+
+def _is_split(close: Floats) -> Bools:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = close[1:] / close[:-1]
+    wanted = np.array([*SPLIT_RATIOS, *(1.0 / n for n in SPLIT_RATIOS)])
+    near = np.abs(ratio[:, None] / wanted - 1.0) <= SPLIT_TOLERANCE
+    return np.concatenate([[False], near.any(axis=1)])
+
+
+def _run_starts(close: Floats) -> Bools:
+    """Mark the first session of each run of equal closes that is long enough."""
+    first = np.concatenate([[True], close[1:] != close[:-1]])
+    starts = np.flatnonzero(first)
+    lengths = np.diff(np.append(starts, len(close)))
+    odd = np.zeros(len(close), dtype=bool)
+    odd[starts[lengths >= MIN_REPEATS]] = True
+    return odd
