@@ -28,6 +28,9 @@ def put_parquet(root: Path, name: str, frame: pd.DataFrame, entry: Entry) -> Non
         If the file system refuses; the old file and its entry are then what they were.
     """
     waiting = _waiting(root / name)
+    # Half-written files of writers that were killed: nobody else writes while we hold the lock.
+    for left in waiting.parent.glob(f".{waiting.name}.*.tmp"):
+        left.unlink(missing_ok=True)
     write_parquet(frame, waiting)
     sha256, md5 = file_digests(waiting)
     entry = replace(entry, sha256=sha256, md5=md5)
