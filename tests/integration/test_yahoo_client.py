@@ -250,6 +250,28 @@ def test_one_of_three_fails_and_the_same_line_goes_on(
     assert (tmp_path / "raw/net/BBB3.parquet").exists()
 
 
+def test_a_source_that_is_down_is_not_asked_for_every_ticker(
+    yahoo: Yahoo, session: Loopback, tmp_path: Path
+) -> None:
+    names = ["D1", "D2", "FINE", "D3", "D4", "D5", "D6", "D7"]
+    yahoo.statuses |= {name: [503] for name in names} | {"FINE": [200]}
+    many = universe("FINE", tickers=tuple(names))
+    pauses: list[float] = []
+    with pytest.raises(DataError, match="got 5 failures") as caught:
+        prepare_raw(
+            many,
+            tmp_path,
+            now=datetime(2024, 2, 1, tzinfo=UTC),
+            session=session,
+            sleep=pauses.append,
+        )
+    line = caught.value.line
+    assert all(f"ticker {name} of source yahoo" in line for name in ("D1", "D2", "D3", "D4", "D5"))
+    assert "Not asked any more: D6, D7. What came is stored" in line and "\n" not in line
+    assert yahoo.asked["D6"] == 0 and len(pauses) == 15
+    assert len(load_bars(many, tmp_path)) == 3
+
+
 # A later end.
 
 DAYS = [date(2024, 1, day) for day in range(2, 32) if date(2024, 1, day).weekday() < 5]

@@ -19,8 +19,11 @@ from finscale.market.files import lock
 from finscale.market.manifest import Entry, read_manifest
 from finscale.market.refresh import Fetch, State, extend_by_tail, extend_by_whole
 from finscale.market.replacement import put_parquet
-from finscale.market.sources import fetch_bars
+from finscale.market.sources import UnreachableError, fetch_bars
 from finscale.market.store import find_bars, first_day, names_of, origin_of, raw_name
+
+# Tickers in a row for which a source may give no answer: a minute or so, then the rest is left.
+MAX_IN_VAIN = 3
 
 
 @dataclass(frozen=True)
@@ -94,13 +97,15 @@ def prepare_raw(
         If a volatility index is wanted where there is none.
     DataError
         Naming each ticker that failed, after the others are stored; also when a stored file is
-        not what the manifest or the universe says.
+        not what the manifest or the universe says. A source that answers for three tickers in
+        a row with nothing is asked no more.
     """
     names = names_of(universe, vix)
     _check_end_is_over(universe, now)
     options = {"session": session, "sleep": sleep, "rng": rng or random.Random()}
     stored: list[StoredBars] = []
     failures: list[DataError] = []
+    in_vain = 0
     for number, ticker in enumerate(names, 1):
         place = f"({number} of {len(names)})"
         fetch = partial(_fetch, universe, ticker, tell or _say_nothing, place, options)
@@ -110,8 +115,13 @@ def prepare_raw(
                 stored.append(_describe(universe, ticker, root, state))
         except DataError as error:
             failures.append(error)
+            in_vain = in_vain + 1 if isinstance(error, UnreachableError) else 0
+        else:
+            in_vain = 0
+        if in_vain == MAX_IN_VAIN:
+            break
     if failures:
-        raise _all_of(failures, universe, len(names))
+        raise _all_of(failures, names[number:], universe)
     return tuple(stored)
 
 
@@ -129,14 +139,16 @@ def _say_nothing(_: str) -> None:
     """Listen in the place of those who do not."""
 
 
-def _all_of(failures: Sequence[DataError], universe: Universe, n_names: int) -> DataError:
+def _all_of(failures: Sequence[DataError], unasked: Sequence[str], universe: Universe) -> DataError:
     if len(failures) == 1:
         return failures[0]
+    lines = " ".join(failure.line for failure in failures)
+    rest = f" Not asked any more: {', '.join(unasked)}." if unasked else ""
     return DataError(
         f"universe {universe.name}",
-        expected=f"bars of all {n_names} tickers",
-        got=f"{len(failures)} failures: {' '.join(failure.line for failure in failures)}",
-        todo="The others are stored: go on with the same line.",
+        expected="bars of every ticker",
+        got=f"{len(failures)} failures: {lines}{rest}".removesuffix("."),
+        todo="What came is stored: go on with the same line.",
     )
 
 

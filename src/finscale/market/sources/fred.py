@@ -29,7 +29,7 @@ from pandas.tseries.holiday import USFederalHolidayCalendar
 
 from finscale.config import DataError, FredSeries
 from finscale.market.sources.flat import flat_bars
-from finscale.market.sources.patience import ask_patiently, failure
+from finscale.market.sources.patience import UnreachableError, ask_patiently, failure
 
 ADDRESS = "https://fred.stlouisfed.org/graph/fredgraph.csv"
 # A value has to be known before the first session: two years and a bit, for changes over a year.
@@ -70,7 +70,7 @@ def fred_bars(
     try:
         return flat_bars(ask_patiently(ask, _TRANSIENT, sleep=sleep, rng=rng))
     except _TRANSIENT as error:
-        raise DataError(
+        raise UnreachableError(
             f"series {series} of FRED",
             expected="an answer from fred.stlouisfed.org",
             got=failure(error, "a page that holds no observations"),

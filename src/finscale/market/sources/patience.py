@@ -6,11 +6,17 @@ import random
 from collections.abc import Callable
 from typing import TypeVar
 
+from finscale.config import DataError
+
 RETRY_SECONDS = (1.0, 2.0, 4.0)
 N_TRIES = len(RETRY_SECONDS) + 1
 JITTER = 0.5
 
 Answer = TypeVar("Answer")
+
+
+class UnreachableError(DataError):
+    """A source gave no answer, whatever it was asked: it may be down, or the network is."""
 
 
 def ask_patiently(

@@ -11,7 +11,13 @@ from typing import Any
 import pandas as pd
 
 from finscale.config import DataError
-from finscale.market.sources.patience import N_TRIES, ask_patiently, failure, http_status
+from finscale.market.sources.patience import (
+    N_TRIES,
+    UnreachableError,
+    ask_patiently,
+    failure,
+    http_status,
+)
 
 _PRICES = ["open", "high", "low", "close"]
 
@@ -110,12 +116,12 @@ def _unknown_ticker(ticker: str, reason: str) -> DataError:
     )
 
 
-def _unreachable(ticker: str, error: Exception) -> DataError:
+def _unreachable(ticker: str, error: Exception) -> UnreachableError:
     from yfinance.exceptions import YFRateLimitError
 
     limited = isinstance(error, YFRateLimitError)
     got = failure(error, "a page that holds no prices")
-    return DataError(
+    return UnreachableError(
         f"ticker {ticker} of source yahoo",
         expected="an answer from query2.finance.yahoo.com",
         got=f"too many requests in {N_TRIES} tries" if limited else got,
