@@ -141,3 +141,24 @@ def test_a_later_end_fetches_a_series_anew(fred: Yahoo, session: Loopback, tmp_p
     states = [bars.state for bars in prepare_raw(longer, tmp_path, now=NOW, session=session)]
     assert states == ["extended", "restated"]
     assert load_bars(longer, tmp_path, "UNRATE")["close"].to_list() == [5.8, 5.5, 5.5]
+
+
+@pytest.mark.parametrize(
+    ("days", "says"),
+    [
+        (("2015-01-05", "2015-01-05"), "one row a date; got 2015-01-05 twice"),
+        (("2015-01-06", "2015-01-05"), "rows in order of date; got 2015-01-05"),
+        (("2015-01-05",), "at least 2 bars; got 1"),
+        ((), "at least 2 bars; got 0"),
+    ],
+)
+def test_observations_that_cannot_be_are_refused(
+    fred: Yahoo, session: Loopback, tmp_path: Path, days: tuple[str, ...], says: str
+) -> None:
+    fred.statuses["DGS2"] = [200]
+    rows = "".join(f"{day},2.5\n" for day in days)
+    fred.bodies["DGS2"] = f"observation_date,DGS2\n{rows}".encode()
+    one = universe(fred=("DGS2",))
+    with pytest.raises(DataError, match=f"DGS2 of source fred.*{says}"):
+        prepare_raw(one, tmp_path, now=NOW, session=session)
+    assert len(load_bars(one, tmp_path)) == 20 and not is_prepared(one, tmp_path)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yfinance
 
-from finscale.config import DataError, Universe
+from finscale.config import ConfigError, DataError, Universe
 from finscale.market import load_bars, prepare_raw, validate_bars
 from finscale.market.sources.yahoo import yahoo_bars
 from tests.yahoo_server import Loopback, Market, Turn, Yahoo, rising, yahoo_server
@@ -164,6 +164,23 @@ def test_a_server_that_says_nothing_is_given_up(yahoo: Yahoo) -> None:
     ):
         fetch("MUTE", session, pauses)
     assert_backed_off(pauses, 3)
+
+
+def test_a_server_that_is_silent_once_is_asked_again(yahoo: Yahoo) -> None:
+    yahoo.statuses["SHY"] = ["silent", 200]
+    pauses: list[float] = []
+    with Loopback(yahoo.server_address[1], patience=1.0) as session:
+        frame = fetch("SHY", session, pauses)
+    assert frame["close"].to_list() == [6.0, 6.5, 7.0] and len(pauses) == 1
+
+
+@pytest.mark.parametrize("ticker", ["../quote/SPY", "/SPY", "SPY?a=b", "SPY#", "NUL", "A" * 300])
+def test_a_ticker_that_is_a_path_is_never_asked_for(
+    yahoo: Yahoo, session: Loopback, ticker: str
+) -> None:
+    with pytest.raises(ConfigError, match="ticker of source yahoo: expected tickers of letters"):
+        fetch(ticker, session, [])
+    assert not yahoo.asked
 
 
 # What Yahoo gives that is no plain bar.

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from finscale.config import ConfigError, DataError, Synthetic, Universe
 from finscale.market import is_prepared, load_bars, prepare_raw, raw_name, read_manifest
@@ -58,6 +60,19 @@ def test_a_dividend_since_then_restates_the_whole() -> None:
     assert state == "restated"
     assert source.asked == [("2024-01-15", "2024-01-31"), ("2024-01-01", "2024-01-31")]
     pd.testing.assert_frame_equal(anew, source.whole)
+
+
+@settings(max_examples=30, deadline=None)
+@given(n_stored=st.integers(2, 23), n_whole=st.integers(0, 17))
+def test_what_is_extended_is_what_would_have_been_fetched_at_once(
+    n_stored: int, n_whole: int
+) -> None:
+    whole = bars(n_stored + n_whole)
+    source = Source(whole)
+    extended, state = extend_by_tail(whole.iloc[:n_stored], START, date(2024, 12, 31), source)
+    pd.testing.assert_frame_equal(extended, whole, check_freq=False)
+    assert state == "extended" and len(source.asked) == 1
+    assert source.asked[0][0] == str(whole.index[max(n_stored - 7, 0)].date())
 
 
 @pytest.mark.parametrize("lost", [11, 13, 16])

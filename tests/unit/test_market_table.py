@@ -77,6 +77,9 @@ def test_csv_dates_count_as_the_day_they_name(tmp_path: Path, first: str) -> Non
         table().set_index("Date"),
         table().set_index("Date").rename_axis(None),
         table().set_index("Date").rename_axis("timestamp"),
+        table().set_index("Date").rename_axis("session"),
+        table().set_index(pd.DatetimeIndex(DAYS)),
+        table().set_index(pd.Index(["first", "second"], name="note")),
         table(Date=DAYS),
         table(Date=[date(2024, 1, 2), date(2024, 1, 3)]),
         table(Date=[20240102, 20240103]),
@@ -90,7 +93,7 @@ def test_csv_dates_count_as_the_day_they_name(tmp_path: Path, first: str) -> Non
         table(Open=np.array([10, 11], dtype="int32"), High=np.array([11, 12], dtype="float32")),
         table(Note=["split", None]),
     ],
-    ids=range(15),
+    ids=range(18),
 )
 def test_parquet_of_many_kinds_is_read(tmp_path: Path, frame: pd.DataFrame) -> None:
     assert_usual(read_parquet(tmp_path, frame))
@@ -107,6 +110,8 @@ def test_parquet_of_many_kinds_is_read(tmp_path: Path, frame: pd.DataFrame) -> N
         (table(Date=[pd.Timestamp("2024-01-02"), None]), "2024-01-31; got nothing in row 2"),
         (table(date=DAYS), "each column once; got Date and date, both date"),
         (table(Timestamp=DAYS), "each column once; got Date and Timestamp, both date"),
+        (table().set_index("Date", drop=False), "each column once; got Date and Date, both date"),
+        (table(Date=[None, None]), "2024-01-31; got nothing in row 1"),
         (table(Vol=[1, 2]), "each column once; got Volume and Vol, both volume"),
         (table().drop(columns="Date"), "a column Date; got columns open, high, low, close, volume"),
     ],

@@ -26,7 +26,7 @@ from finscale.config.space import Space, load_space
 from finscale.config.store import check_tracking_uri
 from finscale.config.study import Study, StudyConfig, load_study
 from finscale.config.tickers import check_ticker, file_stem
-from finscale.config.universe import FredSeries, Planted, Source, Synthetic, Universe, load_universe
+from finscale.config.universe import FredSeries, Planted, Synthetic, Universe, load_universe
 from finscale.config.verbs import (
     ARCHITECTURE_AXES,
     TRAINING_AXES,
@@ -63,7 +63,6 @@ __all__ = [
     "RefusedError",
     "Sampler",
     "SearchConfig",
-    "Source",
     "Space",
     "SplitKind",
     "StoreError",

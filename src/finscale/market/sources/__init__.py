@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from finscale.config import Universe, check_ticker
+from finscale.config import Universe
 from finscale.market.sources.bundled import bundled_bars
 from finscale.market.sources.csv import csv_bars
 from finscale.market.sources.fred import LOOK_BACK, fred_bars, known_dates
@@ -34,7 +34,6 @@ def fetch_bars(
     rng: random.Random,
 ) -> pd.DataFrame:
     """Return bars of a ticker or macro series, not yet validated; some sources give more days."""
-    check_ticker(ticker, f"ticker of universe {universe.name}")
     for series in universe.fred:
         if ticker == series:
             return fred_bars(series, start, end, session=session, sleep=sleep, rng=rng)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from finscale.market.sources.table import TableFile, find_table, table_bars
+from finscale.market.sources.table import TableFile, find_table, has_dates, table_bars
 
 
 def parquet_bars(folder: Path, ticker: str) -> pd.DataFrame:
     """Read ``<folder>/<ticker>.parquet``; see `table_bars` for its columns.
 
-    The dates may be a column or the index, whatever the index is called.
+    The dates may be a column, or else the index, whatever that is called.
 
     Raises
     ------
@@ -25,8 +25,8 @@ def parquet_bars(folder: Path, ticker: str) -> pd.DataFrame:
         table = pd.read_parquet(path)
     except (OSError, ValueError) as error:  # pyarrow's own errors are these
         raise file.malformed("a Parquet file", str(error), "Write the file again.") from None
-    if table.index.name is None and isinstance(table.index, pd.DatetimeIndex):
+    if isinstance(table.index, pd.DatetimeIndex) and not has_dates(table):
         table.index.name = "date"
     if table.index.name is not None:
-        table = table.reset_index()
+        table = table.reset_index(allow_duplicates=True)
     return table_bars(table, file)

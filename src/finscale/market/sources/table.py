@@ -89,6 +89,11 @@ def table_bars(table: pd.DataFrame, file: TableFile) -> pd.DataFrame:
     return pd.DataFrame(found, index=index)
 
 
+def has_dates(table: pd.DataFrame) -> bool:
+    """Tell whether a column, and not only the index, is called like dates."""
+    return any(_plain_name(str(name)) == "date" for name in table.columns)
+
+
 def _renamed(table: pd.DataFrame, file: TableFile) -> pd.DataFrame:
     names = [_plain_name(str(name)) for name in table.columns]
     twice = [name for name in ("date", "adj close", *_NUMBERS) if names.count(name) > 1]

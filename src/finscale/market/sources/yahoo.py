@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from finscale.config import DataError
+from finscale.config import DataError, check_ticker
 from finscale.market.sources.patience import (
     N_TRIES,
     UnreachableError,
@@ -47,9 +47,12 @@ def yahoo_bars(
 
     Raises
     ------
+    ConfigError
+        If the ticker would be a path in Yahoo's address.
     DataError
         If Yahoo does not know the ticker, or still cannot be reached after the last try.
     """
+    check_ticker(ticker, "ticker of source yahoo")
     if session is None:
         from finscale.market.sources.chart_session import ChartSession
 
@@ -94,7 +97,9 @@ def _adjusted(frame: pd.DataFrame) -> pd.DataFrame:
     frame = frame.dropna(subset=_PRICES, how="all")
     factor = frame["adj close"] / frame["close"]
     prices = {name: frame[name] * factor for name in _PRICES[:3]}
-    return pd.DataFrame({**prices, "close": frame["adj close"], "volume": frame["volume"]})
+    # Nothing was traded, or nobody counted it: the prices stand.
+    volume = frame["volume"].fillna(0.0)
+    return pd.DataFrame({**prices, "close": frame["adj close"], "volume": volume})
 
 
 def _transient() -> tuple[type[Exception], ...]:
