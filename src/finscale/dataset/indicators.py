@@ -181,14 +181,15 @@ def trailing_sum(values_T: FloatArray, window: int = TRAILING) -> FloatArray:
     every later window, and zero would no longer be zero.
     """
     sums = np.full(len(values_T), np.nan)
-    sums[window - 1 :] = sliding_window_view(values_T, window).sum(axis=1)
+    if len(values_T) >= window:
+        sums[window - 1 :] = sliding_window_view(values_T, window).sum(axis=1)
     return sums
 
 
 def lagged(values_T: FloatArray, bars: int) -> FloatArray:
-    """Give the value of some bars ago; NaN before there is one."""
+    """Give the value of some bars (one or more) ago; NaN before there is one."""
     shifted = np.full(len(values_T), np.nan)
-    shifted[bars:] = values_T[: len(values_T) - bars]
+    shifted[bars:] = values_T[:-bars]
     return shifted
 
 
