@@ -30,7 +30,7 @@ def skewness(period: int) -> Feature:
 
     def compute(bars: BarArrays) -> FloatArray:
         first, second, third, _ = _moments(bars.returns, period)
-        central = third - 3.0 * first * second + 2.0 * first**3
+        central = third - 3.0 * first * second + 2.0 * first * first * first
         spread = _spread(second - first * first)
         return np.clip(ratio(central, spread * np.sqrt(spread)), -(period**0.5), period**0.5)
 
