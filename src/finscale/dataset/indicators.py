@@ -68,9 +68,14 @@ class BarArrays:
         return (self.high + self.low + self.close) / 3.0
 
     @cached_property
+    def traded(self) -> FloatArray:
+        """Volume of the last 20 bars together."""
+        return trailing_sum(self.volume)
+
+    @cached_property
     def mean_volume(self) -> FloatArray:
         """Mean volume of the last 20 bars."""
-        return trailing_sum(self.volume) / TRAILING
+        return self.traded / TRAILING
 
     @cached_property
     def log_volume(self) -> FloatArray:

@@ -138,7 +138,23 @@ def efficiency(period: int) -> Feature:
 
 def vertical_filter(period: int) -> Feature:
     """Range of the closes as a share of the way gone (White 1991)."""
-    return _average("vhf", talib.VHF, period, period, PURE)
+
+    def compute(bars: BarArrays) -> FloatArray:
+        low, high = talib.MINMAX(bars.close, period)
+        way = talib.SUM(np.abs(np.diff(bars.close, prepend=np.nan)), period)
+        return np.clip(ratio(high - low, way), 0.0, 1.0)
+
+    # TA-Lib VHF gives the same, by summing every window anew.
+    return Feature(
+        f"vhf_{period}",
+        "trend",
+        f"(highest - lowest close of {period}) / sum of |change of close| of {period} (White 1991)",
+        ("close",),
+        (("period", period),),
+        period,
+        PURE,
+        compute,
+    )
 
 
 def channel_place(period: int) -> Feature:

@@ -57,9 +57,9 @@ def bb_percent_b(bars: BarArrays) -> FloatArray:
 
 def vwap(bars: BarArrays) -> FloatArray:
     """Volume-weighted mean close of 20 bars; the plain mean where nothing was traded."""
-    volume = trailing_sum(bars.volume)
     plain = trailing_sum(bars.close) / TRAILING
-    return np.divide(trailing_sum(bars.close * bars.volume), volume, out=plain, where=volume > 0)
+    priced = trailing_sum(bars.close * bars.volume)
+    return np.divide(priced, bars.traded, out=plain, where=bars.traded > 0)
 
 
 A20 = (
