@@ -47,8 +47,8 @@ def stationary_table(
     close, volume : Series, shape (T,)
         Of the same bars.
     """
-    price = close.to_numpy()
-    mean_volume = trailing_sum(volume.to_numpy()) / TRAILING
+    price = np.asarray(close, dtype=np.float64)
+    mean_volume = trailing_sum(np.asarray(volume, dtype=np.float64)) / TRAILING
     values_CT = np.empty((len(features), len(table)))
     for row, feature in zip(values_CT, features, strict=True):
         row[:] = feature.rule(table[feature.name].to_numpy(), price, mean_volume)

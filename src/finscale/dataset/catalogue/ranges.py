@@ -151,7 +151,7 @@ def choppiness(period: int) -> Feature:
 
 def parkinson_variance(bars: BarArrays) -> FloatArray:
     """Variance from one range (Parkinson 1980)."""
-    return bars.log_range**2 / LN_4
+    return bars.log_range**2 / (2.0 * LN_4)
 
 
 def garman_klass_variance(bars: BarArrays) -> FloatArray:

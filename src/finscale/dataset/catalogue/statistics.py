@@ -129,12 +129,8 @@ def sign_entropy(period: int) -> Feature:
     def compute(bars: BarArrays) -> FloatArray:
         up = bars.returns > 0.0
         before = np.append(False, up[:-1])
-        total = np.zeros(len(up))
-        for now, then in ((up, before), (up, ~before), (~up, before), (~up, ~before)):
-            share = np.clip(mean(_from(now & then, 2), period), 1e-9, 1.0)
-            total -= share * np.log(share)
-        entropy: FloatArray = total / np.log(4.0)
-        return entropy
+        pairs = (up & before, up & ~before, ~up & before, ~up & ~before)
+        return _entropy([mean(_from(pair, 2), period) for pair in pairs])
 
     formula = f"entropy / ln 4 of the signs of two returns in a row, over {period} (Shannon 1948)"
     return _of_period("sign_entropy", formula, C, period, period + 1, compute)
@@ -146,12 +142,9 @@ def order_entropy(period: int) -> Feature:
     def compute(bars: BarArrays) -> FloatArray:
         one, two = lagged(bars.close, 1), lagged(bars.close, 2)
         order = 4 * (bars.close > one) + 2 * (one > two) + (bars.close > two)
-        total = np.zeros(len(order))
-        for pattern in (0, 2, 3, 4, 5, 7):
-            share = np.clip(mean(_from(order == pattern, 2), period), 1e-9, 1.0)
-            total -= share * np.log(share)
-        entropy: FloatArray = total / np.log(6.0)
-        return entropy
+        # Closes cannot fall, fall and end higher, nor rise, rise and end lower.
+        kinds = (0, 2, 3, 4, 5, 7)
+        return _entropy([mean(_from(order == kind, 2), period) for kind in kinds])
 
     formula = f"entropy / ln 6 of the orders of three closes over {period} (Bandt, Pompe 2002)"
     return _of_period("order_entropy", formula, C, period, period + 1, compute)
@@ -257,6 +250,14 @@ def since_high(period: int) -> Feature:
 def since_low(period: int) -> Feature:
     """Bars since the lowest close of a period, as a share of it."""
     return _since("since_low", "lowest", period, talib.MININDEX)
+
+
+def _entropy(shares: list[FloatArray]) -> FloatArray:
+    """Give the entropy of shares (Shannon 1948): 1 where all are the same, 0 where one is all."""
+    # Nothing times the logarithm of nothing is nothing.
+    parts = [share * np.log(np.maximum(share, 1e-300)) for share in shares]
+    entropy: FloatArray = -np.sum(parts, axis=0) / np.log(len(shares))
+    return entropy
 
 
 def _moments(
