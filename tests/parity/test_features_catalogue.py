@@ -225,7 +225,6 @@ def so_far(b: pd.DataFrame) -> pd.DataFrame:
 FORMULAS: dict[str, Callable[[pd.DataFrame, pd.DataFrame], Series]] = {
     "log_return_5": lambda b, w: logs(b.close / b.close.shift(5)),
     "return_lag_3": lambda b, w: b.r.shift(3),
-    "overnight": lambda b, w: logs(b.open / b.close.shift()),
     "intraday_3": lambda b, w: logs(b.close / b.open).rolling(3).mean(),
     "return_t_60": lambda b, w: b.r.rolling(60).mean() / deviation(b.r, 60) * 60**0.5,
     "momentum_20_5": lambda b, w: logs(b.close.shift(5) / b.close.shift(20)),

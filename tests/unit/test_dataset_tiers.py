@@ -10,10 +10,11 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 import pytest
+import talib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finscale.dataset import TIERS, WARMUP_ROWS, fit_scaler
+from finscale.dataset import TIERS, WARMUP_ROWS, build_features, fit_scaler
 from finscale.dataset.catalogue.feature import Feature, Group
 from finscale.dataset.features import build_table
 from finscale.dataset.normalise import stationary_table
@@ -25,6 +26,10 @@ A500 = TIERS["a500"]
 EVERY = A500 + MULTI
 LONGEST = 252
 INDICES = ("^GSPC", "^IXIC")
+FREQ = {
+    **{"daily": "B", "2d": "2B", "3d": "3B", "5d": "5B"},
+    **{"weekly": "W-FRI", "2wk": "2W-FRI", "monthly": "BME"},
+}
 MOST_CORRELATED = 0.999
 STATED_DUPLICATES: dict[frozenset[str], str] = {}
 """Pairs that may correlate above .999, each with its reason: there are none."""
@@ -134,6 +139,24 @@ def test_every_declared_warm_up_is_the_first_row_with_a_value() -> None:
         assert first <= declared[name]
 
 
+@pytest.mark.parametrize("timescale", FREQ)
+def test_bars_of_coarser_timescales_need_no_more(timescale: str) -> None:
+    bars = random_bars(307, 2, FREQ[timescale], "1975-01-01")
+    _, stationary = both_forms(bars, EVERY, timescale)
+    declared = {feature.name: feature.warmup for feature in EVERY}
+    for name, first in first_values(stationary).items():
+        assert first <= declared[name]
+
+
+def test_on_weekly_bars_the_weekly_columns_are_those_of_pairs_of_weeks() -> None:
+    bars = random_bars(307, 2, "W-FRI")
+    found = build_features(bars, "a20", "weekly")["rsi_weekly"].to_numpy()
+    # The first two Fridays, the 5th and the 12th of January 2001, share a pair of weeks.
+    strength = talib.RSI(bars["close"].to_numpy()[1::2], 14)
+    expected = [np.nan, np.nan, *(strength[k // 2 - 1] for k in range(2, 307))]
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_a_market_of_five_days_a_week_needs_no_more() -> None:
     _, stationary = both_forms(random_bars(503, seed=2))
     declared = {feature.name: feature.warmup for feature in EVERY}
@@ -209,18 +232,17 @@ def same_up_to(one: pd.DataFrame, other: pd.DataFrame, last: int) -> None:
     )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     n=st.integers(29, 541),
     share=st.floats(0, 1),
     seed=st.integers(0, 2**16),
-    timescale=st.sampled_from(["daily", "3d", "weekly", "2wk", "monthly"]),
+    timescale=st.sampled_from(list(FREQ)),
 )
 def test_bars_after_a_date_change_nothing_at_or_before_it(
     n: int, share: float, seed: int, timescale: str
 ) -> None:
-    freq = {"daily": "B", "3d": "3B", "weekly": "W-FRI", "2wk": "2W-FRI", "monthly": "BME"}
-    bars = random_bars(n, seed, freq[timescale])
+    bars = random_bars(n, seed, FREQ[timescale])
     t = int(share * (n - 1))
     order = t + 1 + np.random.default_rng(seed).permutation(n - t - 1)
     altered = bars.copy()
@@ -232,7 +254,7 @@ def test_bars_after_a_date_change_nothing_at_or_before_it(
         same_up_to(before, after, t)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(n=st.integers(271, 541), share=st.floats(0, 1), seed=st.integers(0, 2**16))
 def test_bars_cut_off_after_a_date_change_nothing_before_it(
     n: int, share: float, seed: int
@@ -290,6 +312,15 @@ def test_no_column_is_another_in_disguise(ticker: str) -> None:
         for i, j in np.argwhere(np.triu(alike, k=1)):
             found.add(frozenset((table.columns[i], table.columns[j])))
     assert found == set(STATED_DUPLICATES)
+
+
+@pytest.mark.parametrize("ticker", INDICES)
+def test_the_scale_fits_every_column(ticker: str) -> None:
+    """Few values may lie where the scaler cuts them off."""
+    table = bundled(ticker)
+    scaled = fit_scaler(table, training_rows(table)).transform(table.to_numpy())[LONGEST:]
+    cut_off = (np.abs(scaled) >= 10.0).mean(axis=0)
+    assert table.columns[cut_off > 0.1].tolist() == []
 
 
 def test_a_column_in_disguise_would_be_found() -> None:

@@ -60,20 +60,6 @@ def roc(period: int) -> Feature:
     return _of_period("roc", talib.ROC, C, period, period)
 
 
-def overnight() -> Feature:
-    """Return from yesterday's close to the open."""
-    return Feature(
-        "overnight",
-        "momentum",
-        "ln(open / close before)",
-        OC,
-        (),
-        1,
-        PURE,
-        lambda bars: bars.overnight,
-    )
-
-
 def intraday_mean(period: int) -> Feature:
     """Mean return from open to close."""
     return Feature(

@@ -40,7 +40,7 @@ A100_ADDS = (
     momentum.risk_adjusted(60),
     momentum.skipping(250, 20),
     momentum.coppock(10, 11, 14),
-    momentum.overnight(),
+    momentum.percent_rank(100),
     # volatility
     volatility.smoothed(33),
     ranges.yang_zhang(60),

@@ -1,7 +1,8 @@
 """What tier a500 adds to a250: two hundred and fifty that the tiers before it say least about.
 
-Within each group, the candidate whose largest correlation with the columns chosen before it was
-smallest came next, on the bundled indices; the table itself is fixed.
+Well-known indicators that were still missing come first in their group. After them, the candidate
+whose largest correlation with the columns chosen before it was smallest came next, on the bundled
+indices; the table itself is fixed.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ A500_ADDS = (
     averages.forecast(20),
     # momentum
     momentum.awesome(5, 34),
-    momentum.percent_rank(100),
+    momentum.risk_adjusted(120),
     momentum.stochastic_momentum(13, 2, 25),
     momentum.acceleration(40),
     momentum.acceleration(5),
