@@ -14,6 +14,7 @@ from finscale.dataset.indicators import (
     Finished,
     FloatArray,
     Indicator,
+    IntArray,
     mean,
     ratio,
 )
@@ -162,26 +163,29 @@ def volume_so_far() -> Feature:
     """Mean volume of the unfinished coarser bar up to now over that of a bar of late."""
 
     def compute(bars: BarArrays) -> FloatArray:
-        first = np.searchsorted(bars.period, bars.period)
-        total = np.cumsum(bars.volume)
-        so_far = total - np.where(first > 0, total[first - 1], 0.0)
-        bar = np.arange(len(first)) - first + 1
-        gap: FloatArray = np.log((np.maximum(so_far, 0.0) / bar + 1.0) / (bars.mean_volume + 1.0))
-        return gap
+        so_far = _running(bars, bars.volume, np.add)
+        mean_volume = so_far / (_bars_behind(bars) + 1.0)
+        return np.log((mean_volume + 1.0) / (bars.mean_volume + 1.0))
 
     formula = "ln((mean volume of the coarser bar so far + 1) / (mean volume of 20 + 1))"
     return Feature("volume_so_far", "cross-timescale", formula, ("volume",), (), 19, PURE, compute)
 
 
-def _running(bars: BarArrays, values: FloatArray) -> FloatArray:
-    """Highest value of the unfinished coarser bar up to each bar: looks back only."""
-    highest = values.copy()
-    first = np.searchsorted(bars.period, bars.period)
-    behind = np.arange(len(first)) - first
+def _running(
+    bars: BarArrays, values: FloatArray, join: Callable[..., FloatArray] = np.maximum
+) -> FloatArray:
+    """Join the values of the unfinished coarser bar up to each bar: looks back only."""
+    joined = values.copy()
+    behind = _bars_behind(bars)
     for step in range(1, int(behind.max(initial=0)) + 1):
         rows = np.flatnonzero(behind >= step)
-        highest[rows] = np.maximum(highest[rows], values[rows - step])
-    return highest
+        joined[rows] = join(joined[rows], values[rows - step])
+    return joined
+
+
+def _bars_behind(bars: BarArrays) -> IntArray:
+    """Count the earlier bars that lie in the same coarser one."""
+    return np.arange(len(bars.period)) - np.searchsorted(bars.period, bars.period)
 
 
 def _highest(values: FloatArray, period: int) -> FloatArray:
