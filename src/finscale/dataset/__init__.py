@@ -1,12 +1,7 @@
 """Bars to samples that a model can take: features, labels, purged splits, windows."""
 
-from finscale.dataset.features import (
-    FEATURE_VERSION,
-    TIERS,
-    WARMUP_ROWS,
-    Feature,
-    build_features,
-)
+from finscale.dataset.catalogue.feature import Feature
+from finscale.dataset.features import FEATURE_VERSION, TIERS, WARMUP_ROWS, build_features
 from finscale.dataset.floors import check_floors, effective_size
 from finscale.dataset.folds import Fold, Split
 from finscale.dataset.labels import LABEL_VERSION, make_labels

@@ -2,86 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 
 from finscale.config import DataError, unknown
-from finscale.dataset.indicators import (
-    Indicator,
-    adosc,
-    adx,
-    as_arrays,
-    atr,
-    bb_percent_b,
-    dema,
-    macd_line,
-    obv,
-    rsi,
-    rsi_weekly,
-    sma,
-    stochrsi,
-    stochrsi_weekly,
-    vwap,
-)
-from finscale.dataset.stationary import (
-    Rule,
-    change_in_volumes,
-    distance_to_close,
-    in_volumes,
-    log_relative_volume,
-    log_return,
-    percent,
-    share_of_close,
-    unchanged,
-)
+from finscale.dataset.catalogue.feature import Feature
+from finscale.dataset.indicators import as_arrays
+from finscale.dataset.tiers.a20 import A20
+from finscale.dataset.tiers.a50 import A50_ADDS
+from finscale.dataset.tiers.a100 import A100_ADDS
+from finscale.dataset.tiers.a200 import A200_ADDS
+from finscale.dataset.tiers.a250 import A250_ADDS
+from finscale.dataset.tiers.a500 import A500_ADDS
 
 # Goes up whenever a number in a feature or in its stationary form changes.
 FEATURE_VERSION = "1"
 
-
-@dataclass(frozen=True)
-class Feature:
-    """One column of a tier: its name, how it is computed, how it is made stationary."""
-
-    name: str
-    compute: Indicator
-    rule: Rule
-
-
+A50 = A20 + A50_ADDS
+A100 = A50 + A100_ADDS
+A200 = A100 + A200_ADDS
+A250 = A200 + A250_ADDS
 TIERS: dict[str, tuple[Feature, ...]] = {
-    "a20": (
-        Feature("open", lambda bars: bars.open, distance_to_close),
-        Feature("high", lambda bars: bars.high, distance_to_close),
-        Feature("low", lambda bars: bars.low, distance_to_close),
-        Feature("close", lambda bars: bars.close, log_return),
-        Feature("volume", lambda bars: bars.volume, log_relative_volume),
-        Feature("dema_9", dema(9), distance_to_close),
-        Feature("dema_10", dema(10), distance_to_close),
-        Feature("dema_20", dema(20), distance_to_close),
-        Feature("dema_25", dema(25), distance_to_close),
-        Feature("dema_90", dema(90), distance_to_close),
-        Feature("sma_12", sma(12), distance_to_close),
-        Feature("sma_50", sma(50), distance_to_close),
-        Feature("sma_100", sma(100), distance_to_close),
-        Feature("sma_200", sma(200), distance_to_close),
-        Feature("rsi_daily", rsi, percent),
-        Feature("rsi_weekly", rsi_weekly, percent),
-        Feature("stochrsi_daily", stochrsi, percent),
-        Feature("stochrsi_weekly", stochrsi_weekly, percent),
-        Feature("macd_line", macd_line, share_of_close),
-        Feature("obv", obv, change_in_volumes),
-        Feature("adosc", adosc, in_volumes),
-        Feature("atr_14", atr, share_of_close),
-        Feature("adx_14", adx, percent),
-        Feature("bb_percent_b", bb_percent_b, unchanged),
-        Feature("vwap_20", vwap, distance_to_close),
-    ),
+    "a20": A20,
+    "a50": A50,
+    "a100": A100,
+    "a200": A200,
+    "a250": A250,
+    "a500": A250 + A500_ADDS,
 }
+"""The columns of each tier: its number of indicators and the five channels of the bars."""
 
-# Rows at the start in which a feature of the tier may be NaN: sma_200 is the slowest of a20.
-WARMUP_ROWS = {"a20": 199}
+# Rows at the start in which a feature of the tier may be NaN.
+WARMUP_ROWS = {tier: max(each.warmup for each in features) for tier, features in TIERS.items()}
 
 
 def tier_features(tier: str) -> tuple[Feature, ...]:
@@ -97,7 +49,7 @@ def tier_features(tier: str) -> tuple[Feature, ...]:
     return TIERS[tier]
 
 
-def build_features(bars: pd.DataFrame, tier: str = "a20") -> pd.DataFrame:
+def build_features(bars: pd.DataFrame, tier: str = "a20", timescale: str = "daily") -> pd.DataFrame:
     """Compute a tier's features of validated bars, in their natural units.
 
     Parameters
@@ -105,6 +57,8 @@ def build_features(bars: pd.DataFrame, tier: str = "a20") -> pd.DataFrame:
     bars : DataFrame, shape (T, 5)
         As `finscale.market.load_bars` returns it.
     tier : str
+    timescale : str
+        That of the bars: it decides which coarser one the cross-timescale features look at.
 
     Returns
     -------
@@ -128,8 +82,24 @@ def build_features(bars: pd.DataFrame, tier: str = "a20") -> pd.DataFrame:
             got=str(len(bars)),
             todo="Start the universe earlier or end it later.",
         )
-    arrays = as_arrays(bars)
-    columns = {feature.name: feature.compute(arrays) for feature in features}
-    table = pd.DataFrame(columns, index=bars.index)
-    assert np.isfinite(table.to_numpy()[warmup:]).all(), "a feature is not finite after the warm-up"
-    return table
+    return build_table(bars, features, timescale)
+
+
+def build_table(
+    bars: pd.DataFrame, features: tuple[Feature, ...], timescale: str = "daily"
+) -> pd.DataFrame:
+    """Compute any features of validated bars, in their natural units.
+
+    Returns
+    -------
+    DataFrame, shape (T, C)
+        On the index of the bars; NaN only before the largest `Feature.warmup`.
+    """
+    arrays = as_arrays(bars, timescale)
+    values_CT = np.empty((len(features), len(bars)))
+    for row, feature in zip(values_CT, features, strict=True):
+        row[:] = feature.compute(arrays)
+    warmup = max(feature.warmup for feature in features)
+    assert np.isfinite(values_CT[:, warmup:]).all(), "a feature is not finite after the warm-up"
+    names = [feature.name for feature in features]
+    return pd.DataFrame(values_CT.T, index=bars.index, columns=names, copy=False)

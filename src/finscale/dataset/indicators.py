@@ -1,9 +1,10 @@
-"""Indicators of tier a20 as TA-Lib computes them; all look back only."""
+"""Bars as arrays, on their own timescale and in finished periods of a coarser one; all causal."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -12,101 +13,170 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 TRAILING = 20
 
 
 @dataclass(frozen=True, eq=False)
 class BarArrays:
-    """Bars as float64 arrays of shape (T,), and each session's day number since 1970."""
+    """Bars as float64 arrays of shape (T,), and what many indicators take from them.
 
-    day: NDArray[np.int64]
+    Attributes
+    ----------
+    day : ndarray of int64
+        Days since 1970-01-01.
+    period : ndarray of int64
+        Number of the period of the next coarser timescale in which each bar lies.
+    """
+
+    day: IntArray
+    period: IntArray
     open: FloatArray
     high: FloatArray
     low: FloatArray
     close: FloatArray
     volume: FloatArray
 
+    @cached_property
+    def log_close(self) -> FloatArray:
+        """Natural logarithm of the close."""
+        return np.log(self.close)
+
+    @cached_property
+    def returns(self) -> FloatArray:
+        """Log return from close to close; the first is missing."""
+        return np.diff(self.log_close, prepend=np.nan)
+
+    @cached_property
+    def overnight(self) -> FloatArray:
+        """Log return from the close before to the open."""
+        return self.returns - self.intraday
+
+    @cached_property
+    def intraday(self) -> FloatArray:
+        """Log return from the open to the close."""
+        return np.log(self.close / self.open)
+
+    @cached_property
+    def log_range(self) -> FloatArray:
+        """Log of high over low."""
+        return np.log(self.high / self.low)
+
+    @cached_property
+    def typical(self) -> FloatArray:
+        """Mean of high, low and close."""
+        return (self.high + self.low + self.close) / 3.0
+
+    @cached_property
+    def traded(self) -> FloatArray:
+        """Volume of the last 20 bars together."""
+        return trailing_sum(self.volume)
+
+    @cached_property
+    def mean_volume(self) -> FloatArray:
+        """Mean volume of the last 20 bars."""
+        return self.traded / TRAILING
+
+    @cached_property
+    def log_volume(self) -> FloatArray:
+        """Log of one more than the volume, which is finite on days without trade."""
+        return np.log(self.volume + 1.0)
+
+    @cached_property
+    def place(self) -> FloatArray:
+        """Place of the close between low (-1) and high (1); 0 where they are equal."""
+        span = self.high - self.low
+        inside = (self.close - self.low) - (self.high - self.close)
+        return np.divide(inside, span, out=np.zeros_like(span), where=span > 0)
+
+    @cached_property
+    def coarser(self) -> Finished:
+        """Finished bars of the next coarser timescale."""
+        return finished(self, self.period)
+
+    @cached_property
+    def weeks(self) -> Finished:
+        """Finished weeks."""
+        return finished(self, week_number(self.day))
+
+    @cached_property
+    def months(self) -> Finished:
+        """Finished calendar months."""
+        return finished(self, month_number(self.day))
+
 
 Indicator = Callable[[BarArrays], FloatArray]
 
 
-def as_arrays(bars: pd.DataFrame) -> BarArrays:
-    """Take validated bars apart."""
+@dataclass(frozen=True, eq=False)
+class Finished:
+    """Coarser bars, and for each fine bar the row of the last one that was over (-1: none)."""
+
+    bars: BarArrays
+    row: IntArray
+
+    def show(self, indicator: Indicator) -> FloatArray:
+        """Compute `indicator` on the coarser bars; each fine bar sees the last finished value."""
+        return np.where(self.row >= 0, indicator(self.bars)[self.row], np.nan)
+
+
+def as_arrays(bars: pd.DataFrame, timescale: str = "daily") -> BarArrays:
+    """Take validated bars of a timescale apart."""
     columns = {name: bars[name].to_numpy(dtype=np.float64, copy=True) for name in bars.columns}
     day = bars.index.to_numpy().astype("datetime64[D]").astype(np.int64)
-    return BarArrays(day=day, **columns)
+    return BarArrays(day=day, period=coarser_period(day, timescale), **columns)
 
 
-def dema(period: int) -> Indicator:
-    """Double exponential moving average of the close: 2 EMA - EMA(EMA)."""
-    return lambda bars: talib.DEMA(bars.close, period)
+def coarser_period(day: IntArray, timescale: str) -> IntArray:
+    """Number the periods of the timescale that comes after `timescale`: where each day lies.
+
+    Weeks run from Monday to Sunday. Days up to three sessions lie in weeks, weeks in pairs of
+    weeks, pairs of weeks in months, months in quarters.
+    """
+    if timescale == "monthly":
+        return month_number(day) // 3
+    if timescale == "2wk":
+        return month_number(day)
+    if timescale in ("5d", "weekly"):
+        return week_number(day) // 2
+    return week_number(day)
 
 
-def sma(period: int) -> Indicator:
-    """Return the moving average of the close."""
-    return lambda bars: talib.SMA(bars.close, period)
+def week_number(day: IntArray) -> IntArray:
+    """Number the calendar weeks, Monday to Sunday."""
+    # 1970-01-01 was a Thursday: three days before it, a week began.
+    return (day + 3) // 7
 
 
-def rsi(bars: BarArrays) -> FloatArray:
-    """Wilder's relative strength index, 14 bars, 0 to 100."""
-    return talib.RSI(bars.close, 14)
+def month_number(day: IntArray) -> IntArray:
+    """Number the calendar months from January 1970."""
+    return day.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
 
 
-def stochrsi(bars: BarArrays) -> FloatArray:
-    """%K of the stochastic of the RSI (TA-Lib STOCHRSI 14, 5, 3, SMA), 0 to 100."""
-    return _stochrsi(bars.close)
+def on_finished(bars: BarArrays, period: IntArray, indicator: Indicator) -> FloatArray:
+    """Compute `indicator` on bars of whole periods; each bar sees the last period that is over.
+
+    A Friday does not see its own week, even when it is the week's last session: that nothing
+    follows is known only afterwards.
+    """
+    return finished(bars, period).show(indicator)
 
 
-def rsi_weekly(bars: BarArrays) -> FloatArray:
-    """`rsi` of the closes of finished weeks."""
-    return last_finished_week(bars, lambda close: talib.RSI(close, 14))
-
-
-def stochrsi_weekly(bars: BarArrays) -> FloatArray:
-    """`stochrsi` of the closes of finished weeks."""
-    return last_finished_week(bars, _stochrsi)
-
-
-def macd_line(bars: BarArrays) -> FloatArray:
-    """MACD line 12/26 (the signal of 9 sets only where it starts), price units."""
-    line, _, _ = talib.MACD(bars.close, 12, 26, 9)
-    return line
-
-
-def obv(bars: BarArrays) -> FloatArray:
-    """On-balance volume, units traded since the first bar."""
-    return talib.OBV(bars.close, bars.volume)
-
-
-def adosc(bars: BarArrays) -> FloatArray:
-    """Chaikin oscillator: EMA 3 less EMA 10 of accumulation/distribution, units traded."""
-    return talib.ADOSC(bars.high, bars.low, bars.close, bars.volume, 3, 10)
-
-
-def atr(bars: BarArrays) -> FloatArray:
-    """Wilder's average true range, 14 bars, price units."""
-    return talib.ATR(bars.high, bars.low, bars.close, 14)
-
-
-def adx(bars: BarArrays) -> FloatArray:
-    """Wilder's average directional index, 14 bars, 0 to 100."""
-    return talib.ADX(bars.high, bars.low, bars.close, 14)
-
-
-def bb_percent_b(bars: BarArrays) -> FloatArray:
-    """Place of the close within Bollinger's bands (20, 2, 2): 0 at the lower, 1 at the upper."""
-    upper, _, lower = talib.BBANDS(bars.close, TRAILING, 2.0, 2.0)
-    width = upper - lower
-    # Twenty equal closes have bands of no width: the close is then in their middle.
-    inside = np.where(np.isnan(width), np.nan, 0.5)
-    return np.divide(bars.close - lower, width, out=inside, where=width > 0)
-
-
-def vwap(bars: BarArrays) -> FloatArray:
-    """Volume-weighted mean close of 20 bars; the plain mean where nothing was traded."""
-    volume = trailing_sum(bars.volume)
-    plain = trailing_sum(bars.close) / TRAILING
-    return np.divide(trailing_sum(bars.close * bars.volume), volume, out=plain, where=volume > 0)
+def finished(bars: BarArrays, period: IntArray) -> Finished:
+    """Aggregate bars to one a period: first open, highest high, lowest low, last close."""
+    first = np.flatnonzero(np.diff(period, prepend=period[0] - 1))
+    last = np.append(first[1:], len(period)) - 1
+    number = period[first]
+    coarse = BarArrays(
+        day=bars.day[last],
+        period=number,
+        open=bars.open[first],
+        high=np.maximum.reduceat(bars.high, first),
+        low=np.minimum.reduceat(bars.low, first),
+        close=bars.close[last],
+        volume=np.add.reduceat(bars.volume, first),
+    )
+    return Finished(coarse, np.searchsorted(number, period) - 1)
 
 
 def trailing_sum(values_T: FloatArray, window: int = TRAILING) -> FloatArray:
@@ -116,26 +186,30 @@ def trailing_sum(values_T: FloatArray, window: int = TRAILING) -> FloatArray:
     every later window, and zero would no longer be zero.
     """
     sums = np.full(len(values_T), np.nan)
-    sums[window - 1 :] = sliding_window_view(values_T, window).sum(axis=1)
+    if len(values_T) >= window:
+        sums[window - 1 :] = sliding_window_view(values_T, window).sum(axis=1)
     return sums
 
 
-def last_finished_week(
-    bars: BarArrays, indicator: Callable[[FloatArray], FloatArray]
-) -> FloatArray:
-    """Compute `indicator` on weekly closes; each session sees the last week that is over.
-
-    Weeks run from Monday to Sunday. A Friday does not see its own week, even when it is the
-    week's last session: that nothing follows is known only afterwards.
-    """
-    # 1970-01-01 was a Thursday: three days before it, a week began.
-    week = (bars.day + 3) // 7
-    last_session = np.flatnonzero(np.append(np.diff(week) > 0, True))
-    weekly = indicator(bars.close[last_session])
-    finished = np.searchsorted(week[last_session], week) - 1
-    return np.where(finished >= 0, weekly[finished], np.nan)
+def lagged(values_T: FloatArray, bars: int) -> FloatArray:
+    """Give the value of some bars (one or more) ago; NaN before there is one."""
+    shifted = np.full(len(values_T), np.nan)
+    shifted[bars:] = values_T[:-bars]
+    return shifted
 
 
-def _stochrsi(close: FloatArray) -> FloatArray:
-    fast_k, _ = talib.STOCHRSI(close, 14, 5, 3)
-    return fast_k
+def ratio(over_T: FloatArray, under_T: FloatArray, empty: float = 0.0) -> FloatArray:
+    """Divide; `empty` where there is nothing to divide by, NaN where that is not known yet."""
+    quotient = np.where(np.isnan(under_T), np.nan, empty)
+    return np.divide(over_T, under_T, out=quotient, where=under_T > 0.0)
+
+
+def mean(values_T: FloatArray, window: int) -> FloatArray:
+    """Mean of the last `window` values, of which earlier ones may be NaN."""
+    average: FloatArray = talib.SMA(values_T, window)
+    return average
+
+
+def root(values_T: FloatArray) -> FloatArray:
+    """Square root; rounding may have made a mean of squares slightly negative."""
+    return np.sqrt(np.maximum(values_T, 0.0))

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from finscale.dataset.catalogue.feature import Feature
 from finscale.dataset.features import tier_features
 from finscale.dataset.indicators import TRAILING, FloatArray, trailing_sum
 
@@ -28,13 +29,31 @@ def to_stationary(features: pd.DataFrame, tier: str = "a20") -> pd.DataFrame:
     DataFrame, shape (T, C)
         The same columns without units; NaN only in the warm-up. Causal.
     """
-    close = features["close"].to_numpy()
-    mean_volume = trailing_sum(features["volume"].to_numpy()) / TRAILING
-    columns = {
-        feature.name: feature.rule(features[feature.name].to_numpy(), close, mean_volume)
-        for feature in tier_features(tier)
-    }
-    return pd.DataFrame(columns, index=features.index)
+    return stationary_table(features, tier_features(tier), features["close"], features["volume"])
+
+
+def stationary_table(
+    table: pd.DataFrame,
+    features: tuple[Feature, ...],
+    close: pd.Series[float],
+    volume: pd.Series[float],
+) -> pd.DataFrame:
+    """Take price levels and market size out of any features.
+
+    Parameters
+    ----------
+    table : DataFrame, shape (T, C)
+        All rows that `build_table` returned of the same features.
+    close, volume : Series, shape (T,)
+        Of the same bars.
+    """
+    price = np.asarray(close, dtype=np.float64)
+    mean_volume = trailing_sum(np.asarray(volume, dtype=np.float64)) / TRAILING
+    values_CT = np.empty((len(features), len(table)))
+    for row, feature in zip(values_CT, features, strict=True):
+        row[:] = feature.rule(table[feature.name].to_numpy(), price, mean_volume)
+    names = [feature.name for feature in features]
+    return pd.DataFrame(values_CT.T, index=table.index, columns=names, copy=False)
 
 
 @dataclass(frozen=True, eq=False)

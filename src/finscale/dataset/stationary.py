@@ -40,6 +40,11 @@ def in_volumes(values: FloatArray, _: FloatArray, mean_volume: FloatArray) -> Fl
     return values / (mean_volume + 1.0)
 
 
+def in_turnover(values: FloatArray, close: FloatArray, mean_volume: FloatArray) -> FloatArray:
+    """Give value / (close * (mean volume + 1))."""
+    return values / (close * (mean_volume + 1.0))
+
+
 def share_of_close(values: FloatArray, close: FloatArray, _: FloatArray) -> FloatArray:
     """Give value / close."""
     return values / close

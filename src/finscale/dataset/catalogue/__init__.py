@@ -1,0 +1,1 @@
+"""Indicators by family, and the tiers that are made of them."""

@@ -1,0 +1,142 @@
+"""What one column of a tier is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from finscale.dataset.indicators import TRAILING, BarArrays, Indicator
+from finscale.dataset.stationary import (
+    Rule,
+    distance_to_close,
+    in_turnover,
+    in_volumes,
+    percent,
+    share_of_close,
+    unchanged,
+)
+
+Group = Literal[
+    "price",
+    "trend",
+    "momentum",
+    "volatility",
+    "volume",
+    "price pattern",
+    "statistical",
+    "calendar",
+    "cross-timescale",
+]
+Number = int | float
+Parameters = tuple[tuple[str, Number], ...]
+
+
+@dataclass(frozen=True)
+class Form:
+    """The unit in which a feature is computed, and the rule that takes the unit away.
+
+    Attributes
+    ----------
+    first : int
+        First row at which the rule gives a value.
+    """
+
+    unit: str
+    rule: Rule
+    first: int = 0
+
+
+LEVEL = Form("price", distance_to_close)
+SPAN = Form("price", share_of_close)
+TRADED = Form("units traded", in_volumes, TRAILING - 1)
+TURNED_OVER = Form("price * units traded", in_turnover, TRAILING - 1)
+PERCENT = Form("percent", percent)
+PURE = Form("none", unchanged)
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One column of a tier.
+
+    Attributes
+    ----------
+    name : str
+    group : Group
+    formula : str
+        What it is, in one line for people.
+    inputs : tuple of str
+        The columns of the bars that it is made of; ``date`` for the calendar.
+    parameters : tuple of (str, number)
+    warmup : int
+        First row of the stationary form that holds a value, on any daily bars.
+    form : Form
+        Unit and rule.
+    compute : callable
+        Bars to values in that unit, shape (T,): value t from bars up to t only.
+    """
+
+    name: str
+    group: Group
+    formula: str
+    inputs: tuple[str, ...]
+    parameters: Parameters
+    warmup: int
+    form: Form
+    compute: Indicator
+
+    @property
+    def unit(self) -> str:
+        """Unit of the computed values."""
+        return self.form.unit
+
+    @property
+    def rule(self) -> Rule:
+        """How the values become stationary."""
+        return self.form.rule
+
+
+def from_talib(
+    group: Group,
+    name: str,
+    function: Callable[..., Any],
+    inputs: tuple[str, ...],
+    parameters: Parameters,
+    warmup: int,
+    form: Form,
+    output: int | None = None,
+) -> Feature:
+    """Make a feature of a TA-Lib function, or of one of its several outputs.
+
+    Parameters
+    ----------
+    warmup : int
+        First row at which the function gives a value.
+    """
+    numbers = tuple(value for _, value in parameters)
+    formula = f"TA-Lib {function.__name__}({', '.join([*inputs, *map(str, numbers)])})"
+    if output is not None:
+        formula += f", output {output + 1}"
+
+    def compute(bars: BarArrays) -> Any:
+        results = function(*(getattr(bars, column) for column in inputs), *numbers)
+        return results if output is None else results[output]
+
+    first = max(warmup, form.first)
+    return Feature(name, group, formula, inputs, parameters, first, form, compute)
+
+
+def of_period(
+    group: Group,
+    name: str,
+    formula: str,
+    inputs: tuple[str, ...],
+    period: int,
+    warmup: int,
+    compute: Indicator,
+    form: Form = PURE,
+) -> Feature:
+    """Make a feature of a formula with a period, which becomes the last part of its name."""
+    first = max(warmup, form.first)
+    parameters = (("period", period),)
+    return Feature(f"{name}_{period}", group, formula, inputs, parameters, first, form, compute)
