@@ -65,8 +65,15 @@ def test_values_become_types_in_one_hop() -> None:
         ("--task=threshold_1pc", "task: expected one of .*Did you mean threshold_1pct"),
         ("--universe=sp50", "universe: expected one of .*Did you mean sp500"),
         ("--space=demoo", "space: expected one of .*Did you mean demo"),
-        ("--timescale=hourly", "timescale: expected 'daily'; got 'hourly'"),
-        ("--feature_tier=b99", "feature_tier: expected 'a20'; got 'b99'"),
+        (
+            "--timescale=hourly",
+            "timescale: expected 'daily', '2d', '3d', '5d', 'weekly', '2wk', "
+            r"'monthly' or 'daily\+multi'; got 'hourly'",
+        ),
+        (
+            "--feature_tier=b99",
+            "feature_tier: expected 'a20', 'a50', 'a100', 'a200', 'a250' or 'a500'; got 'b99'",
+        ),
         ("--split=random", "split: expected 'chronological', 'walk-forward', 'chunk' or 'cpcv'"),
         ("--label_price=low", "label_price: expected 'high' or 'close'; got 'low'"),
         ("--n_blocks=1", "n_blocks: expected greater than or equal to 2; got '1'"),
@@ -109,7 +116,9 @@ def test_help_lists_every_option_with_its_default(capsys: pytest.CaptureFixture[
 
 
 def test_options_are_the_fields_a_user_may_set() -> None:
-    assert option_names(DataConfig) == ["universe", "timescale", "feature_tier", "data_root"]
+    assert option_names(DataConfig) == [
+        *("universe", "timescale", "feature_tier", "vix", "data_root"),
+    ]
     assert option_names(StudyConfig) == ["study", "workers", "device", "data_root"]
     assert set(option_names(TrainConfig)) - set(option_names(HpoConfig)) == {"top_k", "n_seeds"}
     own = set(option_names(AnalyzeConfig)) - set(option_names(Problem))

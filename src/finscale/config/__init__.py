@@ -9,24 +9,33 @@ from finscale.config.errors import (
     RefusedError,
     StoreError,
 )
-from finscale.config.files import unknown
+from finscale.config.files import CONFIGS, read_pins, unknown
 from finscale.config.floors import Floors, load_floors
 from finscale.config.problem import (
     LOG_SIGMA_BOUNDS,
     N_BLOCKS,
+    TIMESCALES,
     ChunkSamples,
     DataConfig,
     LabelPrice,
     Problem,
     SplitKind,
     Task,
+    Timescale,
     load_task,
 )
 from finscale.config.space import Space, load_space
 from finscale.config.store import check_tracking_uri
 from finscale.config.study import Study, StudyConfig, load_study
 from finscale.config.tickers import check_ticker, file_stem
-from finscale.config.universe import FredSeries, Planted, Synthetic, Universe, load_universe
+from finscale.config.universe import (
+    FredSeries,
+    Planted,
+    Synthetic,
+    Universe,
+    load_universe,
+    universe_names,
+)
 from finscale.config.verbs import (
     ARCHITECTURE_AXES,
     TRAINING_AXES,
@@ -38,12 +47,15 @@ from finscale.config.verbs import (
     Sampler,
     SearchConfig,
     TrainConfig,
+    VerifyConfig,
 )
 
 __all__ = [
     "ARCHITECTURE_AXES",
+    "CONFIGS",
     "LOG_SIGMA_BOUNDS",
     "N_BLOCKS",
+    "TIMESCALES",
     "TRAINING_AXES",
     "AnalyzeConfig",
     "Artifacts",
@@ -70,8 +82,10 @@ __all__ = [
     "StudyConfig",
     "Synthetic",
     "Task",
+    "Timescale",
     "TrainConfig",
     "Universe",
+    "VerifyConfig",
     "check_ticker",
     "check_tracking_uri",
     "file_stem",
@@ -86,6 +100,8 @@ __all__ = [
     "options",
     "parse",
     "parse_budget",
+    "read_pins",
     "spell",
+    "universe_names",
     "unknown",
 ]

@@ -70,7 +70,7 @@ def load_named(kind: str, name: object, model: type[Model], folder: Path = CONFI
         If there is no such file (the near names are given) or it is malformed.
     """
     where = _FOLDERS[kind]
-    names = sorted(path.stem for path in (folder / where).glob("*.yaml") if path.is_file())
+    names = names_of(kind, folder)
     if name not in names:
         raise unknown(kind, str(name), names, todo=f"Or add a file to configs/{where}/.")
     path = folder / where / f"{name}.yaml"
@@ -86,6 +86,11 @@ def load_named(kind: str, name: object, model: type[Model], folder: Path = CONFI
         return model.model_validate({**values, "name": name})
     except ValidationError as error:
         raise from_validation(error, f"configs/{where}/{name}.yaml") from None
+
+
+def names_of(kind: str, folder: Path = CONFIGS) -> list[str]:
+    """Return the names of a kind's files."""
+    return sorted(path.stem for path in (folder / _FOLDERS[kind]).glob("*.yaml") if path.is_file())
 
 
 def _unreadable(where: str, got: str) -> ConfigError:
@@ -120,3 +125,10 @@ def from_validation(error: ValidationError, where: str) -> ConfigError:
     expected = "a value" if missing else _PLAIN.get(first["type"], said)
     got = "nothing" if missing else repr(first["input"])
     return ConfigError(what, expected=expected, got=got, todo="Correct the value.")
+
+
+def read_pins(path: Path) -> dict[str, str]:
+    """Return the packages that ``conda.yaml`` pins: version by name."""
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    (pins,) = [entry["pip"] for entry in document["dependencies"] if isinstance(entry, dict)]
+    return dict(pin.split("==") for pin in pins)

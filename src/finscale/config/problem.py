@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from finscale.config.data_root import DataRoot
 from finscale.config.errors import ConfigError
 from finscale.config.files import Frozen, Named, load_named, option
 from finscale.config.universe import Universe, load_universe
 
-FeatureTier = Literal["a20"]
+FeatureTier = Literal["a20", "a50", "a100", "a200", "a250", "a500"]
+Timescale = Literal["daily", "2d", "3d", "5d", "weekly", "2wk", "monthly", "daily+multi"]
+TIMESCALES: tuple[Timescale, ...] = get_args(Timescale)
 Horizon = Annotated[int, Field(ge=1, le=250)]
 TaskKind = Literal["threshold", "direction", "regression"]
 LabelPrice = Literal["high", "close"]
@@ -95,9 +98,21 @@ class DataConfig(Frozen):
     universe: Annotated[Universe, BeforeValidator(load_universe)] = option(
         "sp500", "a file in configs/universes"
     )
-    timescale: Literal["daily"] = option("daily", description="length of a bar")
-    feature_tier: FeatureTier = option("a20", "set of indicators")
-    data_root: Path = option(Path("data"), "folder of raw and processed data")
+    timescale: Timescale = option("daily", f"length of a bar: {', '.join(TIMESCALES)}")
+    feature_tier: FeatureTier = option("a20", "set of indicators: a20, a50, a100, a200, a250, a500")
+    vix: bool = option("false", "add the universe's VIX as 8 channels (true or false)")
+    data_root: DataRoot = option(Path("data"), "folder of raw and processed data")
+
+    @model_validator(mode="after")
+    def _vix_is_there(self) -> DataConfig:
+        if self.vix and self.universe.vix is None:
+            raise ConfigError(
+                "vix",
+                expected="a universe with a VIX",
+                got=f"universe {self.universe.name} without one",
+                todo=f"Take vix=false, or add vix to configs/universes/{self.universe.name}.yaml.",
+            )
+        return self
 
 
 class Problem(DataConfig):
@@ -151,6 +166,8 @@ class Problem(DataConfig):
             self.timescale,
             self.feature_tier,
         ]
+        if self.vix:
+            parts.append("vix")
         if self.task.kind == "threshold" and self.label_price != "high":
             parts.append(self.label_price)
         if self.split != "chronological":

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from finscale.config.budget import parse_budget
+from finscale.config.data_root import DataRoot
 from finscale.config.files import Frozen, Named, load_named, option
 from finscale.config.floors import load_floors
 from finscale.config.problem import (
@@ -20,6 +21,7 @@ from finscale.config.problem import (
     LabelPrice,
     SplitKind,
     Task,
+    Timescale,
     check_start,
     load_task,
 )
@@ -45,10 +47,12 @@ _SHARED = (
 
 
 class Study(Named):
-    """Every combination of universe, task, horizon, tier and budget is one cell.
+    """Every combination of universe, task, horizon, timescale, tier, VIX and budget is one cell.
 
     Attributes
     ----------
+    vix : tuple of bool
+        Without the VIX, with it, or both.
     delta : float
         Share of the loss scale (the reference loss; 1 nat for a density) that counts as a
         difference; fixed before looking.
@@ -71,6 +75,13 @@ class Study(Named):
     n_seeds: Annotated[int, Field(ge=1)] = 3
     seed: Seed = 42
     # Left out of a dump at their default: they came later, and old studies keep their identity.
+    timescales: Annotated[
+        tuple[Timescale, ...],
+        Field(min_length=1, exclude_if=lambda scales: scales == ("daily",)),
+    ] = ("daily",)
+    vix: Annotated[
+        tuple[bool, ...], Field(min_length=1, exclude_if=lambda with_vix: with_vix == (False,))
+    ] = (False,)
     label_price: Annotated[LabelPrice, Field(exclude_if=lambda price: price == "high")] = "high"
     split: Annotated[SplitKind, Field(exclude_if=lambda kind: kind == "chronological")] = (
         "chronological"
@@ -97,23 +108,19 @@ class Study(Named):
     def cells(self, data_root: Path, device: str) -> tuple[TrainConfig, ...]:
         """Spell out the matrix, problem by problem, small budgets first."""
         shared = {name: getattr(self, name) for name in _SHARED}
-        matrix = product(
-            self.universes, self.tasks, self.horizons, self.feature_tiers, sorted(self.budgets)
-        )
+        axes = {
+            "universe": self.universes,
+            "task": self.tasks,
+            "horizon": self.horizons,
+            "timescale": self.timescales,
+            "feature_tier": self.feature_tiers,
+            "vix": self.vix,
+            "budget": sorted(self.budgets),
+        }
+        where = {"data_root": data_root, "device": device}
         cells = (
-            TrainConfig.model_validate(
-                {
-                    **shared,
-                    "universe": universe,
-                    "task": task,
-                    "horizon": horizon,
-                    "feature_tier": tier,
-                    "budget": budget,
-                    "data_root": data_root,
-                    "device": device,
-                }
-            )
-            for universe, task, horizon, tier, budget in matrix
+            TrainConfig.model_validate({**shared, **where, **dict(zip(axes, place, strict=True))})
+            for place in product(*axes.values())
         )
         return tuple(dict.fromkeys(cells))  # 2M and 2000K are one cell
 
@@ -133,4 +140,4 @@ class StudyConfig(Frozen):
         0, "cells side by side; 0: one a core, two at most on the CPU"
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = option("auto", "where to train")
-    data_root: Path = option(Path("data"), "folder of raw and processed data")
+    data_root: DataRoot = option(Path("data"), "folder of raw and processed data")

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from finscale.config.errors import ConfigError
-from finscale.config.files import Frozen, Named, load_named
+from finscale.config.files import Frozen, Named, load_named, names_of
 from finscale.config.tickers import check_file_names, check_ticker
 
 FredSeries = Literal["DGS10", "DGS2", "DFF", "UNRATE", "CPIAUCSL"]
@@ -117,6 +117,11 @@ class Universe(Named):
         _check_dates(self, where)
         _check_source(self, where)
         return self
+
+
+def universe_names() -> list[str]:
+    """Return the universes there are."""
+    return names_of("universe")
 
 
 def load_universe(name: object) -> Universe:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from finscale.config.budget import format_budget, parse_budget
 from finscale.config.command_line import SEARCHED
+from finscale.config.data_root import DataRoot
 from finscale.config.errors import ConfigError
-from finscale.config.files import option
+from finscale.config.files import Frozen, option
 from finscale.config.floors import Floors, load_floors
 from finscale.config.problem import Problem
 from finscale.config.space import Positive, Share, Space, load_space
@@ -144,3 +146,10 @@ class AnalyzeConfig(Problem):
     allow_partial: bool = option(
         "false", "open the test although the study is not whole; recorded as such (true or false)"
     )
+
+
+class VerifyConfig(Frozen):
+    """Options of `verify`: whether machine, packages, store and data are what they should be."""
+
+    part: Literal["all", "data"] = option("all", "what to look at: all, or the data alone")
+    data_root: DataRoot = option(Path("data"), "folder of raw and processed data")

@@ -1,0 +1,34 @@
+"""Where data are kept: beside the code, unless the code itself will be thrown away."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+from finscale.config.files import CONFIGS
+
+
+def lasting(path: Path, project: Path = CONFIGS.parent) -> Path:
+    """Keep a relative path out of a checkout that is temporary.
+
+    ``mlflow run <git url>`` clones into a new folder of the system's temporary one, for this one
+    command: data in it would be fetched again by the next. They go below ``$XDG_DATA_HOME`` (by
+    default ``~/.local/share``) ``/finscale`` instead.
+    """
+    if path.is_absolute() or not _is_temporary(project):
+        return path
+    home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(home) / "finscale" / path
+
+
+def _is_temporary(project: Path) -> bool:
+    """Tell whether `tempfile.mkdtemp` made the folder, which is what MLflow clones into."""
+    is_there = project.parent == Path(tempfile.gettempdir()).resolve()
+    return is_there and project.name.startswith(tempfile.gettempprefix())
+
+
+DataRoot = Annotated[Path, AfterValidator(lasting)]
