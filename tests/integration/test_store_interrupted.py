@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from finscale.config import DataError
-from finscale.market import load_bars, prepare_raw, read_manifest, record_file, verify_store
+from finscale.market import load_bars, prepare_raw, read_manifest, verify_store
+from finscale.market.manifest import record_file
 from tests.dying_writer import N_STEPS, NOW, SHORT, grown
 from tests.lab import ROOT
 

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finscale.config import FredSeries
-from finscale.market import as_known, known_dates
+from finscale.market.known import as_known
+from finscale.market.sources import known_dates
 from finscale.market.sources.flat import flat_bars
 
 DAILY: list[FredSeries] = ["DGS10", "DGS2", "DFF"]

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from finscale.market import Found, quality_frame, quality_report
+from finscale.market import quality_frame, quality_report
+from finscale.market.quality import Found
 from finscale.market.sources.bundled import bundled_bars
 
 N = 131

@@ -12,17 +12,10 @@ import pandas as pd
 import pytest
 
 from finscale.config import Synthetic, Universe
-from finscale.market import (
-    Entry,
-    Verified,
-    file_digests,
-    load_bars,
-    prepare_raw,
-    read_manifest,
-    record_file,
-    verify_store,
-    write_parquet,
-)
+from finscale.market import Entry, load_bars, prepare_raw, read_manifest, verify_store
+from finscale.market.files import file_digests, write_parquet
+from finscale.market.manifest import record_file
+from finscale.market.verify import Verified
 
 SMALL = Universe(
     name="small",

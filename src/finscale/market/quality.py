@@ -86,25 +86,38 @@ class Quality:
 
 def quality_report(bars: pd.DataFrame) -> Quality:
     """Count what is odd in validated bars, with the first few dates of each kind."""
-    index = pd.DatetimeIndex(bars.index)
-    close = bars["close"].to_numpy()
-    closed = _closed_weekdays(index)
-    stale = np.concatenate([[False], bars["open"].to_numpy()[1:] == close[:-1]])
-    outliers = _outliers(close)
+    index, marks = pd.DatetimeIndex(bars.index), quality_marks(bars)
+    found = {str(name): _found(marks[name].to_numpy(), index) for name in marks}
     return Quality(
         rows=len(bars),
         first=index[0].date(),
         last=index[-1].date(),
-        gaps=_found(np.append(closed > MAX_GAP, False), index),
-        longest_gap=int(closed.max(initial=0)),
-        zero_volume=_found(bars["volume"].to_numpy() == 0.0, index),
-        flat=_found(bars["high"].to_numpy() == bars["low"].to_numpy(), index),
-        open_is_close=_found(stale, index),
-        open_is_close_until=_last_of_habit(stale, index),
-        outliers=_found(outliers, index),
-        splits=_found(outliers & _is_split(close), index),
-        repeated_closes=_found(_run_starts(close), index),
+        longest_gap=int(_closed_weekdays(index).max(initial=0)),
+        open_is_close_until=_last_of_habit(marks["open_is_close"].to_numpy(), index),
+        **found,
     )
+
+
+def quality_marks(bars: pd.DataFrame) -> pd.DataFrame:
+    """Mark what is odd in validated bars.
+
+    Returns
+    -------
+    DataFrame of bool, shape (T, 7)
+        On the same index, by the names of `Quality`.
+    """
+    close, volume = bars["close"].to_numpy(), bars["volume"].to_numpy()
+    outliers = _outliers(close)
+    marks = {
+        "gaps": np.append(_closed_weekdays(pd.DatetimeIndex(bars.index)) > MAX_GAP, False),
+        "zero_volume": volume == 0.0,
+        "flat": bars["high"].to_numpy() == bars["low"].to_numpy(),
+        "open_is_close": np.append(False, bars["open"].to_numpy()[1:] == close[:-1]),
+        "outliers": outliers,
+        "splits": outliers & _is_split(close),
+        "repeated_closes": _run_starts(close),
+    }
+    return pd.DataFrame(marks, index=bars.index)
 
 
 def quality_frame(bars: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

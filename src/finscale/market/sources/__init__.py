@@ -13,14 +13,14 @@ import pandas as pd
 from finscale.config import Universe
 from finscale.market.sources.bundled import bundled_bars
 from finscale.market.sources.csv import csv_bars
-from finscale.market.sources.fred import LOOK_BACK, fred_bars, known_dates
+from finscale.market.sources.fred import FRED, LOOK_BACK, fred_bars, known_dates
 from finscale.market.sources.parquet import parquet_bars
 from finscale.market.sources.patience import UnreachableError
 from finscale.market.sources.planted import planted_bars, planted_log_odds
 from finscale.market.sources.synthetic import synthetic_bars, synthetic_vix
 from finscale.market.sources.yahoo import yahoo_bars
 
-__all__ = ["LOOK_BACK", "UnreachableError", "fetch_bars", "known_dates", "planted_log_odds"]
+__all__ = ["FRED", "LOOK_BACK", "UnreachableError", "fetch_bars", "known_dates", "planted_log_odds"]
 
 
 def fetch_bars(

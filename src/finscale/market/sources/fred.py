@@ -34,6 +34,16 @@ from finscale.market.sources.patience import UnreachableError, ask_patiently, fa
 ADDRESS = "https://fred.stlouisfed.org/graph/fredgraph.csv"
 # A value has to be known before the first session: two years and a bit, for changes over a year.
 LOOK_BACK = timedelta(days=800)
+_NEXT_DAYS = "two business days after its day"
+_NEXT_MONTHS = "90 days after the first of its month"
+FRED: dict[FredSeries, tuple[str, str]] = {
+    "DGS10": ("Treasury yield, ten years, per cent", _NEXT_DAYS),
+    "DGS2": ("Treasury yield, two years, per cent", _NEXT_DAYS),
+    "DFF": ("effective federal funds rate, per cent", _NEXT_DAYS),
+    "UNRATE": ("unemployment rate, per cent, seasonally adjusted", _NEXT_MONTHS),
+    "CPIAUCSL": ("consumer prices, index, seasonally adjusted", _NEXT_MONTHS),
+}
+"""What each series is, and when it is known."""
 MONTHLY: tuple[FredSeries, ...] = ("UNRATE", "CPIAUCSL")
 LAG_BUSINESS_DAYS = 2
 LAG_MONTHLY = pd.Timedelta(days=90)

@@ -1,0 +1,84 @@
+"""Coarser bars from daily ones: N sessions, weeks, pairs of weeks, months.
+
+Legend: `T` sessions, `G` bars.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from finscale.config import TIMESCALES, DataError, Timescale, unknown
+
+SESSIONS: dict[Timescale, int] = {"2d": 2, "3d": 3, "5d": 5}
+_MERGED = {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"}
+# A Monday: weeks, and pairs of them, are counted from here.
+_MONDAY = np.datetime64("1969-12-29", "D")
+
+
+def resample(bars: pd.DataFrame, timescale: Timescale) -> pd.DataFrame:
+    """Join validated daily bars into bars of a coarser timescale.
+
+    ``2d``, ``3d``, ``5d``: so many consecutive sessions, counted from the first one. ``weekly``:
+    weeks that end on Friday (a session on a weekend belongs to the Friday before it). ``2wk``:
+    pairs of them, counted from the first week. ``monthly``: calendar months. ``daily`` and
+    ``daily+multi`` are the sessions themselves. A bar has the date of its last session; one that
+    later sessions may still join is dropped, and a period without a session gives no bar.
+
+    Parameters
+    ----------
+    bars : DataFrame, shape (T, 5)
+        As `load_bars` returns it.
+
+    Returns
+    -------
+    DataFrame, shape (G, 5)
+        First open, highest high, lowest low, last close, sum of volumes.
+
+    Raises
+    ------
+    ConfigError
+        If the timescale is unknown.
+    DataError
+        If no bar is whole.
+    """
+    if timescale not in TIMESCALES:
+        raise unknown("timescale", timescale, TIMESCALES)
+    if timescale in ("daily", "daily+multi"):
+        return bars
+    group_T, is_whole = _groups(_days(bars), timescale)
+    last_G = np.flatnonzero(np.append(np.diff(group_T) > 0, True))
+    joined = bars.groupby(group_T).agg(_MERGED)
+    joined.index = bars.index[last_G]
+    whole = joined if is_whole else joined.iloc[:-1]
+    if whole.empty:
+        raise DataError(
+            f"bars of timescale {timescale}",
+            expected="at least one that is over",
+            got=f"{len(bars)} sessions",
+            todo="Take a longer universe or a finer timescale.",
+        )
+    return whole
+
+
+def _days(bars: pd.DataFrame) -> NDArray[np.datetime64]:
+    return bars.index.to_numpy().astype("datetime64[D]")
+
+
+def _groups(day_T: NDArray[np.datetime64], timescale: Timescale) -> tuple[NDArray[np.int64], bool]:
+    """Number each session's bar, and tell whether the last bar is over."""
+    if timescale in SESSIONS:
+        size = SESSIONS[timescale]
+        return np.arange(len(day_T)) // size, len(day_T) % size == 0
+    if timescale == "monthly":
+        month_T = day_T.astype("datetime64[M]")
+        # The last weekday of a month closes it; a holiday there is known only afterwards.
+        last_weekday = np.busday_offset(month_T[-1] + 1, -1, roll="forward")
+        return month_T.astype(np.int64), bool(day_T[-1] >= last_weekday)
+    week_T = (day_T - _MONDAY).astype(np.int64) // 7
+    n_weeks = 2 if timescale == "2wk" else 1
+    number_T = (week_T - week_T[0]) // n_weeks
+    final_week = week_T[0] + (number_T[-1] + 1) * n_weeks - 1
+    friday = _MONDAY + 7 * final_week + 4
+    return number_T, bool(day_T[-1] >= friday)
