@@ -89,7 +89,7 @@ def test_digest_is_of_the_canonical_json() -> None:
 
 def test_unknown_names_are_refused(stored: tuple[Universe, Path]) -> None:
     universe, root = stored
-    with pytest.raises(ConfigError, match="timescale: expected one of daily; got 'dayly'"):
+    with pytest.raises(ConfigError, match=r"timescale: expected one of daily, 2d, .*; got 'dayly'"):
         prepare_inputs(universe, "a20", "dayly", root, now=NOW)
     with pytest.raises(ConfigError, match="feature_tier"):
         prepare_inputs(universe, "b20", "daily", root, now=NOW)

@@ -1,33 +1,51 @@
-"""Processed inputs on disk: features of the target, stationary, in natural scale."""
+"""Processed inputs on disk: features of each ticker, stationary, in natural scale."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
 
-from finscale.config import Universe, unknown
-from finscale.dataset.features import FEATURE_VERSION, build_features
-from finscale.dataset.normalise import to_stationary
+from finscale.config import TIMESCALES, Timescale, Universe, unknown
+from finscale.dataset.features import FEATURE_VERSION, tier_features
+from finscale.dataset.inputs import Beside, build_inputs, load_beside
 from finscale.market import (
     Entry,
     bars_sha256,
-    file_sha256,
+    find_file,
     load_bars,
     lock,
+    put_parquet,
     raw_name,
     read_manifest,
-    record_file,
-    verify_file,
-    write_parquet,
 )
 
-TIMESCALES = ("daily",)
+
+@dataclass(frozen=True, eq=False)
+class TickerInputs:
+    """The file of one ticker's inputs.
+
+    Attributes
+    ----------
+    path : Path
+    rows : int
+    fresh : bool
+        Whether this call built the file; else it was up to date.
+    """
+
+    ticker: str
+    path: Path
+    rows: int
+    fresh: bool
+
+    def read(self) -> pd.DataFrame:
+        """Return stationary features, not scaled, on the index of the ticker's bars."""
+        return pd.read_parquet(self.path)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,15 +55,18 @@ class PreparedInputs:
     Attributes
     ----------
     frame : DataFrame, shape (T, C)
-        Stationary features, not scaled, on the index of the bars; NaN only in the warm-up.
+        The target's stationary features, not scaled, on the index of its bars; NaN only in the
+        warm-up.
     path : Path
         The Parquet file that holds it.
     data_sha256 : str
         Digest of the target's raw bars: the tag ``finscale.data_sha256``.
     dataset_sha256 : str
-        Digest of what the frame is made from: the tag ``finscale.dataset_sha256``.
+        Digest of what all inputs are made from: the tag ``finscale.dataset_sha256``.
     fresh : bool
-        Whether this call built the file; else it was up to date.
+        Whether this call built a file; else all were up to date.
+    pool : tuple of TickerInputs
+        The universe's other tickers.
     """
 
     frame: pd.DataFrame
@@ -53,39 +74,65 @@ class PreparedInputs:
     data_sha256: str
     dataset_sha256: str
     fresh: bool
+    pool: tuple[TickerInputs, ...] = ()
 
 
 def prepare_inputs(
-    universe: Universe, tier: str, timescale: str, root: Path, *, now: datetime
+    universe: Universe,
+    tier: str,
+    timescale: Timescale,
+    root: Path,
+    *,
+    now: datetime,
+    vix: bool = False,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> PreparedInputs:
-    """Return the target's inputs, from the file that an earlier call wrote or built anew.
+    """Return a universe's inputs, from the files that an earlier call wrote or built anew.
 
-    The file is ``root/processed/<universe>-<timescale>-<tier>-<first 12 of the digest>.parquet``.
+    A ticker's file is ``root/processed/<universe>-<timescale>-<tier>[-vix][-<ticker>]-<first 12
+    of its digest>.parquet``; the target's has no ticker in its name.
+
+    Parameters
+    ----------
+    vix : bool
+        Whether to add the universe's VIX.
+    tell : callable
+        Called with a line before a file of a pooled universe is built.
 
     Raises
     ------
     ConfigError
         If the tier or the timescale is unknown.
     DataError
-        If the bars are not stored or too few, or the file is not the one in the manifest.
+        If bars are not stored or too few, or a file is not the one in the manifest.
     """
+    tier_features(tier)
     if timescale not in TIMESCALES:
         raise unknown("timescale", timescale, TIMESCALES)
-    bars = load_bars(universe, root)
-    data = bars_sha256(bars, universe.end)
-    dataset = dataset_sha256({universe.target: data}, tier, timescale)
-    name = f"processed/{universe.name}-{timescale}-{tier}-{dataset[:12]}.parquet"
-    with lock(root):
-        entry = read_manifest(root).get(name)
-        # A file without an entry is what an interruption between the two writes left behind.
-        fresh = entry is None or not (root / name).exists()
-        if entry is None or fresh:
-            frame = to_stationary(build_features(bars, tier), tier)
-            _store(frame, universe, name, dataset, root, now)
-        else:
-            todo = f"Delete {root / name}: the next run builds it anew."
-            frame = pd.read_parquet(verify_file(root, name, entry, todo))
-    return PreparedInputs(frame, root / name, data, dataset, fresh)
+    made = _Making(universe, tier, timescale, vix, load_beside(universe, root, vix))
+    order = (universe.target, *(name for name in universe.tickers if name != universe.target))
+    bars = {ticker: load_bars(universe, root, ticker) for ticker in order}
+    own = {ticker: bars_sha256(frame, universe.end) for ticker, frame in bars.items()}
+    tickers: list[TickerInputs] = []
+    for number, ticker in enumerate(order, start=1):
+        with lock(root):
+            name = made.file_name(ticker, own[ticker])
+            entry = find_file(root, name, f"Delete {root / name}: the next run builds it anew.")
+            fresh = entry is None
+            if fresh:
+                if len(order) > 1:
+                    tell(f"{ticker}: computing {tier} ({number} of {len(order)})")
+                made.write(bars[ticker], ticker, root, name, now)
+            tickers.append(TickerInputs(ticker, root / name, read_manifest(root)[name].rows, fresh))
+    target, *pool = tickers
+    return PreparedInputs(
+        frame=target.read(),
+        path=target.path,
+        data_sha256=own[universe.target],
+        dataset_sha256=made.digest(own),
+        fresh=any(ticker.fresh for ticker in tickers),
+        pool=tuple(pool),
+    )
 
 
 def dataset_sha256(
@@ -93,36 +140,62 @@ def dataset_sha256(
     tier: str,
     timescale: str,
     feature_version: str = FEATURE_VERSION,
+    *,
+    vix: bool = False,
 ) -> str:
     """Digest what determines the inputs: the same on every platform, unlike the inputs' bits.
 
     Parameters
     ----------
-    data_digests : mapping of ticker to `bars_sha256`
+    data_digests : mapping of ticker or series to `bars_sha256`
     """
-    keys = {
+    keys: dict[str, object] = {
         "data": dict(data_digests),
         "feature_tier": tier,
         "feature_version": feature_version,
         "timescale": timescale,
     }
+    # It came later: without it digests are what they were.
+    if vix:
+        keys["vix"] = True
     canonical = json.dumps(keys, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def _store(
-    frame: pd.DataFrame, universe: Universe, name: str, dataset: str, root: Path, now: datetime
-) -> None:
-    write_parquet(frame, root / name)
-    entry = Entry(
-        sha256=file_sha256(root / name),
-        values_sha256=dataset,
-        rows=len(frame),
-        first=f"{frame.index[0]:%Y-%m-%d}",
-        last=f"{frame.index[-1]:%Y-%m-%d}",
-        source=raw_name(universe, universe.target),
-        start=universe.start.isoformat(),
-        end=universe.end.isoformat(),
-        retrieved=now.isoformat(timespec="seconds"),
-    )
-    record_file(root, name, entry)
+@dataclass(frozen=True, eq=False)
+class _Making:
+    """How every ticker's inputs are made."""
+
+    universe: Universe
+    tier: str
+    timescale: Timescale
+    vix: bool
+    beside: Beside
+
+    def digest(self, own: Mapping[str, str]) -> str:
+        digests = {**own, **self.beside.digests}
+        return dataset_sha256(digests, self.tier, self.timescale, vix=self.vix)
+
+    def file_name(self, ticker: str, data_sha256: str) -> str:
+        """Name a ticker's file by what its inputs are made from; the target goes unnamed."""
+        universe = self.universe
+        parts = [universe.name, self.timescale, self.tier, *(["vix"] if self.vix else [])]
+        if ticker != universe.target:
+            parts.append(Path(raw_name(universe, ticker)).stem)
+        return f"processed/{'-'.join(parts)}-{self.digest({ticker: data_sha256})[:12]}.parquet"
+
+    def write(self, bars: pd.DataFrame, ticker: str, root: Path, name: str, now: datetime) -> None:
+        universe = self.universe
+        frame = build_inputs(bars, self.tier, self.timescale, self.beside)
+        entry = Entry(
+            sha256="",  # known when it is written
+            values_sha256=self.digest({ticker: bars_sha256(bars, universe.end)}),
+            rows=len(frame),
+            first=f"{frame.index[0]:%Y-%m-%d}",
+            last=f"{frame.index[-1]:%Y-%m-%d}",
+            source=" ".join(raw_name(universe, each) for each in (ticker, *self.beside.digests)),
+            start=universe.start.isoformat(),
+            end=universe.end.isoformat(),
+            retrieved=now.isoformat(timespec="seconds"),
+        )
+        put_parquet(root, name, frame, entry)

@@ -9,18 +9,11 @@ import numpy as np
 import pandas as pd
 
 from finscale.config import N_BLOCKS, ChunkSamples, ConfigError, SplitKind, unknown
-from finscale.dataset.features import WARMUP_ROWS, tier_features
 from finscale.dataset.folds import Split
 from finscale.dataset.schemes import chronological, combinatorial, scattered_chunks, walk_forward
 
 DIAGNOSTIC_SPLITS: tuple[SplitKind, ...] = ("chunk", "cpcv")
 """Splits that train after an evaluated block: they carry no verdict."""
-
-
-def first_position(tier: str, context_length: int) -> int:
-    """Return the first position whose context window lies after the tier's warm-up."""
-    tier_features(tier)
-    return WARMUP_ROWS[tier] + context_length - 1
 
 
 def split(

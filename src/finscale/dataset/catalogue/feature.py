@@ -27,6 +27,8 @@ Group = Literal[
     "statistical",
     "calendar",
     "cross-timescale",
+    "vix",
+    "macro",
 ]
 Number = int | float
 Parameters = tuple[tuple[str, Number], ...]

@@ -1,0 +1,133 @@
+"""From a ticker's daily bars to what a model sees: tier, VIX, macro series, on one timescale."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from finscale.config import DataError, FredSeries, Timescale, Universe
+from finscale.dataset.catalogue.feature import Feature
+from finscale.dataset.features import build_table, tier_features
+from finscale.dataset.joining import check_overlap, join_known
+from finscale.dataset.macro import macro_inputs
+from finscale.dataset.normalise import stationary_table
+from finscale.dataset.tiers.multi import MULTI
+from finscale.dataset.vix import VIX
+from finscale.market import bars_sha256, load_bars, load_known, resample
+
+
+@dataclass(frozen=True, eq=False)
+class Beside:
+    """Series of the whole market that go beside each ticker's own bars.
+
+    Attributes
+    ----------
+    vix : DataFrame, optional
+        Daily closes as flat bars.
+    macro : mapping of series to DataFrame
+        Flat bars by the day from which each value may be used.
+    digests : mapping of str to str
+        `bars_sha256` of what was read.
+    """
+
+    vix: pd.DataFrame | None = None
+    macro: Mapping[FredSeries, pd.DataFrame] = field(default_factory=dict)
+    digests: Mapping[str, str] = field(default_factory=dict)
+
+
+def load_beside(universe: Universe, root: Path, vix: bool) -> Beside:
+    """Read the VIX, where it is asked for, and the macro series of a universe.
+
+    Raises
+    ------
+    DataError
+        If one is not stored.
+    """
+    digests: dict[str, str] = {}
+    frame: pd.DataFrame | None = None
+    if vix:
+        assert universe.vix is not None, "DataConfig holds that the universe has one"
+        frame = load_bars(universe, root, universe.vix)
+        digests[universe.vix] = bars_sha256(frame, universe.end)
+    macro = {series: load_known(universe, root, series) for series in universe.fred}
+    for series in universe.fred:
+        digests[series] = bars_sha256(load_bars(universe, root, series), universe.end)
+    return Beside(frame, macro, digests)
+
+
+def extra_features(timescale: Timescale, vix: bool) -> tuple[Feature, ...]:
+    """Return the features beside a tier's that have a warm-up."""
+    return (*(MULTI if timescale == "daily+multi" else ()), *(VIX if vix else ()))
+
+
+def warmup_rows(tier: str, timescale: Timescale = "daily", vix: bool = False) -> int:
+    """Return how many rows at the start may hold NaN."""
+    features = (*tier_features(tier), *extra_features(timescale, vix))
+    return max(feature.warmup for feature in features)
+
+
+def first_position(
+    tier: str, context_length: int, *, timescale: Timescale = "daily", vix: bool = False
+) -> int:
+    """Return the first position whose context window lies after the warm-up."""
+    return warmup_rows(tier, timescale, vix) + context_length - 1
+
+
+def build_inputs(
+    bars: pd.DataFrame, tier: str, timescale: Timescale = "daily", beside: Beside | None = None
+) -> pd.DataFrame:
+    """Compute all stationary inputs of a ticker.
+
+    Parameters
+    ----------
+    bars : DataFrame, shape (T, 5)
+        Daily, as `finscale.market.load_bars` returns it.
+
+    Returns
+    -------
+    DataFrame, shape (bars of the timescale, C)
+        The tier's columns, then those of ``daily+multi``, the VIX and macro series; NaN only in
+        the first `warmup_rows`. A row depends on what was known at its close only.
+
+    Raises
+    ------
+    DataError
+        If no bar is left after the warm-up, or a series beside does not cover the bars.
+    """
+    beside = beside or Beside()
+    coarse = resample(bars, timescale)
+    warmup = warmup_rows(tier, timescale, beside.vix is not None)
+    if len(coarse) <= warmup:
+        raise DataError(
+            f"bars for features of tier {tier}",
+            expected=f"more than {warmup} {timescale} bars, its warm-up",
+            got=str(len(coarse)),
+            todo="Take a longer universe, a finer timescale or a smaller tier.",
+        )
+    blocks = [_block(coarse, tier_features(tier), timescale)]
+    if timescale == "daily+multi":
+        blocks.append(_block(coarse, MULTI, timescale))
+    if beside.vix is not None:
+        blocks.append(_vix_block(bars, beside.vix, timescale))
+    if beside.macro:
+        blocks.append(macro_inputs(beside.macro, pd.DatetimeIndex(coarse.index)))
+    table = pd.concat(blocks, axis=1)
+    finite = np.isfinite(table.to_numpy()[warmup:]).all()
+    assert finite, "an input is not finite after the warm-up"
+    return table
+
+
+def _block(bars: pd.DataFrame, features: tuple[Feature, ...], timescale: Timescale) -> pd.DataFrame:
+    table = build_table(bars, features, timescale)
+    return stationary_table(table, features, bars["close"], bars["volume"])
+
+
+def _vix_block(bars: pd.DataFrame, vix: pd.DataFrame, timescale: Timescale) -> pd.DataFrame:
+    """Join the VIX to the sessions first: its bars are then cut as the ticker's are."""
+    index = pd.DatetimeIndex(bars.index)
+    check_overlap(vix, index, "the VIX")
+    return _block(resample(join_known(vix, index), timescale), VIX, timescale)
