@@ -49,8 +49,10 @@ def make_samples(
 ) -> Samples:
     """Join scaled bars, the positions of a split part, and the labels at them."""
     assert positions_N.min(initial=context_length) >= context_length - 1
+    # Of several tickers these are gigabytes: shared, not copied, where that can be.
+    shared_TC = np.require(values_TC, np.float32, ["C", "W"])
     return Samples(
-        torch.tensor(values_TC, dtype=torch.float32),
+        torch.from_numpy(shared_TC),
         torch.tensor(positions_N, dtype=torch.int64),
         torch.tensor(labels_T[positions_N], dtype=torch.float32),
         context_length,
