@@ -6,7 +6,7 @@ export MLFLOW_LOGGING_LEVEL ?= ERROR
 export MLFLOW_DISABLE_TELEMETRY ?= true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup study ui test test-all lint bench clean
+.PHONY: help setup study ui verify data-verify dictionary test test-all lint bench clean
 
 help:  ## Show these lines
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
@@ -18,6 +18,15 @@ study: .venv/.runtime  ## Run the demo study: data, searches, finals, registry, 
 
 ui: .venv/.runtime  ## Open the MLflow UI on this folder's store
 	@mlflow ui
+
+verify: .venv/.runtime  ## Check Python, packages, device, memory, disk, store and data
+	@python -m entrypoints.verify
+
+data-verify: .venv/.runtime  ## Check every file of data/ against its manifest
+	@python -m entrypoints.verify --part=data
+
+dictionary: .venv/.runtime  ## Write docs/data_dictionary.md anew
+	@python -m entrypoints.dictionary
 
 test: .venv/.dev lint  ## Lint, types and all quick tests: what CI runs
 	$(BIN)/python -m pytest -n 2 -m "not slow"
@@ -34,6 +43,7 @@ bench: .venv/.dev  ## Run the benchmarks (minutes); results go to docs/benchmark
 	$(BIN)/python benchmarks/tracking_cost.py
 	$(BIN)/python benchmarks/interval_coverage.py
 	$(BIN)/python benchmarks/query_speed.py
+	$(BIN)/python benchmarks/features_speed.py
 	$(BIN)/python benchmarks/laws_speed.py
 	$(BIN)/python benchmarks/analyze_speed.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/search_overhead.py

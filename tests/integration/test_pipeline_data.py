@@ -22,6 +22,7 @@ def test_data_are_prepared_once_and_recorded(lab: Lab, tmp_path: Path) -> None:
     for _ in range(2):
         prepare(lab, tmp_path / "data")
     assert [line.splitlines()[0] for line in lab.lines] == [
+        "^GSPC: asking bundled for 2010-01-04 to 2016-12-30 (1 of 1)",
         "tiny is prepared.",
         "tiny is up to date.",
     ]
@@ -30,7 +31,7 @@ def test_data_are_prepared_once_and_recorded(lab: Lab, tmp_path: Path) -> None:
         assert run.info.status == "FINISHED" and run.data.metrics["n_features"] == 25
         assert run.data.metrics["n_rows"] == 1762 and len(run.inputs.dataset_inputs) == 2
         files = [file.path for file in MlflowClient().list_artifacts(run.info.run_id)]
-        assert files == ["manifest.json"]
+        assert files == ["drift.json", "figures", "manifest.json", "quality.html"]
     for tag in (Tag.DATA_SHA256, Tag.DATASET_SHA256):
         assert first.data.tags[tag] == second.data.tags[tag]
 

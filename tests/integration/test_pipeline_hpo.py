@@ -178,7 +178,7 @@ def test_the_size_is_that_of_the_weights_and_within_the_budget(searched: Lab) ->
 def test_a_loaded_trial_gives_the_loss_that_was_logged(searched: Lab) -> None:
     data = searched.problem()
     days = data.search.at.validation
-    windows = make_samples(data.search.scaled_TC, days, data.labels_T, 60)
+    windows = make_samples(data.search.scaled(), days, data.labels_T, 60)
     for run in by_number(searched):
         logits_N = predict(load_trial(run.info.run_id), windows).squeeze(1).double().numpy()
         loss = score(data.labels_T[days], logits_N).loss

@@ -134,21 +134,29 @@ def _compute(
 
 
 def _forecast(data: ProblemData, fold: FoldData, name: str) -> Outputs:
-    """Fit on the fold's training samples; return outputs_NK at its evaluation positions."""
-    is_binary, horizon = data.problem.task.is_binary, data.problem.horizon
-    train, ahead = fold.at.train, evaluation_positions(fold.at)
+    """Fit on the fold's training samples; return outputs_NK at its evaluation positions.
+
+    Prior and reference know the target alone; the others train on what a model trains on.
+    """
+    is_binary = data.problem.task.is_binary
+    ahead, horizon = evaluation_positions(fold.at), data.problem.horizon
+    own = fold.at.train[fold.at.train < len(data.bars)]
     if name == BAYES:
         planted = data.problem.universe.planted
         assert planted is not None, "only planted odds are known"
         return planted_log_odds(data.bars, planted)[ahead, None]
-    y = data.labels_T[train]
     if name == PRIOR:
+        y = data.labels_T[own]
         return (fit_prior if is_binary else fit_gaussian_prior)(y).outputs(ahead)
+    fit_linear = fit_logit if is_binary else fit_linear_gaussian
     if name == REFERENCE:
         x_TF = reference_inputs(data.bars).to_numpy()
-    else:
-        x_TF = fold.scaled_TC.astype(np.float64)
+        return fit_linear(x_TF[own], data.labels_T[own]).outputs(x_TF[ahead])
+    # In order of time: trees keep the last part of their training for a choice of their own.
+    train = fold.at.train[np.argsort(data.dates_T[fold.at.train], kind="stable")]
+    x_TC, y = fold.scaled(), data.labels_T[train]
+    x_train, x_ahead = (x_TC[rows].astype(np.float64) for rows in (train, ahead))
     if name == BOOSTING:
         fit_trees = fit_boosting if is_binary else fit_boosted_gaussian
-        return fit_trees(x_TF[train], y, horizon).outputs(x_TF[ahead])
-    return (fit_logit if is_binary else fit_linear_gaussian)(x_TF[train], y).outputs(x_TF[ahead])
+        return fit_trees(x_train, y, horizon * data.n_tickers).outputs(x_ahead)
+    return fit_linear(x_train, y).outputs(x_ahead)

@@ -147,7 +147,7 @@ def samples(
 ) -> Samples:
     """Return scaled windows of so many bars, the problem's or fewer, with labels."""
     assert context_length <= data.problem.context_length
-    return make_samples(fold.scaled_TC, positions, data.labels_T, context_length)
+    return make_samples(fold.scaled(), positions, data.labels_T, context_length)
 
 
 def outputs_at(

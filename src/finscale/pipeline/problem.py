@@ -6,15 +6,17 @@ Legend: `T` bars, `C` channels.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache, lru_cache, partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from finscale.config import Floors, Problem
+from finscale.config import DataConfig, Floors, Problem
 from finscale.dataset import (
     LABEL_VERSION,
     Fold,
@@ -30,9 +32,10 @@ from finscale.dataset import (
     split,
 )
 from finscale.evaluation import fit_gaussian_prior
-from finscale.market import is_prepared, load_bars, prepare_raw
+from finscale.market import is_prepared, load_bars, prepare_raw, resample
 from finscale.model import LabelUnits
 from finscale.pipeline.progress import Line, Listen
+from finscale.pipeline.stack import Stack, TickerBars
 from finscale.tracking import Run, Tag, log_inputs, problem_params, sample_metrics
 
 
@@ -43,17 +46,20 @@ class FoldData:
     Attributes
     ----------
     at : Fold
-        Positions of its samples.
-    scaled_TC : ndarray of float32, shape (T, C)
-        The problem's inputs, scaled: what a model is trained on.
+        Positions of its samples; those of pooled tickers, in training alone, follow the target's.
+    scaler : Scaler
+        Of the target: what a served model holds.
     units : LabelUnits
         Of a return forecast.
+    scaled : callable
+        Gives the problem's inputs, scaled, ticker below ticker, of shape (T, C): what a model is
+        trained on. Large where tickers are pooled, and then made when it is asked for.
     """
 
     at: Fold
     scaler: Scaler
-    scaled_TC: NDArray[np.float32]
     units: LabelUnits
+    scaled: Callable[[], NDArray[np.float32]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,10 +68,12 @@ class ProblemData:
 
     Attributes
     ----------
-    bars : DataFrame, shape (T, 5)
+    bars : DataFrame, shape (rows of the target, 5)
+        The target's bars, of the problem's timescale.
     inputs : PreparedInputs
         Stationary features, unscaled: what a served model takes.
-    labels_T : ndarray of float64, shape (T,)
+    labels_T, dates_T : ndarray, shape (T,)
+        Labels and dates of every bar: the target's, then those of pooled tickers.
     folds : tuple of FoldData
         What finals and baselines forecast, each from a model of its own.
     search : FoldData
@@ -76,6 +84,7 @@ class ProblemData:
     bars: pd.DataFrame
     inputs: PreparedInputs
     labels_T: NDArray[np.float64]
+    dates_T: NDArray[np.datetime64]
     folds: tuple[FoldData, ...]
     search: FoldData
 
@@ -83,6 +92,11 @@ class ProblemData:
     def n_channels(self) -> int:
         """Number of channels C."""
         return self.inputs.frame.shape[1]
+
+    @property
+    def n_tickers(self) -> int:
+        """Number of tickers whose bars are stacked."""
+        return 1 + len(self.inputs.pool)
 
     def identity(self) -> dict[str, Any]:
         """Return what a fingerprint must hold of the data, the label and the split.
@@ -130,14 +144,19 @@ class ProblemData:
 
     def log_inputs(self, run: Run) -> None:
         """Record the dataset as the run's input."""
-        name = f"{self.problem.universe.name}-{self.problem.timescale}-{self.problem.feature_tier}"
-        log_inputs(
-            run,
-            name=name,
-            sha256=self.inputs.dataset_sha256,
-            source=str(self.inputs.path),
-            contexts=("training", "validation"),
-        )
+        log_dataset(run, self.problem, self.inputs)
+
+
+def log_dataset(run: Run, config: DataConfig, inputs: PreparedInputs) -> None:
+    """Record what a run consumes: for training and for validation, by name and digest."""
+    vix = "-vix" if config.vix else ""
+    log_inputs(
+        run,
+        name=f"{config.universe.name}-{config.timescale}-{config.feature_tier}{vix}",
+        sha256=inputs.dataset_sha256,
+        source=str(inputs.path),
+        contexts=("training", "validation"),
+    )
 
 
 def load_problem(problem: Problem, floors: Floors, listen: Listen) -> ProblemData:
@@ -150,25 +169,76 @@ def load_problem(problem: Problem, floors: Floors, listen: Listen) -> ProblemDat
     RefusedError
         If a part lies below a floor.
     """
-    universe, root = problem.universe, problem.data_root
-    now = datetime.now(UTC)
-    if not is_prepared(universe, root):
-        listen(Line(f"Data of {universe.name} is not there yet: preparing it first."))
-        prepare_raw(universe, root, now=now)
-    bars = load_bars(universe, root)
-    inputs = prepare_inputs(universe, problem.feature_tier, problem.timescale, root, now=now)
-    labels = make_labels(bars, problem.task, problem.horizon, problem.price)
-    labels_T = np.asarray(labels, dtype=np.float64)
+    inputs = load_inputs(problem, listen)
+    bars = _bars(problem, problem.universe.target)
+    stack = Stack(
+        (
+            _ticker(problem, bars, lambda: inputs.frame),
+            *(_ticker(problem, _bars(problem, other.ticker), other.read) for other in inputs.pool),
+        )
+    )
     made = _split(problem, bars)
-    check_floors(made, labels_T, problem.horizon, floors, is_binary=problem.task.is_binary)
+    own = stack.tickers[0].labels
+    check_floors(made, own, problem.horizon, floors, is_binary=problem.task.is_binary)
+    folds, search = _folds(problem, made, inputs, stack)
+    return ProblemData(problem, bars, inputs, stack.labels(), stack.dates(), folds, search)
 
+
+def load_inputs(problem: DataConfig, listen: Listen) -> PreparedInputs:
+    """Return the inputs of a universe; fetch and build what is not there yet, and say so."""
+    universe, root, now = problem.universe, problem.data_root, datetime.now(UTC)
+
+    def tell(line: str) -> None:
+        listen(Line(line))
+
+    if not is_prepared(universe, root, vix=problem.vix):
+        tell(f"Data of {universe.name} is not there yet: preparing it first.")
+        prepare_raw(universe, root, now=now, vix=problem.vix, tell=tell)
+    return prepare_inputs(
+        universe,
+        problem.feature_tier,
+        problem.timescale,
+        root,
+        now=now,
+        vix=problem.vix,
+        tell=tell,
+    )
+
+
+def _bars(problem: Problem, ticker: str) -> pd.DataFrame:
+    return resample(load_bars(problem.universe, problem.data_root, ticker), problem.timescale)
+
+
+def _ticker(problem: Problem, bars: pd.DataFrame, read: Callable[[], pd.DataFrame]) -> TickerBars:
+    labels = make_labels(bars, problem.task, problem.horizon, problem.price)
+    index = bars.index
+    assert isinstance(index, pd.DatetimeIndex)
+    return TickerBars(index, np.asarray(labels, dtype=np.float64), read)
+
+
+def _folds(
+    problem: Problem, made: Split, inputs: PreparedInputs, stack: Stack
+) -> tuple[tuple[FoldData, ...], FoldData]:
+    """Return the split's folds and the search's, which may be one of them."""
+    first, labels_T = _first_position(problem), stack.labels()
+    rows = cache(lambda at: stack.training_rows(at, problem.horizon, first))
+    # A pooled stack is large: only the one that was asked for last is kept.
+    scaled = lru_cache(maxsize=1)(lambda at: stack.scaled(rows(at)))
+
+    @cache
     def fold_data(at: Fold) -> FoldData:
+        joined = stack.joined(at, rows(at))
         scaler = fit_scaler(inputs.frame, at.train)
-        scaled_TC = scaler.transform(inputs.frame.to_numpy())
-        return FoldData(at, scaler, scaled_TC, _units(problem, labels_T[at.train]))
+        units = _units(problem, labels_T[joined.train])
+        return FoldData(joined, scaler, units, partial(scaled, at))
 
-    folds = tuple(fold_data(at) for at in made.folds)
-    return ProblemData(problem, bars, inputs, labels_T, folds, fold_data(made.search))
+    return tuple(fold_data(at) for at in made.folds), fold_data(made.search)
+
+
+def _first_position(problem: Problem) -> int:
+    return first_position(
+        problem.feature_tier, problem.context_length, timescale=problem.timescale, vix=problem.vix
+    )
 
 
 def _split(problem: Problem, bars: pd.DataFrame) -> Split:
@@ -177,7 +247,7 @@ def _split(problem: Problem, bars: pd.DataFrame) -> Split:
     return split(
         index,
         problem.horizon,
-        first_position=first_position(problem.feature_tier, problem.context_length),
+        first_position=_first_position(problem),
         train_end=problem.universe.train_end,
         validation_end=problem.universe.validation_end,
         kind=problem.split,

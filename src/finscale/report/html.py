@@ -47,6 +47,11 @@ def embedded(drawing: Drawing) -> tuple[str, str]:
     return drawing.caption, f"data:image/svg+xml;base64,{content}"
 
 
+def embedded_png(caption: str, picture: bytes) -> tuple[str, str]:
+    """Return a caption and a PNG picture as an address that holds it."""
+    return caption, f"data:image/png;base64,{base64.b64encode(picture).decode('ascii')}"
+
+
 def render_template(name: str, **shown: object) -> str:
     """Fill a template of this room."""
     environment = Environment(

@@ -1,6 +1,6 @@
 """The MLflow store: every name of the contract, writing runs, reading them as tidy frames."""
 
-from finscale.tracking.answers import is_database
+from finscale.tracking.answers import check_store, is_database
 from finscale.tracking.client import store_address, unbroken
 from finscale.tracking.frames import runs_frame
 from finscale.tracking.inputs import log_inputs
@@ -74,6 +74,7 @@ __all__ = [
     "VerbRun",
     "baselines",
     "cells",
+    "check_store",
     "close_abandoned",
     "cost_metrics",
     "create_run",

@@ -97,6 +97,8 @@ class Artifact(StrEnum):
     PREDICTIONS = "predictions.parquet"
     TRACEBACK = "traceback.txt"
     MANIFEST = "manifest.json"
+    QUALITY = "quality.html"
+    DRIFT = "drift.json"
     REPORT = "report.html"
     SUMMARY = "summary.txt"
     FULL_NOTE = "summary.md"
@@ -104,7 +106,7 @@ class Artifact(StrEnum):
 
 
 FIGURES = "figures"
-"""Folder of a search's pictures."""
+"""Folder of a run's pictures."""
 VAL_LOSS = "val_loss"
 """The objective: nats, of the kept weights. Logged once, so that ``order_by`` on it is right."""
 TRAIN_FLOPS = "train_flops"
@@ -154,7 +156,7 @@ def problem_params(problem: Problem, n_features: int) -> dict[str, Any]:
         "horizon": problem.horizon,
         "timescale": problem.timescale,
         "feature_tier": problem.feature_tier,
-        "vix": False,
+        "vix": problem.vix,
         "label_price": problem.price,
         "split": problem.split,
         "context_length": problem.context_length,

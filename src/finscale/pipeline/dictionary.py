@@ -1,0 +1,227 @@
+"""`dictionary`: what every file and column is, computed from the code and the bundled data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pandas as pd
+
+from finscale.config import TIMESCALES, Universe, load_universe, universe_names
+from finscale.dataset import (
+    MACRO,
+    MULTI,
+    TERM_SPREAD,
+    TIERS,
+    VIX,
+    Feature,
+    build_inputs,
+    prepare_inputs,
+    tier_features,
+    warmup_rows,
+)
+from finscale.market import COLUMNS, FRED, load_bars, prepare_raw, read_manifest, resample
+from finscale.report import STATISTICS, Chapter, Column, Table, render_dictionary
+
+BUNDLED = ("sp500", "nasdaq")
+WITH_VIX = "sp500-vix"
+# Files of any day are alike: the dictionary must not change from day to day.
+NOW = datetime(2000, 1, 1, tzinfo=UTC)
+_UNITS = {"volume": "units traded"}
+_ADJUSTED = {
+    "open": "first price of the session",
+    "high": "highest price",
+    "low": "lowest price",
+    "close": "last price",
+    "volume": "units traded; 0 where the instrument has none",
+}
+
+
+def dictionary(path: Path) -> None:
+    """Write the data dictionary to `path`."""
+    path.write_text(dictionary_text(), encoding="utf-8")
+
+
+def dictionary_text() -> str:
+    """Return the data dictionary as Markdown."""
+    with TemporaryDirectory() as folder:
+        root = Path(folder)
+        for name in (*BUNDLED, WITH_VIX):
+            prepare_raw(load_universe(name), root, now=NOW, vix=name == WITH_VIX)
+        inputs = build_inputs(load_bars("sp500", root), "a500")
+        chapters = [
+            _universes(),
+            _raw(root),
+            _processed(root),
+            _timescales(root),
+            *_tiers(inputs),
+            _multi(root),
+            _vix(root),
+            _macro(),
+        ]
+    return render_dictionary(chapters)
+
+
+def _universes() -> Chapter:
+    rows = tuple(_universe_row(load_universe(name)) for name in universe_names())
+    header = ("universe", "source", "target", "tickers", "from", "train to", "validation to", "to")
+    text = (
+        "`configs/universes/`. Labels, validation and test are those of the target; the other "
+        "tickers add windows to training, which end before the target's validation begins."
+    )
+    return Chapter("Universes", text, (Table((*header, "VIX", "macro"), rows),))
+
+
+def _universe_row(universe: Universe) -> tuple[str, ...]:
+    dates = (universe.start, universe.train_end, universe.validation_end, universe.end)
+    return (
+        universe.name,
+        universe.source,
+        universe.target,
+        " ".join(universe.tickers),
+        *(str(day) for day in dates),
+        universe.vix or "",
+        " ".join(universe.fred),
+    )
+
+
+def _raw(root: Path) -> Chapter:
+    text = (
+        "`data/raw/<universe>/<ticker without ^>.parquet`, as a source gave it, validated and "
+        "never changed; index `date`: the session, without time zone (timestamp[us]). Prices of "
+        "source yahoo are adjusted for splits and dividends. The VIX and macro series are flat "
+        "bars: open, high, low and close are the value, volume is 0; `date` of a macro series is "
+        "that of the observation."
+    )
+    columns = [
+        Column(
+            name=f"{ticker} {name}",
+            type="double",
+            formula=_ADJUSTED[name],
+            source=f"{universe} ({load_universe(universe).source})",
+            unit=_UNITS.get(name, "price"),
+            statistics=_statistics(load_bars(universe, root, ticker)[name]),
+        )
+        for universe, ticker in (("sp500", "^GSPC"), ("nasdaq", "^IXIC"), (WITH_VIX, "^VIX"))
+        for name in (COLUMNS if ticker != "^VIX" else ("close",))
+    ]
+    return Chapter("Raw files", text, (_files(root, "raw/"),), tuple(columns))
+
+
+def _processed(root: Path) -> Chapter:
+    for name in BUNDLED:
+        for tier in TIERS:
+            prepare_inputs(load_universe(name), tier, "daily", root, now=NOW)
+    prepare_inputs(load_universe(WITH_VIX), "a20", "daily", root, now=NOW, vix=True)
+    text = (
+        "`data/processed/<universe>-<timescale>-<tier>[-vix][-<ticker>]-<digest>.parquet`: inputs "
+        "after *as an input* below, in natural scale; a model's scaler is fitted on training rows "
+        "and is not in them. The digest is of the raw values, tier, timescale, VIX and feature "
+        "version: a change of any makes another file."
+    )
+    return Chapter("Processed files", text, (_files(root, "processed/"),))
+
+
+def _files(root: Path, folder: str) -> Table:
+    rows = tuple(
+        (
+            f"`{name}`",
+            f"{entry.rows:,}",
+            str(len(pd.read_parquet(root / name).columns)),
+            entry.first,
+            entry.last,
+            entry.source,
+        )
+        for name, entry in read_manifest(root).items()
+        if name.startswith(folder)
+    )
+    return Table(("file", "rows", "columns", "first", "last", "made from"), rows)
+
+
+def _timescales(root: Path) -> Chapter:
+    daily = load_bars("sp500", root)
+    rows = []
+    for timescale in TIMESCALES:
+        bars = resample(daily, timescale)
+        left = [len(bars) - warmup_rows(tier, timescale) for tier in ("a20", "a500")]
+        dates = (f"{day:%Y-%m-%d}" for day in (bars.index[0], bars.index[-1]))
+        rows.append((timescale, f"{len(bars):,}", *dates, *(f"{max(n, 0):,}" for n in left)))
+    header = ("timescale", "bars of sp500", "first", "last", "after warm-up, a20", "a500")
+    text = (
+        "First open, highest high, lowest low, last close, sum of volumes; dated by the last "
+        "session; a last bar that may grow is dropped. Horizons and warm-ups count bars."
+    )
+    return Chapter("Timescales", text, (Table(header, tuple(rows)),))
+
+
+def _tiers(inputs: pd.DataFrame) -> Iterable[Chapter]:
+    smallest: dict[str, str] = {}
+    for tier in TIERS:
+        for feature in tier_features(tier):
+            smallest.setdefault(feature.name, tier)
+    rows = tuple(
+        (tier, str(len(features)), str(len(features) - len(COLUMNS)), str(warmup_rows(tier)))
+        for tier, features in TIERS.items()
+    )
+    text = "Each holds the one before it. Five columns are the bars themselves (group price)."
+    header = ("tier", "columns", "indicators", "warm-up rows")
+    yield Chapter("Tiers", text, (Table(header, rows),))
+    groups = dict.fromkeys(feature.group for feature in tier_features("a500"))
+    for group in groups:
+        mine = [feature for feature in tier_features("a500") if feature.group == group]
+        columns = [_column(feature, inputs, smallest[feature.name]) for feature in mine]
+        yield Chapter(f"Columns: {group}", "", columns=tuple(columns))
+
+
+def _multi(root: Path) -> Chapter:
+    inputs = build_inputs(load_bars("sp500", root), "a20", "daily+multi")
+    columns = tuple(_column(feature, inputs) for feature in MULTI)
+    text = (
+        "What `timescale=daily+multi` adds: each session sees the last week and month that ended."
+    )
+    return Chapter("Columns: daily+multi", text, columns=columns)
+
+
+def _vix(root: Path) -> Chapter:
+    universe = load_universe(WITH_VIX)
+    inputs = prepare_inputs(universe, "a20", "daily", root, now=NOW, vix=True).frame
+    text = "What `vix=true` adds; statistics of `sp500-vix`."
+    columns = tuple(_column(feature, inputs) for feature in VIX)
+    return Chapter("Columns: VIX", text, columns=columns)
+
+
+def _macro() -> Chapter:
+    """No macro series is bundled: there is nothing to compute statistics of."""
+    columns = [_column(feature) for features in MACRO.values() for feature in features]
+    columns.append(
+        Column(TERM_SPREAD, "double", "DGS10 - DGS2", "DGS10, DGS2", "percentage points")
+    )
+    rows = tuple((series, *said) for series, said in FRED.items())
+    text = (
+        "Of universes with `fred`. A session sees a value from the day on which it had been "
+        "published; FRED gives today's revision of it, not the one of that day."
+    )
+    return Chapter(
+        "Columns: macro", text, (Table(("series", "what", "known after"), rows),), tuple(columns)
+    )
+
+
+def _column(feature: Feature, inputs: pd.DataFrame | None = None, tier: str = "") -> Column:
+    return Column(
+        name=feature.name,
+        type="double",
+        formula=feature.formula,
+        source=", ".join(feature.inputs),
+        unit=feature.unit,
+        rule=(feature.rule.__doc__ or "").removeprefix("Give ").removesuffix("."),
+        tier=tier,
+        warmup=feature.warmup,
+        statistics=None if inputs is None else _statistics(inputs[feature.name]),
+    )
+
+
+def _statistics(values: pd.Series) -> pd.Series:
+    described: pd.Series = values.describe()[list(STATISTICS)]
+    return described

@@ -1,0 +1,151 @@
+"""`verify`: whether this machine, its packages, the store and the data are what they should be."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import psutil
+import torch
+
+from finscale.config import CONFIGS, DataError, StoreError, VerifyConfig, read_pins
+from finscale.market import verify_store
+from finscale.pipeline.progress import Line, Listen, Screen
+from finscale.tracking import check_store, store_address
+from finscale.training import available_memory_bytes, pick_device
+
+MIN_PYTHON = (3, 11)
+GIB = 2**30
+# The demo study takes less than half of either.
+MIN_MEMORY_GIB, MIN_DISK_GIB = 2.0, 2.0
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at: whether it is right, and what was seen."""
+
+    name: str
+    is_right: bool
+    seen: str
+
+
+def verify(config: VerifyConfig, *, listen: Listen | None = None) -> None:
+    """Look at everything, say what was seen, and only then complain.
+
+    Raises
+    ------
+    DataError
+        If anything is not as it should be.
+    """
+    if listen is None:
+        with Screen() as screen:
+            verify(config, listen=screen)
+        return
+    wrong: list[Check] = []
+    n_checks = 0
+    for check in _checks(config):
+        n_checks += 1
+        listen(Line(f"{'ok   ' if check.is_right else 'WRONG'} {check.name}: {check.seen}"))
+        wrong += [] if check.is_right else [check]
+    if wrong:
+        raise DataError(
+            f"{len(wrong)} of {n_checks} checks",
+            expected="everything as it should be",
+            got="; ".join(f"{check.name}: {check.seen}" for check in wrong[:3]),
+            todo="Correct what the lines above call WRONG.",
+        )
+    listen(Line(f"All {n_checks} checks passed."))
+
+
+def _checks(config: VerifyConfig) -> Iterator[Check]:
+    if config.part == "all":
+        yield _python()
+        yield from _packages()
+        yield _device()
+        yield _memory()
+        for what, folder in (("data", config.data_root), ("artifacts", Path("mlruns"))):
+            yield _disk(what, folder)
+            yield _writing(what, folder)
+        yield _store()
+    yield from _data(config.data_root)
+
+
+def _python() -> Check:
+    found = ".".join(str(part) for part in sys.version_info[:3])
+    return Check("python", sys.version_info >= MIN_PYTHON, f"{found}, 3.11 or newer is needed")
+
+
+def _packages() -> Iterator[Check]:
+    """Compare every package with its pin; those that agree are one line."""
+    pins = read_pins(CONFIGS.parent / "conda.yaml")
+    found = {name: _installed(name) for name in pins}
+    for name, wanted in pins.items():
+        # torch adds what it was built for: 2.13.0+cpu.
+        if found[name].partition("+")[0] != wanted:
+            yield Check(f"package {name}", False, f"{found[name]}, pinned {wanted}")
+    agree = sum(found[name].partition("+")[0] == wanted for name, wanted in pins.items())
+    yield Check("packages", agree == len(pins), f"{agree} of {len(pins)} as pinned")
+
+
+def _installed(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _device() -> Check:
+    device = pick_device("auto")
+    name = torch.cuda.get_device_name() if device.type == "cuda" else f"{psutil.cpu_count()} cores"
+    return Check("device", True, f"{device.type}, {name}, {torch.get_num_threads()} threads")
+
+
+def _memory() -> Check:
+    device = pick_device("auto")
+    free = available_memory_bytes(device) / GIB
+    seen = f"{free:.1f} GiB free, {MIN_MEMORY_GIB:g} needed"
+    return Check(f"memory of {device.type}", free >= MIN_MEMORY_GIB, seen)
+
+
+def _disk(what: str, folder: Path) -> Check:
+    existing = next(path for path in (folder, *folder.resolve().parents) if path.exists())
+    free = shutil.disk_usage(existing).free / GIB
+    seen = f"{free:.1f} GiB free for {folder}, {MIN_DISK_GIB:g} needed"
+    return Check(f"disk for {what}", free >= MIN_DISK_GIB, seen)
+
+
+def _writing(what: str, folder: Path) -> Check:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return Check(f"writing of {what}", True, str(folder.resolve()))
+    except OSError as error:
+        return Check(f"writing of {what}", False, str(error))
+
+
+def _store() -> Check:
+    address = store_address()
+    path = address.removeprefix("sqlite:///")
+    if path != address and not Path(path).exists():  # asking would make it
+        return Check("tracking store", True, f"{address}: the first command makes it")
+    try:
+        check_store()
+    except StoreError as error:
+        return Check("tracking store", False, error.line)
+    return Check("tracking store", True, f"{address} answers")
+
+
+def _data(root: Path) -> Iterator[Check]:
+    """Look at every entry of the manifest; those that agree are one line."""
+    verified = verify_store(root)
+    for entry in verified:
+        if entry.reason:
+            yield Check(f"data {entry.name}", entry.ok, entry.reason)
+    n_right = sum(entry.ok for entry in verified)
+    seen = f"{n_right} of {len(verified)} files below {root} as they should be"
+    yield Check("data", n_right == len(verified), seen)
