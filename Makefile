@@ -44,6 +44,7 @@ bench: .venv/.dev  ## Run the benchmarks (minutes); results go to docs/benchmark
 	$(BIN)/python benchmarks/interval_coverage.py
 	$(BIN)/python benchmarks/query_speed.py
 	$(BIN)/python benchmarks/features_speed.py
+	$(BIN)/python benchmarks/data_speed.py
 	$(BIN)/python benchmarks/laws_speed.py
 	$(BIN)/python benchmarks/analyze_speed.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/search_overhead.py
