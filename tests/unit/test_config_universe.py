@@ -45,7 +45,7 @@ def test_the_other_universes_are_as_they_were_asked_for() -> None:
     assert load_universe("garch").synthetic == Synthetic()
     small = load_universe("sp500-vix")
     assert (small.source, small.vix, small.target) == ("bundled", "^VIX", "^GSPC")
-    assert str(small.start) == "2014-01-02" and str(small.end) == "2018-12-31"
+    assert str(small.start) == "2014-01-03" and str(small.end) == "2018-12-31"
 
 
 def test_what_came_later_is_left_out_of_a_dump_where_there_is_none() -> None:
