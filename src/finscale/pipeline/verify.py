@@ -16,13 +16,14 @@ import torch
 from finscale.config import CONFIGS, DataError, StoreError, VerifyConfig, read_pins
 from finscale.market import verify_store
 from finscale.pipeline.progress import Line, Listen, Screen
-from finscale.tracking import check_store, store_address
+from finscale.tracking import check_store, shown, store_address
 from finscale.training import available_memory_bytes, pick_device
 
 MIN_PYTHON = (3, 11)
 GIB = 2**30
 # The demo study takes less than half of either.
 MIN_MEMORY_GIB, MIN_DISK_GIB = 2.0, 2.0
+N_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,12 @@ def verify(config: VerifyConfig, *, listen: Listen | None = None) -> None:
         listen(Line(f"{'ok   ' if check.is_right else 'WRONG'} {check.name}: {check.seen}"))
         wrong += [] if check.is_right else [check]
     if wrong:
+        named = [f"{check.name}: {check.seen}" for check in wrong[:N_NAMED]]
+        more = [f"{len(wrong) - N_NAMED} more"] if len(wrong) > N_NAMED else []
         raise DataError(
             f"{len(wrong)} of {n_checks} checks",
             expected="everything as it should be",
-            got="; ".join(f"{check.name}: {check.seen}" for check in wrong[:3]),
+            got="; ".join([*named, *more]),
             todo="Correct what the lines above call WRONG.",
         )
     listen(Line(f"All {n_checks} checks passed."))
@@ -81,15 +84,14 @@ def _python() -> Check:
 
 
 def _packages() -> Iterator[Check]:
-    """Compare every package with its pin; those that agree are one line."""
+    """Compare every package with its pin: one line for each that differs, and one for the rest."""
     pins = read_pins(CONFIGS.parent / "conda.yaml")
     found = {name: _installed(name) for name in pins}
-    for name, wanted in pins.items():
-        # torch adds what it was built for: 2.13.0+cpu.
-        if found[name].partition("+")[0] != wanted:
-            yield Check(f"package {name}", False, f"{found[name]}, pinned {wanted}")
-    agree = sum(found[name].partition("+")[0] == wanted for name, wanted in pins.items())
-    yield Check("packages", agree == len(pins), f"{agree} of {len(pins)} as pinned")
+    # torch adds what it was built for: 2.13.0+cpu.
+    other = [name for name, wanted in pins.items() if found[name].partition("+")[0] != wanted]
+    for name in other:
+        yield Check(f"package {name}", False, f"{found[name]}, pinned {pins[name]}")
+    yield Check("packages", True, f"{_rest(len(pins), len(other))} as pinned")
 
 
 def _installed(name: str) -> str:
@@ -132,20 +134,25 @@ def _store() -> Check:
     address = store_address()
     path = address.removeprefix("sqlite:///")
     if path != address and not Path(path).exists():  # asking would make it
-        return Check("tracking store", True, f"{address}: the first command makes it")
+        return Check("tracking store", True, f"{address} is made by the first command")
     try:
         check_store()
     except StoreError as error:
         return Check("tracking store", False, error.line)
-    return Check("tracking store", True, f"{address} answers")
+    return Check("tracking store", True, f"{shown(address)} answers")
 
 
 def _data(root: Path) -> Iterator[Check]:
-    """Look at every entry of the manifest; those that agree are one line."""
+    """Look at every file: a line for each of which there is something to say, one for the rest."""
     verified = verify_store(root)
     for entry in verified:
         if entry.reason:
             yield Check(f"data {entry.name}", entry.ok, entry.reason)
-    n_right = sum(entry.ok for entry in verified)
-    seen = f"{n_right} of {len(verified)} files below {root} as they should be"
-    yield Check("data", n_right == len(verified), seen)
+    n_wrong = sum(not entry.ok for entry in verified)
+    rest = f"{_rest(len(verified), n_wrong)} below {root} as the manifest says"
+    seen = rest if verified else f"nothing below {root}"
+    yield Check("data", True, seen)
+
+
+def _rest(n: int, n_wrong: int) -> str:
+    return f"the other {n - n_wrong}" if n_wrong else f"all {n}"

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from finscale.report.canvas import BLACK, BLUE, BROWN, GREEN, GREY, ORANGE, PURPLE, SLATE, Drawing
 from finscale.report.html import embedded_png, render_template
-from finscale.report.tables import Table, show
+from finscale.report.tables import DASH, Table, show
 
 # Beyond these, a legend hides what it explains.
 N_NAMED = 8
@@ -175,6 +175,8 @@ def _drift_table(drift: pd.DataFrame) -> Table:
 
 
 def _written(value: object) -> str:
+    if value is None:
+        return DASH
     if isinstance(value, float):
         return show(value, ",.0f" if value.is_integer() else ".3g")
     return f"{value:,}" if isinstance(value, int) else str(value)

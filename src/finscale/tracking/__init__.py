@@ -1,6 +1,6 @@
 """The MLflow store: every name of the contract, writing runs, reading them as tidy frames."""
 
-from finscale.tracking.answers import check_store, is_database
+from finscale.tracking.answers import check_store, is_database, shown
 from finscale.tracking.client import store_address, unbroken
 from finscale.tracking.frames import runs_frame
 from finscale.tracking.inputs import log_inputs
@@ -108,6 +108,7 @@ __all__ = [
     "score_metrics",
     "search",
     "searches",
+    "shown",
     "size_metrics",
     "store_address",
     "tell_invocation",

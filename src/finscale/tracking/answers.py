@@ -13,7 +13,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.db.db_types import DATABASE_ENGINES
 from mlflow.utils.credentials import get_default_host_creds
 from mlflow.utils.rest_utils import http_request
-from sqlalchemy import Engine, create_engine, make_url
+from sqlalchemy import Engine, create_engine, inspect, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from finscale.config import StoreError
@@ -137,7 +137,9 @@ def _why_no_connection(error: MlflowException) -> str:
 def _check_database(uri: str) -> None:
     engine = open_engine(uri)
     try:
-        engine.connect().close()
+        with engine.connect() as connection:
+            # sqlite opens any file: what is in it shows when it is read.
+            inspect(connection).has_table("experiments")
     except SQLAlchemyError as error:
         raise no_answer(uri, reason(error)) from None
     finally:
