@@ -90,8 +90,8 @@ def test_the_quality_table_has_a_row_a_ticker() -> None:
     assert (said["rows"], said["first"], said["last"]) == ("307", "2019-01-01", "2020-03-04")
     # The last session alone: its close is 2.02 / 1.01 times the one before.
     assert (said["outliers"], said["splits"], said["zero volume"]) == ("1", "1", "0")
-    assert said["open is close"] == said["open is close share"] == "0"
-    assert said["open is close until"] == DASH
+    assert said["open at last close"] == said["open at last close share"] == "0"
+    assert said["open at last close until"] == DASH
     assert second == ["BBB", *first[1:]]
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
 from finscale.report.canvas import BLACK, BLUE, BROWN, GREEN, GREY, ORANGE, PURPLE, SLATE, Drawing
 from finscale.report.html import embedded_png, render_template
@@ -118,6 +119,9 @@ def _closes(axes: Axes, report: DataReport) -> None:
             label=ticker if is_target or number < N_NAMED else f"_{ticker}",
         )
     axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_ylabel("close / first close", fontsize=8)
     axes.legend(fontsize=7, ncols=3, frameon=False, loc="upper left")
 
@@ -143,13 +147,13 @@ def _events(axes: Axes, marks: pd.DataFrame) -> None:
     for row, name in enumerate(reversed(marks.columns.to_list())):
         days = marks.index[marks[name].to_numpy()]
         axes.plot(days, np.full(len(days), row), "|", color=ORANGE, markersize=7, linewidth=0)
-    labels = [f"{name.replace('_', ' ')} ({int(marks[name].sum())})" for name in marks.columns]
+    labels = [f"{_title(str(name))} ({int(marks[name].sum()):,})" for name in marks.columns]
     axes.set_yticks(range(len(labels)), labels[::-1], fontsize=7)
     axes.set_ylim(-0.6, len(labels) - 0.4)
 
 
 def _quality_table(quality: pd.DataFrame) -> Table:
-    header = ("ticker", *(str(name).replace("_", " ") for name in quality.columns))
+    header = ("ticker", *(_title(str(name)) for name in quality.columns))
     rows = tuple(
         (str(ticker), *(_written(value) for value in row))
         for ticker, row in zip(quality.index, quality.itertuples(index=False), strict=True)
@@ -172,6 +176,11 @@ def _drift_table(drift: pd.DataFrame) -> Table:
         for name, row in drift.head(N_DRIFTED).iterrows()
     )
     return Table(header, rows)
+
+
+def _title(name: str) -> str:
+    """Write a column's name for people."""
+    return name.replace("open_is_close", "open_at_last_close").replace("_", " ")
 
 
 def _written(value: object) -> str:
