@@ -13,11 +13,12 @@ import pandas as pd
 import talib
 
 from finscale.config import DataError, FredSeries
-from finscale.dataset.catalogue.feature import PURE, Feature
+from finscale.dataset.catalogue.feature import Feature, Form
 from finscale.dataset.features import build_table
 from finscale.dataset.indicators import BarArrays, FloatArray, Indicator
 from finscale.dataset.joining import check_overlap, join_known
 from finscale.dataset.normalise import stationary_table
+from finscale.dataset.stationary import unchanged
 
 # Sessions until a series counts as broken off: a week and its holidays, or two months and a delay.
 DAILY_AGE, MONTHLY_AGE = 10, 90
@@ -45,7 +46,9 @@ def log_change(period: int) -> Indicator:
     return computed
 
 
-def _macro(series: str, name: str, period: int, formula: str, compute: Indicator) -> Feature:
+def _macro(
+    series: str, name: str, period: int, formula: str, compute: Indicator, unit: str
+) -> Feature:
     return Feature(
         name=f"{series.lower()}_{name}_{period}",
         group="macro",
@@ -53,14 +56,21 @@ def _macro(series: str, name: str, period: int, formula: str, compute: Indicator
         inputs=("close",),
         parameters=(("period", period),),
         warmup=period,  # observations, which begin 800 days before the bars
-        form=PURE,
+        form=Form(unit, unchanged),
         compute=compute,
     )
 
 
 def _changes(series: FredSeries, *periods: int) -> tuple[Feature, ...]:
     return tuple(
-        _macro(series, "change", n, f"{series} less its value {n} observations before", change(n))
+        _macro(
+            series,
+            "change",
+            n,
+            f"{series} less its value {n} observations before",
+            change(n),
+            "percentage points",
+        )
         for n in periods
     )
 
@@ -71,7 +81,14 @@ MACRO: dict[FredSeries, tuple[Feature, ...]] = {
     "DFF": _changes("DFF", 30, 365),
     "UNRATE": _changes("UNRATE", 3, 12),
     "CPIAUCSL": tuple(
-        _macro("CPIAUCSL", "log_change", n, f"100 ln(CPIAUCSL / {n} months before)", log_change(n))
+        _macro(
+            "CPIAUCSL",
+            "log_change",
+            n,
+            f"100 ln(CPIAUCSL / CPIAUCSL {n} months before)",
+            log_change(n),
+            "percent",
+        )
         for n in (1, 12)
     ),
 }

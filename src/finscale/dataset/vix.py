@@ -78,7 +78,7 @@ VIX = (
     _vix("sma_10", "TA-Lib SMA(close, 10)", 9, LEVEL, sma(10)),
     _vix("sma_20", "TA-Lib SMA(close, 20)", 19, LEVEL, sma(20)),
     _vix("percentile_60", "share of the 59 closes before below it, × 100", 59, PERCENT, percentile),
-    _vix("zscore_20", "(close - mean of 20) / deviation of 20, ddof 1", 19, PURE, zscore),
+    _vix("zscore_20", "(close - mean of 20) / standard deviation of 20", 19, PURE, zscore),
     _vix("regime", "0 below 15, 1 below 25, 2 from 25 on", 0, PURE, regime),
     _vix("change_1", "TA-Lib ROC(close, 1)", 1, PERCENT, change(1)),
     _vix("change_5", "TA-Lib ROC(close, 5)", 5, PERCENT, change(5)),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -29,6 +31,7 @@ BUNDLED = ("sp500", "nasdaq")
 WITH_VIX = "sp500-vix"
 # Files of any day are alike: the dictionary must not change from day to day.
 NOW = datetime(2000, 1, 1, tzinfo=UTC)
+ROUNDING = 1e-12
 _UNITS = {"volume": "units traded"}
 _ADJUSTED = {
     "open": "first price of the session",
@@ -165,7 +168,14 @@ def _tiers(inputs: pd.DataFrame) -> Iterable[Chapter]:
         (tier, str(len(features)), str(len(features) - len(COLUMNS)), str(warmup_rows(tier)))
         for tier, features in TIERS.items()
     )
-    text = "Each holds the one before it. Five columns are the bars themselves (group price)."
+    text = (
+        "Each holds the one before it. Five columns are the bars themselves (group price).\n\n"
+        "In the tables of columns below, *unit* is that of the formula, and *as an input* says how "
+        "a model's input is made of its value: `close` and `mean volume` (of 20 bars) are those of "
+        "the bar. Statistics are of the input, on `sp500`. *Warm-up* counts the rows at the start "
+        "that may hold none; where it hangs on the calendar, it is the most there can be. A number "
+        "after *of* counts bars, the one of the row among them; `ln` is the natural logarithm."
+    )
     header = ("tier", "columns", "indicators", "warm-up rows")
     yield Chapter("Tiers", text, (Table(header, rows),))
     groups = dict.fromkeys(feature.group for feature in tier_features("a500"))
@@ -187,24 +197,32 @@ def _multi(root: Path) -> Chapter:
 def _vix(root: Path) -> Chapter:
     universe = load_universe(WITH_VIX)
     inputs = prepare_inputs(universe, "a20", "daily", root, now=NOW, vix=True).frame
-    text = "What `vix=true` adds; statistics of `sp500-vix`."
-    columns = tuple(_column(feature, inputs) for feature in VIX)
-    return Chapter("Columns: VIX", text, columns=columns)
+    text = "What `vix=true` adds; `close` is that of the VIX, statistics are of `sp500-vix`."
+    columns = (replace(_column(feature, inputs), source="VIX close") for feature in VIX)
+    in_percent = (replace(c, unit="percent") if c.unit == "price" else c for c in columns)
+    return Chapter("Columns: VIX", text, columns=tuple(in_percent))
 
 
 def _macro() -> Chapter:
     """No macro series is bundled: there is nothing to compute statistics of."""
-    columns = [_column(feature) for features in MACRO.values() for feature in features]
-    columns.append(
-        Column(TERM_SPREAD, "double", "DGS10 - DGS2", "DGS10, DGS2", "percentage points")
-    )
+    columns = [
+        # The observations that it needs lie before the first session.
+        replace(_column(feature), source=series, warmup=0)
+        for series, features in MACRO.items()
+        for feature in features
+    ]
+    spread = replace(columns[0], name=TERM_SPREAD, formula="DGS10 - DGS2", source="DGS10, DGS2")
     rows = tuple((series, *said) for series, said in FRED.items())
     text = (
-        "Of universes with `fred`. A session sees a value from the day on which it had been "
-        "published; FRED gives today's revision of it, not the one of that day."
+        "Of universes with `fred`. A session sees a value from the day on which it was surely "
+        "published; FRED gives today's revision of it, not the one of that day. Changes are of the "
+        "series' own observations, which begin before the first session."
     )
     return Chapter(
-        "Columns: macro", text, (Table(("series", "what", "known after"), rows),), tuple(columns)
+        "Columns: macro",
+        text,
+        (Table(("series", "what", "may be used"), rows),),
+        (*columns, spread),
     )
 
 
@@ -212,7 +230,7 @@ def _column(feature: Feature, inputs: pd.DataFrame | None = None, tier: str = ""
     return Column(
         name=feature.name,
         type="double",
-        formula=feature.formula,
+        formula=_plain(feature.formula),
         source=", ".join(feature.inputs),
         unit=feature.unit,
         rule=(feature.rule.__doc__ or "").removeprefix("Give ").removesuffix("."),
@@ -222,6 +240,12 @@ def _column(feature: Feature, inputs: pd.DataFrame | None = None, tier: str = ""
     )
 
 
+def _plain(formula: str) -> str:
+    """Leave out a mean of one, and the plural of one."""
+    return re.sub(r"\b1 (bar|month)s\b", r"1 \1", formula).removeprefix("mean of 1 of ")
+
+
 def _statistics(values: pd.Series) -> pd.Series:
+    """Describe a column; what is 0 but for rounding is 0, and the same on every machine."""
     described: pd.Series = values.describe()[list(STATISTICS)]
-    return described
+    return described.where(described.abs() > ROUNDING, 0.0)

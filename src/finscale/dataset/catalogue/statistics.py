@@ -311,5 +311,5 @@ def _since(name: str, word: str, period: int, index: Callable[..., Any]) -> Feat
         share[: period - 1] = np.nan
         return np.asarray(share)
 
-    formula = f"bars since the {word} close of {period} / {period - 1} (TA-Lib {index.__name__})"
+    formula = f"(bars since the {word} close of {period}) / {period - 1} (TA-Lib {index.__name__})"
     return _of_period(name, formula, C, period, period - 1, compute)

@@ -253,7 +253,7 @@ def since_busiest(period: int) -> Feature:
         share[: period - 1] = np.nan
         return share
 
-    formula = f"bars since the largest volume of {period} / {period - 1}"
+    formula = f"(bars since the largest volume of {period}) / {period - 1}"
     return _of_period("since_volume_high", formula, V, period, period - 1, compute)
 
 
