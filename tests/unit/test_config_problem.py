@@ -6,8 +6,11 @@ from datetime import date
 from typing import Any
 
 import pytest
+from mlflow.store.artifact.utils.models import _parse_model_uri
+from mlflow.utils.validation import _validate_model_name
 
 from finscale.config import (
+    TIMESCALES,
     ConfigError,
     Floors,
     HpoConfig,
@@ -18,6 +21,7 @@ from finscale.config import (
     load_task,
 )
 from finscale.pipeline.study import _identity
+from finscale.tracking import registered_model_name
 
 DEFAULT = "sp500.threshold_1pct.h1.daily.a20"
 # Of the stores that exist: computed before tasks had kinds and studies had splits (at 40b6848).
@@ -37,6 +41,18 @@ DEMO, PHASE6A = "8a0639253b63", "15ea6bfffd84"
         ({"label_price": "close", "split": "chunk"}, f"{DEFAULT}.close.chunk"),
         ({"task": "direction"}, "sp500.direction.h1.daily.a20"),
         ({"task": "regression", "horizon": 5}, "sp500.regression.h5.daily.a20"),
+        ({"vix": True}, f"{DEFAULT}.vix"),
+        ({"vix": "false"}, DEFAULT),
+        # Right after the tier, whatever follows.
+        (
+            {"vix": True, "label_price": "close", "split": "chunk", "context_length": 90},
+            f"{DEFAULT}.vix.close.chunk.context90",
+        ),
+        ({"timescale": "2wk", "feature_tier": "a500"}, "sp500.threshold_1pct.h1.2wk.a500"),
+        (
+            {"timescale": "daily+multi", "vix": True},
+            "sp500.threshold_1pct.h1.daily+multi.a20.vix",
+        ),
         # What the task or the split does not look at makes no other problem.
         ({"task": "direction", "label_price": "close"}, "sp500.direction.h1.daily.a20"),
         ({"n_blocks": 3, "samples_per_chunk": "one"}, DEFAULT),
@@ -94,6 +110,29 @@ def test_a_rise_belongs_to_a_threshold(fields: dict[str, Any], got: str) -> None
 
 def universe(**changed: Any) -> Universe:
     return Universe.model_validate({**dict(Problem().universe), **changed})
+
+
+@pytest.mark.parametrize("timescale", TIMESCALES)
+def test_every_timescale_makes_names_that_the_registry_accepts(timescale: str) -> None:
+    config = HpoConfig.model_validate({"timescale": timescale, "vix": True})
+    assert config.cell_name == f"sp500.threshold_1pct.h1.{timescale}.a20.vix.2M"
+    name = registered_model_name(config.problem_name)
+    assert name == f"patchtst-sp500-threshold_1pct-h1-{timescale}-a20-vix"
+    _validate_model_name(name)
+    where = _parse_model_uri(f"models:/{name}@best-2M")
+    assert (where.name, where.alias) == (name, "best-2M")
+
+
+def test_the_vix_wants_a_universe_with_one() -> None:
+    assert Problem(vix=True).problem_name == f"{DEFAULT}.vix"
+    bare = universe(vix=None)
+    assert Problem(universe=bare).problem_name == DEFAULT
+    with pytest.raises(ConfigError) as caught:
+        Problem(universe=bare, vix=True)
+    assert caught.value.line == (
+        "vix: expected a universe with a VIX; got universe sp500 without one. "
+        "Take vix=false, or add vix to configs/universes/sp500.yaml."
+    )
 
 
 def test_walk_forward_wants_a_universe_that_says_when_it_starts() -> None:

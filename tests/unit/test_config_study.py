@@ -6,12 +6,24 @@ import hashlib
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finscale.config import Floors, HpoConfig, Problem, Study, TrainConfig, load_study
+from finscale.config import (
+    ConfigError,
+    Floors,
+    HpoConfig,
+    Problem,
+    Study,
+    TrainConfig,
+    Universe,
+    load_study,
+    load_universe,
+)
+from finscale.pipeline.study import _identity
 
 
 def test_the_matrix_goes_problem_by_problem_small_budgets_first() -> None:
@@ -165,3 +177,78 @@ def test_a_study_may_hold_several_universes() -> None:
     problems = [cell.problem_name for cell in plan.cells(Path("data"), "cpu")]
     assert problems[::4] == [f"{name}.direction.h1.daily.a20" for name in names]
     assert len(problems) == 16
+
+
+def demo(**changed: Any) -> Study:
+    return Study.model_validate({**dict(load_study("demo")), **changed})
+
+
+def test_timescales_and_vix_are_axes_of_the_matrix() -> None:
+    plan = demo(
+        universes=["sp500-vix"],
+        timescales=["weekly", "daily+multi"],
+        feature_tiers=["a20", "a50"],
+        vix=[False, True],
+        budgets=["2M", "32K"],
+    )
+    problems = [
+        f"sp500-vix.threshold_1pct.h1.{timescale}.{tier}{vix}"
+        for timescale in ("weekly", "daily+multi")
+        for tier in ("a20", "a50")
+        for vix in ("", ".vix")
+    ]
+    cells = plan.cells(Path("data"), "cpu")
+    expected = [f"{problem}.{size}" for problem in problems for size in ("32K", "2M")]
+    assert [cell.cell_name for cell in cells] == expected
+    assert [cell.vix for cell in cells[:4]] == [False, False, True, True]
+    assert {cell.timescale for cell in cells[8:]} == {"daily+multi"}
+
+
+def test_an_axis_at_its_default_is_not_written_down() -> None:
+    plan = demo(timescales=["daily"], vix=[False])
+    assert plan == load_study("demo") and dump(plan) == dump(load_study("demo"))
+    assert not {"timescales", "vix"} & set(plan.values())
+    assert [cell.cell_name for cell in plan.cells(Path("data"), "cpu")] == [
+        f"sp500.threshold_1pct.h1.daily.a20.{size}" for size in ("32K", "125K", "500K", "2M")
+    ]
+
+
+def test_another_axis_makes_another_study() -> None:
+    changes: list[dict[str, Any]] = [
+        {},
+        {"vix": [True]},
+        {"vix": [False, True]},
+        {"timescales": ["weekly"]},
+        {"timescales": ["daily", "weekly"]},
+        {"timescales": ["weekly"], "vix": [True]},
+    ]
+    plans = [demo(**change) for change in changes]
+    assert len({_identity(plan) for plan in plans}) == len(changes)
+    assert plans[1].values()["vix"] == [True] and "vix" not in plans[0].values()
+
+
+def test_that_there_is_the_usual_vix_makes_no_other_study_and_another_index_does() -> None:
+    def of(vix: str | None, asked: bool) -> str:
+        universe = load_universe("sp500").model_copy(update={"vix": vix})
+        return _identity(demo(universes=[universe], vix=[asked]))
+
+    assert of(None, False) == of("^VIX", False) == _identity(load_study("demo"))
+    assert len({of("^VIX", False), of("^VIX", True), of("^VXN", True)}) == 3
+
+
+@pytest.mark.parametrize("asked", [[True], [False, True]])
+def test_a_study_with_the_vix_wants_universes_with_one(asked: list[bool]) -> None:
+    bare = Universe.model_validate({**dict(load_universe("sp500")), "name": "bare", "vix": None})
+    said = "vix: expected a universe with a VIX; got universe bare without one. Take vix=false"
+    with pytest.raises(ConfigError, match=said) as caught:
+        demo(universes=["sp500", bare], vix=asked)
+    assert len(caught.value.line.splitlines()) == 1
+    assert len(demo(universes=["sp500", bare]).cells(Path("data"), "cpu")) == 8
+
+
+@pytest.mark.parametrize(
+    ("axis", "values"), [("timescales", []), ("vix", []), ("timescales", ["hourly"])]
+)
+def test_an_axis_holds_something_that_there_is(axis: str, values: list[str]) -> None:
+    with pytest.raises(ValueError, match=axis):
+        demo(**{axis: values})

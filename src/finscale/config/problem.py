@@ -92,6 +92,23 @@ def check_start(split: SplitKind, universe: Universe) -> None:
         )
 
 
+def check_vix(vix: bool, universe: Universe) -> None:
+    """Refuse a VIX where the universe names none.
+
+    Raises
+    ------
+    ConfigError
+        If `vix` is asked for and `universe` has none.
+    """
+    if vix and universe.vix is None:
+        raise ConfigError(
+            "vix",
+            expected="a universe with a VIX",
+            got=f"universe {universe.name} without one",
+            todo=f"Take vix=false, or add vix to configs/universes/{universe.name}.yaml.",
+        )
+
+
 class DataConfig(Frozen):
     """Options of `data`: which bars, at which timescale, with which features."""
 
@@ -105,13 +122,7 @@ class DataConfig(Frozen):
 
     @model_validator(mode="after")
     def _vix_is_there(self) -> DataConfig:
-        if self.vix and self.universe.vix is None:
-            raise ConfigError(
-                "vix",
-                expected="a universe with a VIX",
-                got=f"universe {self.universe.name} without one",
-                todo=f"Take vix=false, or add vix to configs/universes/{self.universe.name}.yaml.",
-            )
+        check_vix(self.vix, self.universe)
         return self
 
 

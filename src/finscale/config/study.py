@@ -23,6 +23,7 @@ from finscale.config.problem import (
     Task,
     Timescale,
     check_start,
+    check_vix,
     load_task,
 )
 from finscale.config.space import Space, load_space
@@ -95,6 +96,12 @@ class Study(Named):
     def _walk_forward_begins(self) -> Study:
         for universe in self.universes:
             check_start(self.split, universe)
+        return self
+
+    @model_validator(mode="after")
+    def _vix_is_there(self) -> Study:
+        for universe in self.universes:
+            check_vix(True in self.vix, universe)
         return self
 
     def values(self) -> dict[str, Any]:
