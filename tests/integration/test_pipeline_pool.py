@@ -143,6 +143,40 @@ def test_monthly_bars_are_too_few(lab: Lab, tmp_path: Path) -> None:
         lab.problem(universe=load_universe("sp500"), data_root=tmp_path, timescale="monthly")
 
 
+def test_pools_of_the_same_bars_about_another_target_are_other_problems(
+    lab: Lab, tmp_path: Path
+) -> None:
+    one = pooled_problem(lab, tmp_path)
+    other = lab.problem(universe=POOLED.model_copy(update={"target": "^IXIC"}), data_root=tmp_path)
+    assert one.inputs.dataset_sha256 == other.inputs.dataset_sha256
+    assert one.problem.problem_name == other.problem.problem_name
+    assert one.identity() != other.identity()
+    # Of a ticker alone the digest says it: identities stay what they were.
+    assert lab.problem().identity()["target"] is None
+
+
+def test_the_order_of_tickers_changes_nothing(tmp_path: Path) -> None:
+    tickers, made = ("^GSPC", "^IXIC", "^VIX"), []
+    for order in (tickers, tickers[::-1]):
+        universe = WITH_VIX.model_copy(update={"name": "pooled", "tickers": order})
+        prepare_raw(universe, tmp_path, now=NOW)
+        made.append(prepare_inputs(universe, "a20", "daily", tmp_path, now=NOW))
+    assert [one.ticker for one in made[0].pool] == ["^IXIC", "^VIX"]
+    assert [one.ticker for one in made[1].pool] == ["^IXIC", "^VIX"]
+    assert made[0].dataset_sha256 == made[1].dataset_sha256
+
+
+def test_a_volatility_index_that_is_pooled_too_has_another_digest(tmp_path: Path) -> None:
+    digests = []
+    for tickers in (("^GSPC",), ("^GSPC", "^VIX")):
+        universe = WITH_VIX.model_copy(update={"tickers": tickers})
+        prepare_raw(universe, tmp_path, now=NOW, vix=True)
+        inputs = prepare_inputs(universe, "a20", "daily", tmp_path, now=NOW, vix=True)
+        digests.append(inputs.dataset_sha256)
+        assert len(inputs.pool) == len(tickers) - 1
+    assert digests[0] != digests[1]
+
+
 def test_a_larger_universe_builds_only_the_new_ticker(tmp_path: Path) -> None:
     for universe, fresh in ((POOLED, [True, True]), (POOLED, [False, False])):
         prepare_raw(universe, tmp_path, now=NOW)

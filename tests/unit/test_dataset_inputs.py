@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finscale.config import TIMESCALES, DataError
+from finscale.config import TIMESCALES, DataError, load_universe
 from finscale.dataset import MULTI, TIERS, VIX, build_inputs, first_position, warmup_rows
-from finscale.dataset.inputs import Beside
+from finscale.dataset.inputs import Beside, load_beside
 from finscale.dataset.macro import MACRO, macro_columns
 from finscale.market import resample
+from finscale.market.known import as_known
+from finscale.market.sources.flat import flat_bars
 
 # Sessions in a bar, at most: how long a history must be.
 SESSIONS = {"2d": 2, "3d": 3, "5d": 5, "weekly": 5, "2wk": 10, "monthly": 23}
@@ -131,6 +135,28 @@ def test_macro_columns_by_hand() -> None:
     # A constant 0.2 % a month.
     np.testing.assert_allclose(table["cpiaucsl_log_change_1"], 100 * np.log(1.002), rtol=1e-9)
     np.testing.assert_allclose(table["cpiaucsl_log_change_12"], 1200 * np.log(1.002), rtol=1e-9)
+
+
+def test_changes_of_a_series_that_has_weekends_are_counted_in_its_own_days() -> None:
+    bars = market(211, 5, "2020-01-01")
+    days = pd.date_range("2018-01-01", bars.index[-1], freq="D", name="date", unit="us")
+    rates = pd.Series(np.arange(len(days), dtype=float), days)  # a point a day
+    known = as_known(flat_bars(rates), "DFF")
+    table = build_inputs(bars, "a20", "daily", Beside(None, {"DFF": known}))
+    assert (table["dff_change_30"] == 30.0).all() and (table["dff_change_365"] == 365.0).all()
+
+
+def test_macro_columns_keep_their_order_however_a_universe_lists_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bars = market(211, 5, "2020-01-01")
+    known = beside(market(9000, 5), 3).macro
+    monkeypatch.setattr("finscale.dataset.inputs.load_bars", lambda *_: bars)
+    monkeypatch.setattr("finscale.dataset.inputs.load_known", lambda _, __, series: known[series])
+    macro = load_universe("macro")
+    for series in (SERIES, SERIES[::-1]):
+        loaded = load_beside(macro.model_copy(update={"fred": series}), Path("data"), vix=False)
+        assert tuple(loaded.macro) == tuple(loaded.digests) == SERIES
 
 
 def test_a_macro_series_without_a_past_is_one_line() -> None:

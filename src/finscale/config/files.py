@@ -76,7 +76,7 @@ def load_named(kind: str, name: object, model: type[Model], folder: Path = CONFI
     path = folder / where / f"{name}.yaml"
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, OSError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, OSError, RecursionError) as error:  # a 31st of June too
         raise _unreadable(f"configs/{where}/{name}.yaml", str(error)) from None
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise _unreadable(f"configs/{where}/{name}.yaml", f"{values!r:.60}")

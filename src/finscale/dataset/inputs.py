@@ -13,7 +13,7 @@ from finscale.config import DataError, FredSeries, Timescale, Universe
 from finscale.dataset.catalogue.feature import Feature
 from finscale.dataset.features import build_table, tier_features
 from finscale.dataset.joining import check_overlap, join_known
-from finscale.dataset.macro import macro_inputs
+from finscale.dataset.macro import MACRO, macro_inputs
 from finscale.dataset.normalise import stationary_table
 from finscale.dataset.tiers.multi import MULTI
 from finscale.dataset.vix import VIX
@@ -53,8 +53,10 @@ def load_beside(universe: Universe, root: Path, vix: bool) -> Beside:
         assert universe.vix is not None, "DataConfig holds that the universe has one"
         frame = load_bars(universe, root, universe.vix)
         digests[universe.vix] = bars_sha256(frame, universe.end)
-    macro = {series: load_known(universe, root, series) for series in universe.fred}
-    for series in universe.fred:
+    # In an order of their own: that of the columns, however a universe lists them.
+    listed = [series for series in MACRO if series in universe.fred]
+    macro = {series: load_known(universe, root, series) for series in listed}
+    for series in listed:
         digests[series] = bars_sha256(load_bars(universe, root, series), universe.end)
     return Beside(frame, macro, digests)
 

@@ -12,7 +12,7 @@ MAX_AGE = 5
 
 
 def join_known(other: pd.DataFrame, index: pd.DatetimeIndex) -> pd.DataFrame:
-    """Give each session the latest row of `other` that is not after it; NaN before the first."""
+    """Give each session the last row of `other` that is not after it; NaN before the first."""
     at = other.index.searchsorted(index, side="right") - 1
     rows = other.to_numpy(dtype=np.float64)[np.maximum(at, 0)]
     rows[at < 0] = np.nan

@@ -66,7 +66,7 @@ class PreparedInputs:
     fresh : bool
         Whether this call built a file; else all were up to date.
     pool : tuple of TickerInputs
-        The universe's other tickers.
+        The universe's other tickers, by name.
     """
 
     frame: pd.DataFrame
@@ -110,7 +110,8 @@ def prepare_inputs(
     if timescale not in TIMESCALES:
         raise unknown("timescale", timescale, TIMESCALES)
     made = _Making(universe, tier, timescale, vix, load_beside(universe, root, vix))
-    order = (universe.target, *(name for name in universe.tickers if name != universe.target))
+    # By name: the same tickers listed in another order are the same inputs, with one digest.
+    order = (universe.target, *sorted(set(universe.tickers) - {universe.target}))
     bars = {ticker: load_bars(universe, root, ticker) for ticker in order}
     own = {ticker: bars_sha256(frame, universe.end) for ticker, frame in bars.items()}
     tickers: list[TickerInputs] = []
@@ -173,8 +174,12 @@ class _Making:
     beside: Beside
 
     def digest(self, own: Mapping[str, str]) -> str:
-        digests = {**own, **self.beside.digests}
-        return dataset_sha256(digests, self.tier, self.timescale, vix=self.vix)
+        # A ticker may be pooled and stand beside the others too: that is not the same inputs.
+        beside = {
+            f"beside {name}" if name in own else name: digest
+            for name, digest in self.beside.digests.items()
+        }
+        return dataset_sha256({**own, **beside}, self.tier, self.timescale, vix=self.vix)
 
     def file_name(self, ticker: str, data_sha256: str) -> str:
         """Name a ticker's file by what its inputs are made from; the target goes unnamed."""

@@ -17,7 +17,8 @@ def load_known(universe: Universe | str, root: Path | str, series: FredSeries) -
     Returns
     -------
     DataFrame, shape (T, 5)
-        As `load_bars`, in order of date, one row a date; a date need not be a session.
+        As `load_bars`, in order of date, which need not be a session. Of rows with one date (what
+        is observed on a weekend is known with Monday's) the last is the latest.
 
     Raises
     ------
@@ -31,7 +32,6 @@ def load_known(universe: Universe | str, root: Path | str, series: FredSeries) -
 
 
 def as_known(bars: pd.DataFrame, series: FredSeries) -> pd.DataFrame:
-    """Date observations by when they were known; of two on one day the later one counts."""
+    """Date observations by when they were known; all stay, for changes are counted in them."""
     dates = known_dates(series, pd.DatetimeIndex(bars.index))
-    known = bars.set_axis(dates).sort_index(kind="stable")
-    return known[~known.index.duplicated(keep="last")]
+    return bars.set_axis(dates).sort_index(kind="stable")

@@ -110,6 +110,8 @@ class ProblemData:
         return {
             "problem": problem.problem_name,
             "dataset_sha256": self.inputs.dataset_sha256,
+            # The digest is of all tickers alike; of one alone it says which.
+            "target": universe.target if self.inputs.pool else None,
             "label_version": LABEL_VERSION,
             "task_kind": None if problem.task.kind == "threshold" else problem.task.kind,
             "rise": problem.task.rise,
