@@ -80,6 +80,10 @@ def test_csv_without_a_column_is_left_to_the_validation(tmp_path: Path) -> None:
         (HEADER + "2024-01-02,10,11,9,ten,100\n", "a number in close; got 'ten' in line 2"),
         (HEADER + ROWS + "2024-01-04,10,11,9,,100\n", "a number in close; got nothing in line 4"),
         (HEADER + "03/01/2024,10,11,9,10,100\n", "such as 2024-01-31; got '03/01/2024' in line 2"),
+        (HEADER.replace(",", ";"), "columns with commas between them; got one column, 'Date;Open"),
+        ("A;B\n1,5;2,5\n", "Save it as UTF-8, with commas between columns and decimal points"),
+        (HEADER + ROWS.replace("-", "/"), "/01/02' in line 2, and 1 more. Dates are written year-"),
+        (HEADER + ROWS.replace("1,1", "1,x1"), "Numbers are written 1234.5: a decimal point, and"),
         (HEADER + ROWS + "\n" + ROWS, "such as 2024-01-31; got nothing in line 4"),
         (HEADER + ROWS + "2024-01-04,1,1,1,1,1,1,1\n", "a CSV file in UTF-8"),
     ],
@@ -96,6 +100,23 @@ def test_csv_in_another_encoding_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "ABC.csv").write_bytes(HEADER.encode() + b"2024-01-02,1,1,1,1,\xa35\n")
     with pytest.raises(DataError, match="a CSV file in UTF-8"):
         csv_bars(tmp_path, "ABC")
+
+
+@pytest.mark.parametrize("folder", ["~nobody-of-this-name/bars", "a" * 5000])
+def test_a_folder_that_cannot_be_is_one_line(folder: str) -> None:
+    with pytest.raises(DataError, match=r"a CSV file for each ticker; got .*correct the universe"):
+        csv_bars(Path(folder), "ABC")
+
+
+def test_a_csv_that_may_not_be_read_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(pd, "read_csv", refuse)
+    with pytest.raises(DataError, match=r"ABC\.csv: expected a CSV file .*Permission denied"):
+        csv_bars(write(tmp_path, HEADER + ROWS), "ABC")
 
 
 def test_csv_that_is_not_there_is_one_line(tmp_path: Path) -> None:

@@ -20,7 +20,12 @@ _FOLDERS = {
     "floors": "floors",
     "study": "studies",
 }
-_PLAIN = {"too_short": "one value at least", "tuple_type": "a list"}
+_PLAIN = {
+    "too_short": "one value at least",
+    "tuple_type": "a list",
+    "date_from_datetime_parsing": "a date such as 2024-01-31",
+    "date_from_datetime_inexact": "a date such as 2024-01-31",
+}
 """Pydantic's words for what a YAML file has, in those of its writer."""
 _NAME = re.compile(r"[a-z][a-z0-9_-]*", re.ASCII)
 CONFIGS = Path(__file__).resolve().parents[3] / "configs"

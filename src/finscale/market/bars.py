@@ -15,6 +15,8 @@ MIN_ROWS = 2
 # Adjusted prices are rounded column by column: a high may miss its close by one unit in the
 # last place that the source printed.
 ROUNDING = 1e-6
+# Beyond, squares and sums of what indicators multiply would overflow.
+LARGEST = 1e100
 
 
 def validate_bars(frame: pd.DataFrame, where: str, *, positive: bool = True) -> pd.DataFrame:
@@ -88,7 +90,9 @@ def _check_dates(index: pd.Index, where: str) -> None:
     zero = np.timedelta64(0, "us")
     if (steps < zero).any():
         later = index[int(np.flatnonzero(steps < zero)[0]) + 1]
-        raise _malformed(where, "rows in order of date", f"{later.date()} after a later date")
+        got = f"{later.date()} after a later date"
+        todo = "Sort the rows by date, the oldest first."
+        raise DataError(where, expected="rows in order of date", got=got, todo=todo)
     if (steps == zero).any():
         twice = index[int(np.flatnonzero(steps == zero)[0])]
         raise _malformed(where, "one row a date", f"{twice.date()} twice")
@@ -99,11 +103,12 @@ def _first(index: pd.DatetimeIndex, normal: pd.DatetimeIndex) -> str:
 
 
 def _check_finite(bars: pd.DataFrame, where: str) -> None:
-    holes = np.argwhere(~np.isfinite(bars.to_numpy()))
+    values = bars.to_numpy()
+    holes = np.argwhere(~(np.abs(values) <= LARGEST))  # NaN too
     if len(holes):
         row, column = holes[0]
-        value = bars.to_numpy()[row, column]
-        raise _malformed(where, "a number", f"{COLUMNS[column]} {value} on {_day(bars, row)}")
+        got = f"{COLUMNS[column]} {values[row, column]} on {_day(bars, row)}"
+        raise _malformed(where, f"a number, {LARGEST:g} at most", got)
 
 
 def _check_order(bars: pd.DataFrame, where: str) -> None:

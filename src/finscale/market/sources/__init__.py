@@ -48,7 +48,7 @@ def _local_bars(universe: Universe, ticker: str, end: date) -> pd.DataFrame:
         case "csv" | "parquet":
             assert universe.path is not None, "Universe holds that these come with a path"
             read = csv_bars if universe.source == "csv" else parquet_bars
-            return read(Path(universe.path).expanduser(), ticker)
+            return read(Path(universe.path), ticker)
         case "planted":
             assert universe.planted is not None, "Universe holds that planted has its values"
             return planted_bars(universe.planted, universe.start, end)

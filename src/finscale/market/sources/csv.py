@@ -8,6 +8,8 @@ import pandas as pd
 
 from finscale.market.sources.table import TableFile, find_table, table_bars
 
+_PLAIN_FILE = "Save it as UTF-8, with commas between columns and decimal points in numbers."
+
 
 def csv_bars(folder: Path, ticker: str) -> pd.DataFrame:
     """Read ``<folder>/<ticker>.csv``; see `table_bars` for its columns.
@@ -33,7 +35,10 @@ def _read(file: TableFile) -> pd.DataFrame:
             skip_blank_lines=False,
             encoding="utf-8-sig",
         )
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise file.malformed("a CSV file in UTF-8", str(error), "Correct the file.") from None
+    except (pd.errors.ParserError, ValueError, OSError) as error:
+        raise file.malformed("a CSV file in UTF-8", str(error), _PLAIN_FILE) from None
+    if len(rows.columns) == 1:
+        got = f"one column, {str(rows.iat[0, 0])!r:.60}"
+        raise file.malformed("columns with commas between them", got, _PLAIN_FILE)
     header = rows.iloc[0].astype(str)
     return rows.iloc[1:].set_axis(header.to_list(), axis="columns").reset_index(drop=True)

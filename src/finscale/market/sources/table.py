@@ -23,6 +23,8 @@ _SPELLINGS = dict.fromkeys(_DATES, "date") | {
 _TIME = r"[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?\s*(?:Z|[+-]\d{2}:?\d{2})?"
 _ISO = rf"\s*(\d{{4}}-\d{{2}}-\d{{2}})(?:{_TIME})?\s*"
 _COMPACT = r"\s*(\d{4})(\d{2})(\d{2})\s*"
+_PLAIN_DATES = "Dates are written year-month-day."
+_PLAIN_NUMBERS = "Numbers are written 1234.5: a decimal point, and nothing between thousands."
 
 
 @dataclass(frozen=True)
@@ -56,13 +58,18 @@ def find_table(folder: Path, ticker: str, suffix: str, kind: str) -> Path:
     """
     check_ticker(ticker, f"ticker of source {kind.lower()}")
     names = dict.fromkeys((f"{ticker}{suffix}", f"{file_stem(ticker)}{suffix}"))
-    for name in names:
-        if (folder / name).is_file():
-            return folder / name
+    got = "no such file"
+    try:
+        folder = folder.expanduser()
+        for name in names:
+            if (folder / name).is_file():
+                return folder / name
+    except (OSError, RuntimeError) as error:  # no such home, a name too long, no permission
+        got = str(error)
     raise DataError(
         str(folder / f"{ticker}{suffix}"),
         expected=f"a {kind} file for each ticker",
-        got="no such file",
+        got=got,
         todo="Put it there, or correct the universe's path.",
     )
 
@@ -121,7 +128,7 @@ def _dates(cells: pd.Series[Any], file: TableFile) -> pd.Series[pd.Timestamp]:
         days = texts.str.replace(f"^{_COMPACT}$", r"\1-\2-\3", regex=True)
         days = days.str.extract(f"^{_ISO}$", expand=False)
         dates = pd.to_datetime(days, errors="coerce", format="%Y-%m-%d")
-    _check(cells, dates.isna().to_numpy(), file, "a date such as 2024-01-31")
+    _check(cells, dates.isna().to_numpy(), file, "a date such as 2024-01-31", _PLAIN_DATES)
     return dates
 
 
@@ -130,7 +137,7 @@ def _numbers(cells: pd.Series[Any], file: TableFile) -> NDArray[np.float64]:
         return np.zeros(len(cells))  # an index of which nothing is traded
     plain = cells if pd.api.types.is_numeric_dtype(cells.dtype) else _texts(cells)
     values = pd.to_numeric(plain, errors="coerce").to_numpy(np.float64, na_value=np.nan)
-    _check(cells, np.isnan(values), file, f"a number in {cells.name}")
+    _check(cells, np.isnan(values), file, f"a number in {cells.name}", _PLAIN_NUMBERS)
     return np.asarray(values)
 
 
@@ -140,10 +147,22 @@ def _texts(cells: pd.Series[Any]) -> pd.Series[str]:
     return texts
 
 
-def _check(cells: pd.Series[Any], bad: NDArray[np.bool], file: TableFile, rule: str) -> None:
+def _check(
+    cells: pd.Series[Any], bad: NDArray[np.bool], file: TableFile, rule: str, plain: str
+) -> None:
+    """Refuse bad cells: the first is shown, and how many more there are."""
     if bad.any():
-        row = int(np.flatnonzero(bad)[0])
-        got = "nothing" if cells.isna().iat[row] else repr(str(cells.iat[row]))
+        row, n_more = int(np.flatnonzero(bad)[0]), int(bad.sum()) - 1
+        is_empty = bool(cells.isna().iat[row])
         line = file.row(row)
-        todo = f"Correct or remove the {line.split()[0]}."
-        raise file.malformed(rule, f"{got} in {line}", todo)
+        got = f"{'nothing' if is_empty else repr(str(cells.iat[row]))} in {line}"
+        word = line.split()[0]
+        # Hundreds alike are no slips: the file is written another way.
+        todo = (
+            f"Correct or remove the {word}." if n_more == 0 else f"Correct or remove the {word}s."
+        )
+        raise file.malformed(
+            rule,
+            got + (f", and {n_more} more" if n_more else ""),
+            todo if is_empty else f"{plain} {todo}",
+        )
