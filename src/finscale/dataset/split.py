@@ -115,7 +115,7 @@ def _check_parts(made: Split, index: pd.DatetimeIndex, how: str) -> None:
                     f"{part} part{where}",
                     expected="at least one sample",
                     got=f"none with {how}, {_bars(index)}",
-                    todo="Shorten horizon or context, take finer bars or fewer blocks, or move the dates.",
+                    todo="Shorten horizon or context, take finer bars or fewer blocks.",
                 )
 
 
