@@ -69,6 +69,10 @@ class Shell:
         command = [sys.executable, "-m", "mlflow", "run", ".", "--env-manager", "local"]
         return self._start([*command, "-e", verb, *pairs], {})
 
+    def mlflow(self, *words: str, **variables: str) -> Done:
+        """Give ``mlflow ...``."""
+        return self.finish(self._start([sys.executable, "-m", "mlflow", *words], variables))
+
     def new_run(self) -> str:
         """Create a run as `mlflow run` does."""
         return str(MlflowClient().create_run("0").info.run_id)
