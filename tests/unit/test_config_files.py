@@ -141,6 +141,11 @@ def test_what_is_no_mapping_of_fields_is_refused_with_the_file(tmp_path: Path, t
     assert "\n" not in caught.value.line
 
 
+def test_a_field_given_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"mine.yaml.*got target twice in the mapping of line 2"):
+        universe(tmp_path, f"{UNIVERSE}\ntarget: ^IXIC\n")
+
+
 def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
     universe(tmp_path, UNIVERSE)
     (tmp_path / "universes" / "mine.yaml").write_bytes("target: Ä".encode("latin-1"))

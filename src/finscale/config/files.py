@@ -31,6 +31,18 @@ _NAME = re.compile(r"[a-z][a-z0-9_-]*", re.ASCII)
 CONFIGS = Path(__file__).resolve().parents[3] / "configs"
 
 
+class _Once(yaml.SafeLoader):
+    """PyYAML's safe loader, which would take the last of two equal keys without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value]
+        twice = [key for key in keys if keys.count(key) > 1]
+        if twice:
+            mark = f"{node.start_mark.line + 1}"
+            raise yaml.YAMLError(f"{twice[0]} twice in the mapping of line {mark}")
+        return super().construct_mapping(node, deep)
+
+
 class Frozen(BaseModel):
     """Base of every config: immutable, and a misspelled field is an error."""
 
@@ -80,7 +92,7 @@ def load_named(kind: str, name: object, model: type[Model], folder: Path = CONFI
         raise unknown(kind, str(name), names, todo=f"Or add a file to configs/{where}/.")
     path = folder / where / f"{name}.yaml"
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml.load(path.read_text(encoding="utf-8"), _Once)
     except (yaml.YAMLError, ValueError, OSError, RecursionError) as error:  # a 31st of June too
         raise _unreadable(f"configs/{where}/{name}.yaml", str(error)) from None
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
