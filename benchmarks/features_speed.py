@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 .venv/bin/python benchmarks/features_speed.py [rows]
 
-Bars are random, of 8,000 days. Three comparisons:
+Bars are random, of 8,000 days. Two comparisons, and what each tier takes:
 
 - *bare TA-Lib*: while the tier is built once, every call of a TA-Lib function is written down with
   its arguments; these very calls are then made again with nothing around them, results thrown
@@ -12,9 +12,9 @@ Bars are random, of 8,000 days. Three comparisons:
   its own code (talib=False, its default; without numba, which it would use), one call for several
   columns where one call gives them; ours are the same columns. The same without the Hilbert
   transforms, which are loops in Python there, and with TA-Lib at work inside of it (talib=True).
-- *stationary form*: `to_stationary` of the tier, for what it adds.
+- of each tier, the build and its stationary form (`to_stationary`).
 
-A table for docs/benchmarks.md.
+Tables for docs/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -56,7 +56,13 @@ def recorded(function: Callable[..., Any]) -> Callable[..., Any]:
 for name in talib.get_functions():
     setattr(talib, name, recorded(getattr(talib, name)))
 
-from finscale.dataset import TIERS, Feature, build_features, to_stationary  # noqa: E402
+from finscale.dataset import (  # noqa: E402
+    TIERS,
+    WARMUP_ROWS,
+    Feature,
+    build_features,
+    to_stationary,
+)
 from finscale.dataset.features import build_table  # noqa: E402
 
 C, CV, V = ("close",), ("close", "volume"), ("volume",)
@@ -134,9 +140,19 @@ def main(rows: int) -> None:
     print("| what | columns | ours, ms | theirs, ms | ratio |\n|---|---|---|---|---|")
     beside_talib(bars)
     beside_pandas_ta(bars)
-    features = build_features(bars, "a500")
-    took, _ = in_turns(lambda: to_stationary(features, "a500"), lambda: None)
-    print(f"| stationary form of a500 | {features.shape[1]} | {took * 1e3:.0f} | - | - |")
+    print("\n| tier | columns | warm-up rows | build, ms | stationary form, ms |")
+    print("|---|---|---|---|---|")
+    for tier in TIERS:
+        print(of_tier(bars, tier), flush=True)
+
+
+def of_tier(bars: pd.DataFrame, tier: str) -> str:
+    features = build_features(bars, tier)
+    build, form = in_turns(
+        lambda: build_features(bars, tier), lambda: to_stationary(features, tier)
+    )
+    times = f"{build * 1e3:.1f} | {form * 1e3:.1f}"
+    return f"| {tier} | {features.shape[1]} | {WARMUP_ROWS[tier]} | {times} |"
 
 
 def beside_talib(bars: pd.DataFrame) -> None:
