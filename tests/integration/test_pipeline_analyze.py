@@ -236,8 +236,9 @@ def test_a_user_may_insist_and_it_is_recorded_as_such(study: Lab) -> None:
     assert "PatchTST" in study.lines[-1] and "closed" not in study.lines[-1]
 
 
-def test_nobody_can_insist_on_pairing_what_cannot_be_paired(study: Lab) -> None:
-    handle(finals_of(study, 64)[0]).tag({Tag.DATA_SHA256: "another"})
+@pytest.mark.parametrize("tag", [Tag.DATA_SHA256, Tag.DATASET_SHA256])
+def test_nobody_can_insist_on_pairing_what_cannot_be_paired(study: Lab, tag: str) -> None:
+    handle(finals_of(study, 64)[0]).tag({tag: "another"})
     study.analyze(allow_partial="true")
     assert "gate data digest" in study.lines[-1] and "stays closed" in study.lines[-1]
     assert metrics_of_the_test(study) == set() and recorded_openings() == []

@@ -177,6 +177,16 @@ def test_a_volatility_index_that_is_pooled_too_has_another_digest(tmp_path: Path
     assert digests[0] != digests[1]
 
 
+def test_a_ticker_that_is_too_short_is_named(tmp_path: Path) -> None:
+    # The bundled VIX begins in 2014, the index in 2010.
+    universe = POOLED.model_copy(
+        update={"tickers": ("^GSPC", "^VIX"), "end": date(2014, 6, 30), "vix": None}
+    )
+    prepare_raw(universe, tmp_path, now=NOW)
+    with pytest.raises(DataError, match=r"bars of \^VIX for features .* more than 199 daily bars"):
+        prepare_inputs(universe, "a20", "daily", tmp_path, now=NOW)
+
+
 def test_a_larger_universe_builds_only_the_new_ticker(tmp_path: Path) -> None:
     for universe, fresh in ((POOLED, [True, True]), (POOLED, [False, False])):
         prepare_raw(universe, tmp_path, now=NOW)

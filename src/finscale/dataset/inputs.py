@@ -80,7 +80,11 @@ def first_position(
 
 
 def build_inputs(
-    bars: pd.DataFrame, tier: str, timescale: Timescale = "daily", beside: Beside | None = None
+    bars: pd.DataFrame,
+    tier: str,
+    timescale: Timescale = "daily",
+    beside: Beside | None = None,
+    what: str = "bars",
 ) -> pd.DataFrame:
     """Compute all stationary inputs of a ticker.
 
@@ -88,6 +92,8 @@ def build_inputs(
     ----------
     bars : DataFrame, shape (T, 5)
         Daily, as `finscale.market.load_bars` returns it.
+    what : str
+        What they are, for the error's line.
 
     Returns
     -------
@@ -105,7 +111,7 @@ def build_inputs(
     warmup = warmup_rows(tier, timescale, beside.vix is not None)
     if len(coarse) <= warmup:
         raise DataError(
-            f"bars for features of tier {tier}",
+            f"{what} for features of tier {tier}",
             expected=f"more than {warmup} {timescale} bars, its warm-up",
             got=str(len(coarse)),
             todo="Take a longer universe, a finer timescale or a smaller tier.",

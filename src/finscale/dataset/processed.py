@@ -191,7 +191,7 @@ class _Making:
 
     def write(self, bars: pd.DataFrame, ticker: str, root: Path, name: str, now: datetime) -> None:
         universe = self.universe
-        frame = build_inputs(bars, self.tier, self.timescale, self.beside)
+        frame = build_inputs(bars, self.tier, self.timescale, self.beside, f"bars of {ticker}")
         entry = Entry(
             sha256="",  # known when it is written
             values_sha256=self.digest({ticker: bars_sha256(bars, universe.end)}),

@@ -69,7 +69,7 @@ class ProblemFinals:
             n_seeds=tuple(len(group) for group in groups),
             n_days=n_days,
             n_effective=effective_size(n_days, self.horizon),
-            data_digests=tuple(self.finals["data_sha256"]),
+            data_digests=_data_digests(self.finals),
             label_versions=tuple(self.finals["label_version"]),
             splits=tuple(_split_in_words(row) for row in self.finals.to_dict("records")),
             carries_verdict=not self.finals["split"].isin(DIAGNOSTIC_SPLITS).any(),
@@ -129,6 +129,17 @@ def collect(problem: str, train_parents: Sequence[str] | None = None) -> Problem
         baselines=known,
         test_dates=pd.DatetimeIndex(part(read_predictions(reference), TEST)["date"].unique()),
     )
+
+
+def _data_digests(finals: pd.DataFrame) -> tuple[str, ...]:
+    """Return what the cells were made from: the target's bars or, where these agree, all inputs.
+
+    A pooled ticker, the VIX or a macro series may change under the same target.
+    """
+    bars = tuple(finals["data_sha256"])
+    if len(set(bars)) > 1 or "dataset_sha256" not in finals:
+        return bars
+    return tuple(finals["dataset_sha256"].fillna(""))
 
 
 def _definition(row: pd.Series) -> str:
