@@ -34,8 +34,8 @@ def test_a_pooled_problem_trains_on_both_and_evaluates_the_target(lab: Lab, tmp_
     np.testing.assert_array_equal(joined.validation, own.validation)
     np.testing.assert_array_equal(joined.test, own.test)
     np.testing.assert_array_equal(joined.train[joined.train < n], own.train)
-    # Both indices have the same sessions.
-    assert len(joined.train) == 2 * len(own.train) == pooled.sample_metrics()["n_train"]
+    # Both indices have the same sessions; the last label before the evaluation is left out.
+    assert len(joined.train) == 2 * len(own.train) - 1 == pooled.sample_metrics()["n_train"]
     assert pooled.sample_metrics()["n_val"] == alone.sample_metrics()["n_val"]
     np.testing.assert_array_equal(pooled.search.scaled()[:n], alone.search.scaled())
     first_evaluated = pooled.bars.index[joined.validation[0] + 1]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from finscale.config import DataConfig
+from finscale.config import ConfigError, DataConfig
 from finscale.config.data_root import lasting
 
 
@@ -31,3 +31,8 @@ def test_any_other_checkout_keeps_them_beside_the_code(project: str) -> None:
 
 def test_the_default_is_beside_the_code() -> None:
     assert DataConfig().data_root == Path("data")
+
+
+def test_no_folder_at_all_is_refused() -> None:
+    with pytest.raises(ConfigError, match="data_root: expected a folder; got nothing"):
+        DataConfig.model_validate({"data_root": ""})

@@ -27,13 +27,13 @@ def fold_of(train: list[int], validation: list[int], test: list[int]) -> Fold:
 def test_pooled_labels_end_before_the_first_evaluated_label_begins() -> None:
     target = sessions("2024-01-01", 11)  # Monday 1st to Monday 15th
     # The forecast made on Thursday 4th is about Friday 5th.
-    last_day = pool_end(target, fold_of([0, 1], [3, 4], [6]))
-    assert last_day == pd.Timestamp("2024-01-04")
+    day = pool_end(target, fold_of([0, 1], [3, 4], [6]))
+    assert day == pd.Timestamp("2024-01-04")
     other = sessions("2023-07-03", 137)  # to Tuesday 9th of January
-    kept = pooled_positions(other, 3, first_position=5, last_day=last_day)
-    # The last label covers 2nd, 3rd and 4th: its forecast is made on the 1st, a Monday.
-    assert str(other[kept[-1]].date()) == "2024-01-01"
-    assert str(other[kept[-1] + 3].date()) == "2024-01-04"
+    kept = pooled_positions(other, 3, first_position=5, before=day)
+    # The last label covers 1st, 2nd and 3rd: on the 4th another market may close later.
+    assert str(other[kept[-1]].date()) == "2023-12-29"
+    assert str(other[kept[-1] + 3].date()) == "2024-01-03"
     assert kept[0] == 5 and (np.diff(kept) == 1).all()
 
 
@@ -44,16 +44,16 @@ def test_a_test_that_comes_first_is_kept_off_too() -> None:
 
 
 def test_a_ticker_with_too_few_windows_contributes_none() -> None:
-    other = sessions("2023-01-02", MIN_POOLED + 7)
-    enough = pooled_positions(other, 1, first_position=6, last_day=other[-1])
+    other = sessions("2023-01-02", MIN_POOLED + 8)
+    enough = pooled_positions(other, 1, first_position=6, before=other[-1])
     assert len(enough) == MIN_POOLED
-    too_few = pooled_positions(other, 1, first_position=7, last_day=other[-1])
+    too_few = pooled_positions(other, 1, first_position=7, before=other[-1])
     assert too_few.tolist() == [] and too_few.dtype == np.int64
 
 
 def test_a_ticker_listed_after_the_target_s_validation_contributes_none() -> None:
     other = sessions("2024-06-03", 307)
-    late = pooled_positions(other, 1, first_position=5, last_day=pd.Timestamp("2024-01-04"))
+    late = pooled_positions(other, 1, first_position=5, before=pd.Timestamp("2024-01-04"))
     assert len(late) == 0
 
 
@@ -89,11 +89,11 @@ def test_no_pooled_label_meets_a_day_of_the_target_s_evaluation(
         n_blocks=3,
     )
     for fold in (*made.folds, made.search):
-        kept = pooled_positions(pooled, horizon, first_position=3, last_day=pool_end(target, fold))
+        kept = pooled_positions(pooled, horizon, first_position=3, before=pool_end(target, fold))
         for part in (fold.validation, fold.test):
             if len(part) and len(kept):
                 # Bars hold every session after the bar before them.
-                assert pooled[kept[-1] + horizon] <= target[part[0]]
+                assert pooled[kept[-1] + horizon] < target[part[0]]
                 begins = daily[daily.searchsorted(target[part[0]], side="right")]
                 assert pooled[kept[-1] + horizon] < begins
 
@@ -108,13 +108,14 @@ def test_the_bound_is_as_wide_as_it_may_be() -> None:
         validation_end=date(2021, 3, 1),
     )
     (fold,) = made.folds
-    mine = pooled_positions(target, 2, first_position=11, last_day=pool_end(target, fold))
-    # The same sessions: a pooled ticker trains on exactly the target's own days.
-    np.testing.assert_array_equal(mine, fold.train)
+    mine = pooled_positions(target, 2, first_position=11, before=pool_end(target, fold))
+    # The same sessions: a pooled ticker trains on the target's own days, but for the last one.
+    np.testing.assert_array_equal(mine, fold.train[:-1])
 
 
 @pytest.mark.parametrize("horizon", [1, 5])
 def test_positions_need_a_whole_label(horizon: int) -> None:
     other = sessions("2020-01-01", 211)
-    kept = pooled_positions(other, horizon, first_position=0, last_day=other[-1])
+    after = other[-1] + pd.Timedelta(days=1)
+    kept = pooled_positions(other, horizon, first_position=0, before=after)
     assert kept[-1] == 210 - horizon

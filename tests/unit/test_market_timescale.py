@@ -63,6 +63,9 @@ def test_sessions_are_counted_from_the_first_bar(scale: str, size: int, n_bars: 
         ("weekly", "2024-03-28", ["03-22"]),  # Thursday; that Friday is Good Friday is not known
         ("weekly", "2024-04-01", ["03-22", "03-28"]),
         ("weekly", "2024-03-31", ["03-22", "03-31"]),  # a session on Sunday ends its week
+        ("weekly", "2024-03-30", ["03-22"]),  # one on Saturday may be joined by Sunday's
+        ("monthly", "2024-03-30", []),
+        ("monthly", "2024-03-31", ["03-31"]),
         ("monthly", "2024-03-28", []),
         ("monthly", "2024-04-01", ["03-28"]),
     ],

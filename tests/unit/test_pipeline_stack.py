@@ -35,14 +35,14 @@ def test_training_samples_of_the_others_follow_the_target_s(stack: Stack) -> Non
     at = fold()
     rows = stack.training_rows(at, 1, 7)
     joined = stack.joined(at, rows)
-    # The same sessions as the target: as many samples, up to the first evaluated forecast.
-    assert [len(mine) for mine in rows] == [204, 204, 0]
+    # The same sessions as the target: as many samples, but for the last before the evaluation.
+    assert [len(mine) for mine in rows] == [204, 203, 0]
     np.testing.assert_array_equal(joined.train[:204], at.train)
-    np.testing.assert_array_equal(joined.train[204:], 313 + np.arange(7, 211))
+    np.testing.assert_array_equal(joined.train[204:], 313 + np.arange(7, 210))
     assert joined.validation is at.validation and joined.test is at.test
     assert not joined.train.flags.writeable
-    last_day = stack.tickers[0].index[211]
-    assert stack.dates()[joined.train + 1].max() <= last_day.to_datetime64()
+    first_forecast = stack.tickers[0].index[211].to_datetime64()
+    assert stack.dates()[joined.train[204:] + 1].max() < first_forecast
 
 
 def test_labels_and_dates_are_at_the_joined_positions(stack: Stack) -> None:

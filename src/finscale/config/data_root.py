@@ -7,8 +7,9 @@ import tempfile
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator
 
+from finscale.config.errors import ConfigError
 from finscale.config.files import CONFIGS
 
 
@@ -31,4 +32,16 @@ def _is_temporary(project: Path) -> bool:
     return is_there and project.name.startswith(tempfile.gettempprefix())
 
 
-DataRoot = Annotated[Path, AfterValidator(lasting)]
+def _given(value: object) -> object:
+    """Refuse no folder at all, which would mean the working directory."""
+    if value == "":
+        raise ConfigError(
+            "data_root",
+            expected="a folder",
+            got="nothing",
+            todo="Name one, or leave the parameter out.",
+        )
+    return value
+
+
+DataRoot = Annotated[Path, BeforeValidator(_given), AfterValidator(lasting)]

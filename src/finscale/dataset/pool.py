@@ -15,13 +15,12 @@ MIN_POOLED = 100
 
 
 def pool_end(index: pd.DatetimeIndex, fold: Fold) -> pd.Timestamp:
-    """Return the last day that a pooled label may see: the one before any evaluated label begins.
+    """Return the day before which every pooled label must end: that of the first forecast.
 
-    Markets move together. A label of another ticker that shares days with the target's
-    validation or test tells of them, so pooled labels end before the first of these begins,
-    which is after the last session of the bar at which the first evaluated forecast is made.
-    Exact dates, not positions: tickers differ in their sessions, and coarser bars in where they
-    end.
+    Markets move together. A label of another ticker that shares hours with the target's
+    validation or test tells of them, and these begin when the session of the first evaluated
+    forecast is over: another market's session of that day may end later. Dates, not positions:
+    tickers differ in their sessions, and coarser bars in where they end.
 
     Parameters
     ----------
@@ -35,9 +34,9 @@ def pool_end(index: pd.DatetimeIndex, fold: Fold) -> pd.Timestamp:
 
 
 def pooled_positions(
-    index: pd.DatetimeIndex, horizon: int, *, first_position: int, last_day: pd.Timestamp
+    index: pd.DatetimeIndex, horizon: int, *, first_position: int, before: pd.Timestamp
 ) -> Positions:
-    """Return a pooled ticker's samples whose label intervals are over on `last_day`.
+    """Return a pooled ticker's samples whose label intervals are over before a day.
 
     Parameters
     ----------
@@ -53,5 +52,5 @@ def pooled_positions(
     """
     samples = np.arange(first_position, len(index) - horizon, dtype=np.int64)
     ends = index.to_numpy()[samples + horizon]
-    kept = samples[ends <= last_day.to_datetime64()]
+    kept = samples[ends < before.to_datetime64()]
     return kept if len(kept) >= MIN_POOLED else kept[:0]

@@ -21,8 +21,8 @@ def resample(bars: pd.DataFrame, timescale: Timescale) -> pd.DataFrame:
     """Join validated daily bars into bars of a coarser timescale.
 
     ``2d``, ``3d``, ``5d``: so many consecutive sessions, counted from the first one. ``weekly``:
-    weeks that end on Friday (a session on a weekend belongs to the Friday before it). ``2wk``:
-    pairs of them, counted from the first week. ``monthly``: calendar months. ``daily`` and
+    weeks that end on Friday (on Sunday, of a market with sessions on weekends). ``2wk``: pairs of
+    them, counted from the first week. ``monthly``: calendar months. ``daily`` and
     ``daily+multi`` are the sessions themselves. A bar has the date of its last session; one that
     later sessions may still join is dropped, and a period without a session gives no bar.
 
@@ -73,12 +73,18 @@ def _groups(day_T: NDArray[np.datetime64], timescale: Timescale) -> tuple[NDArra
         return np.arange(len(day_T)) // size, len(day_T) % size == 0
     if timescale == "monthly":
         month_T = day_T.astype("datetime64[M]")
+        following = (month_T[-1] + 1).astype("datetime64[D]")
         # The last weekday of a month closes it; a holiday there is known only afterwards.
-        last_weekday = np.busday_offset(month_T[-1] + 1, -1, roll="forward")
-        return month_T.astype(np.int64), bool(day_T[-1] >= last_weekday)
+        last_weekday = np.busday_offset(following, -1, roll="forward")
+        closing = following - 1 if _trades_on_weekends(day_T) else last_weekday
+        return month_T.astype(np.int64), bool(day_T[-1] >= closing)
     week_T = (day_T - _MONDAY).astype(np.int64) // 7
     n_weeks = 2 if timescale == "2wk" else 1
     number_T = (week_T - week_T[0]) // n_weeks
     final_week = week_T[0] + (number_T[-1] + 1) * n_weeks - 1
-    friday = _MONDAY + 7 * final_week + 4
-    return number_T, bool(day_T[-1] >= friday)
+    closing = _MONDAY + 7 * final_week + (6 if _trades_on_weekends(day_T) else 4)
+    return number_T, bool(day_T[-1] >= closing)
+
+
+def _trades_on_weekends(day_T: NDArray[np.datetime64]) -> bool:
+    return not bool(np.is_busday(day_T).all())

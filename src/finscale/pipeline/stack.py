@@ -54,11 +54,9 @@ class Stack:
 
     def training_rows(self, at: Fold, horizon: int, first_position: int) -> list[Positions]:
         """Return each ticker's training samples, by positions in its own bars."""
-        last_day = pool_end(self.tickers[0].index, at)
+        before = pool_end(self.tickers[0].index, at)
         pooled = [
-            pooled_positions(
-                ticker.index, horizon, first_position=first_position, last_day=last_day
-            )
+            pooled_positions(ticker.index, horizon, first_position=first_position, before=before)
             for ticker in self.tickers[1:]
         ]
         return [at.train, *pooled]

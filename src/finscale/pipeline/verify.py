@@ -115,19 +115,22 @@ def _memory() -> Check:
 
 
 def _disk(what: str, folder: Path) -> Check:
-    existing = next(path for path in (folder, *folder.resolve().parents) if path.exists())
-    free = shutil.disk_usage(existing).free / GIB
+    free = shutil.disk_usage(_nearest(folder)).free / GIB
     seen = f"{free:.1f} GiB free for {folder}, {MIN_DISK_GIB:g} needed"
     return Check(f"disk for {what}", free >= MIN_DISK_GIB, seen)
 
 
 def _writing(what: str, folder: Path) -> Check:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
+        with tempfile.TemporaryFile(dir=_nearest(folder)):
             return Check(f"writing of {what}", True, str(folder.resolve()))
     except OSError as error:
         return Check(f"writing of {what}", False, str(error))
+
+
+def _nearest(folder: Path) -> Path:
+    """Return the folder, or the one in which it would be made: looking makes nothing."""
+    return next(path for path in (folder, *folder.resolve().parents) if path.exists())
 
 
 def _store() -> Check:
