@@ -125,7 +125,7 @@ def _writing(what: str, folder: Path) -> Check:
         with tempfile.TemporaryFile(dir=_nearest(folder)):
             return Check(f"writing of {what}", True, str(folder.resolve()))
     except OSError as error:
-        return Check(f"writing of {what}", False, str(error))
+        return Check(f"writing of {what}", False, f"{folder}: {error.strerror}")
 
 
 def _nearest(folder: Path) -> Path:
