@@ -50,6 +50,8 @@ bench: .venv/.dev  ## Run the benchmarks (minutes); results go to docs/benchmark
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/search_overhead.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/workers_speed.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/multi_fidelity.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/pooled_memory.py
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/baselines_by_tier.py
 
 clean:  ## Remove .venv and caches; data and the store stay
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis

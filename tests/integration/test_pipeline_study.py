@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import date
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from finscale.config import (
     Study,
     StudyConfig,
     TrainConfig,
+    Universe,
     load_space,
     load_task,
 )
@@ -186,3 +188,42 @@ def test_an_unfinished_study_is_opened_only_where_the_user_insists(
     partial = finished.run(run.run_id).data.tags[Tag.PARTIAL]
     assert partial.startswith(f"unfinished: {missing}; gate seeds")
     assert f"unfinished: {missing}" in finished.lines[-1]
+
+
+@pytest.mark.slow
+def test_a_study_over_timescales_and_the_vix_finishes_every_cell(
+    lab: Lab, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    drawn = Universe.model_validate(
+        {
+            **{"name": "drawn", "source": "synthetic", "synthetic": {"seed": 7}},
+            **{"target": "DRAWN", "tickers": ("DRAWN",), "vix": "^VIX", "start": date(1950, 1, 2)},
+            **{"train_end": date(1975, 12, 31), "validation_end": date(1990, 12, 31)},
+            "end": date(2000, 12, 29),
+        }
+    )
+    root = tmp_path / "data"
+    changes = {"universes": (drawn,), "budgets": (9_000,), "vix": (False, True)}
+    plan = PLAN.model_copy(update={**changes, "timescales": ("weekly", "2d")})
+    finish(Lab(lab.folder, root), plan)
+    printed = capsys.readouterr().out
+    assert "4 of 4 cells to do." in printed and "is refused" not in printed
+    problems = [
+        f"drawn.threshold_1pct.h1.{scale}.a20{vix}"
+        for scale in ("weekly", "2d")
+        for vix in ("", ".vix")
+    ]
+    finals = lab.runs("final")
+    assert [run.data.tags[Tag.PROBLEM] for run in finals] == problems
+    assert [run.data.params["n_features"] for run in finals] == ["25", "33", "25", "33"]
+    assert [run.data.params["vix"] for run in finals] == ["False", "True", "False", "True"]
+    assert {run.data.params["timescale"] for run in finals} == {"weekly", "2d"}
+    assert {run.data.tags[Tag.STATUS] for run in finals} == {"ok"}
+    # Reference, prior, logistic, boosting a problem, and a perceptron a cell.
+    assert len(lab.runs("baseline")) == 4 * 5
+    (analysis,) = lab.runs("analysis")
+    assert all(problem in analysis.data.tags[Tag.NOTE] for problem in problems)
+
+    finish(Lab(lab.folder, root), plan)
+    assert "all 4 cells are done already" in capsys.readouterr().out
+    assert len(lab.runs("final")) == 4 and len(lab.runs("analysis")) == 1
