@@ -141,6 +141,7 @@ def test_the_figure_is_a_png_with_a_line_a_ticker(tickers: tuple[str, ...]) -> N
     for line in lines:
         np.testing.assert_allclose(np.asarray(line.get_ydata())[[0, 1, -1]], [1.0, 1.01, 2.02])
     assert [line.get_color() == BLACK for line in lines] == [True] + [False] * (len(tickers) - 1)
+    assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == len(tickers)
 
 
 @pytest.mark.parametrize(
@@ -156,6 +157,14 @@ def test_the_legend_names_the_target_and_the_first_eight(
     tickers: tuple[str, ...], target: str, names: list[str]
 ) -> None:
     assert named(report(*tickers, target=target)) == names
+
+
+def test_the_scale_of_closes_is_in_plain_numbers() -> None:
+    figure = overview_drawing(report("AAA")).figure
+    figure.canvas.draw()
+    low, high = figure.axes[0].get_ylim()
+    ticks = zip(figure.axes[0].get_yticks(), figure.axes[0].get_yticklabels(), strict=True)
+    assert [label.get_text() for at, label in ticks if low <= at <= high] == ["1", "2"]
 
 
 def test_volume_is_shown_over_its_mean_or_said_to_be_missing() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from finscale.report.canvas import BLACK, BLUE, BROWN, GREEN, GREY, ORANGE, PURPLE, SLATE, Drawing
 from finscale.report.html import embedded_png, render_template
@@ -114,13 +114,15 @@ def _closes(axes: Axes, report: DataReport) -> None:
             bars.index,
             bars["close"] / bars["close"].iloc[0],
             color=BLACK if is_target else _COLOURS[number % len(_COLOURS)],
+            # Beyond the last colour they begin again, dashed.
+            linestyle="-" if is_target or number < len(_COLOURS) else "--",
             linewidth=1.1 if is_target else 0.7,
             zorder=3 if is_target else 2,
             label=ticker if is_target or number < N_NAMED else f"_{ticker}",
         )
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_ylabel("close / first close", fontsize=8)
     axes.legend(fontsize=7, ncols=3, frameon=False, loc="upper left")
