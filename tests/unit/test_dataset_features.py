@@ -19,27 +19,13 @@ from finscale.dataset import (
     to_stationary,
 )
 from finscale.dataset.indicators import as_arrays, on_finished, trailing_sum
+from tests.markets import random_bars
 
 A20 = (
     "open high low close volume dema_9 dema_10 dema_20 dema_25 dema_90 sma_12 sma_50 sma_100 "
     "sma_200 rsi_daily rsi_weekly stochrsi_daily stochrsi_weekly macd_line obv adosc atr_14 "
     "adx_14 bb_percent_b vwap_20"
 ).split()
-
-
-def random_bars(n: int, seed: int, start: str = "2001-01-03") -> pd.DataFrame:
-    rng = np.random.default_rng(seed)
-    close = 100.0 * np.exp(np.cumsum(rng.normal(0, 0.02, n)))
-    opening = close * np.exp(rng.normal(0, 0.005, n))
-    spread = np.abs(rng.normal(0, 0.01, (2, n)))
-    columns = {
-        "open": opening,
-        "high": np.maximum(opening, close) * (1 + spread[0]),
-        "low": np.minimum(opening, close) * (1 - spread[1]),
-        "close": close,
-        "volume": np.floor(rng.lognormal(10, 1, n)),
-    }
-    return pd.DataFrame(columns, index=pd.bdate_range(start, periods=n, name="date", unit="us"))
 
 
 def closes(dates: list[str], values: list[float]) -> pd.DataFrame:

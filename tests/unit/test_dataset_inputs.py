@@ -17,25 +17,12 @@ from finscale.dataset.macro import MACRO, macro_columns
 from finscale.market import resample
 from finscale.market.known import as_known
 from finscale.market.sources.flat import flat_bars
+from tests.markets import random_bars
 
 # Sessions in a bar, at most: how long a history must be.
 SESSIONS = {"2d": 2, "3d": 3, "5d": 5, "weekly": 5, "2wk": 10, "monthly": 23}
 SERIES = tuple(MACRO)
-
-
-def market(n: int, seed: int, start: str = "1990-01-02") -> pd.DataFrame:
-    rng = np.random.default_rng(seed)
-    close = 100.0 * np.exp(np.cumsum(rng.normal(0, 0.012, n)))
-    opening = close * np.exp(rng.normal(0, 0.004, n))
-    wick = np.abs(rng.normal(0, 0.006, (2, n)))
-    columns = {
-        "open": opening,
-        "high": np.maximum(opening, close) * (1 + wick[0]),
-        "low": np.minimum(opening, close) * (1 - wick[1]),
-        "close": close,
-        "volume": np.floor(rng.lognormal(10, 0.6, n)),
-    }
-    return pd.DataFrame(columns, index=pd.bdate_range(start, periods=n, name="date", unit="us"))
+START = "1990-01-02"
 
 
 def flat(index: pd.DatetimeIndex, seed: int) -> pd.DataFrame:
@@ -71,7 +58,7 @@ def test_nothing_after_a_day_changes_any_input_at_or_before_it(
     timescale: str, seed: int, share: float
 ) -> None:
     n = (warmup_rows("a500", timescale, True) + 31) * SESSIONS.get(timescale, 1)  # type: ignore[arg-type]
-    bars = market(n, seed)
+    bars = random_bars(n, seed, start=START)
     known = beside(bars, seed)
     coarse = resample(bars, timescale)  # type: ignore[arg-type]
     day = coarse.index[int(share * (len(coarse) - 1))]
@@ -86,7 +73,7 @@ def test_nothing_after_a_day_changes_any_input_at_or_before_it(
 
 
 def test_columns_come_in_blocks_and_have_names_of_their_own() -> None:
-    bars = market(311, 3)
+    bars = random_bars(311, 3, start=START)
     table = build_inputs(bars, "a20", "daily+multi", beside(bars, 3))
     expected = [
         *(feature.name for feature in TIERS["a20"]),
@@ -120,7 +107,7 @@ def test_the_warm_up_is_that_of_the_slowest_column() -> None:
 def test_too_few_bars_of_a_timescale_are_one_line() -> None:
     said = "tier a20: expected more than 199 weekly bars, its warm-up; got 60"
     with pytest.raises(DataError, match=said):
-        build_inputs(market(300, 1), "a20", "weekly")
+        build_inputs(random_bars(300, 1, start=START), "a20", "weekly")
 
 
 def test_macro_columns_by_hand() -> None:
@@ -129,7 +116,7 @@ def test_macro_columns_by_hand() -> None:
     levels = 100.0 * 1.002 ** np.arange(len(months))
     series = flat(months, 1)
     series[["open", "high", "low", "close"]] = levels[:, None].repeat(4, axis=1)
-    bars = market(211, 5, "2020-01-01")
+    bars = random_bars(211, 5, start="2020-01-01")
     table = build_inputs(bars, "a20", "daily", Beside(None, {"CPIAUCSL": series}))
     assert table.index.equals(index)
     # A constant 0.2 % a month.
@@ -138,7 +125,7 @@ def test_macro_columns_by_hand() -> None:
 
 
 def test_changes_of_a_series_that_has_weekends_are_counted_in_its_own_days() -> None:
-    bars = market(211, 5, "2020-01-01")
+    bars = random_bars(211, 5, start="2020-01-01")
     days = pd.date_range("2018-01-01", bars.index[-1], freq="D", name="date", unit="us")
     rates = pd.Series(np.arange(len(days), dtype=float), days)  # a point a day
     known = as_known(flat_bars(rates), "DFF")
@@ -149,8 +136,8 @@ def test_changes_of_a_series_that_has_weekends_are_counted_in_its_own_days() -> 
 def test_macro_columns_keep_their_order_however_a_universe_lists_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    bars = market(211, 5, "2020-01-01")
-    known = beside(market(9000, 5), 3).macro
+    bars = random_bars(211, 5, start="2020-01-01")
+    known = beside(random_bars(9000, 5, start=START), 3).macro
     monkeypatch.setattr("finscale.dataset.inputs.load_bars", lambda *_: bars)
     monkeypatch.setattr("finscale.dataset.inputs.load_known", lambda _, __, series: known[series])
     macro = load_universe("macro")
@@ -160,7 +147,7 @@ def test_macro_columns_keep_their_order_however_a_universe_lists_them(
 
 
 def test_a_macro_series_without_a_past_is_one_line() -> None:
-    bars = market(311, 3)
+    bars = random_bars(311, 3, start=START)
     known = beside(bars, 3)
     short = {"DGS10": known.macro["DGS10"].loc["1989-12-01":]}  # type: ignore[misc]
     with pytest.raises(DataError, match=r"series DGS10: expected a year .* got the first on 1989"):

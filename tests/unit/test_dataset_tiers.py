@@ -21,6 +21,7 @@ from finscale.dataset.normalise import stationary_table
 from finscale.dataset.tiers.multi import MULTI
 from finscale.market import validate_bars
 from finscale.market.sources.bundled import bundled_bars
+from tests.markets import random_bars
 
 A500 = TIERS["a500"]
 EVERY = A500 + MULTI
@@ -38,23 +39,6 @@ DRIFTING: dict[str, str] = {}
 
 # What stands beside a tier is in none.
 GROUPS = set(get_args(Group)) - {"vix", "macro"}
-
-
-def random_bars(n: int, seed: int, freq: str = "B", start: str = "2001-01-01") -> pd.DataFrame:
-    """Give bars from a Monday on."""
-    rng = np.random.default_rng(seed)
-    close = 100.0 * np.exp(np.cumsum(rng.normal(0, 0.02, n)))
-    opening = close * np.exp(rng.normal(0, 0.005, n))
-    spread = np.abs(rng.normal(0, 0.01, (2, n)))
-    columns = {
-        "open": opening,
-        "high": np.maximum(opening, close) * (1 + spread[0]),
-        "low": np.minimum(opening, close) * (1 - spread[1]),
-        "close": close,
-        "volume": np.floor(rng.lognormal(10, 1, n)),
-    }
-    index = pd.date_range(start, periods=n, freq=freq, name="date", unit="us")
-    return pd.DataFrame(columns, index=index)
 
 
 def both_forms(
