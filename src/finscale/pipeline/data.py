@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from finscale.config import DataConfig, options, spell
-from finscale.dataset import PreparedInputs, drift_report, prepare_inputs
-from finscale.market import StoredBars, load_bars, prepare_raw, quality_frame, quality_marks
-from finscale.pipeline.problem import log_dataset
+from finscale.dataset import PreparedInputs, drift_report
+from finscale.market import StoredBars, load_bars, quality_frame, quality_marks
+from finscale.pipeline.inputs import fetch, load_inputs, log_dataset
 from finscale.pipeline.progress import Line, Listen, Screen
 from finscale.report import DataReport, overview_drawing, png, render_data_html
 from finscale.tracking import Artifact, Kind, Run, Tag, close_abandoned, verb_run
@@ -28,24 +27,12 @@ def data(config: DataConfig, run_id: str | None = None, *, listen: Listen | None
             data(config, run_id, listen=screen)
         return
     close_abandoned(time.time())
-    universe, root, now = config.universe, config.data_root, datetime.now(UTC)
-
-    def tell(line: str) -> None:
-        listen(Line(line))
-
+    universe = config.universe
     with verb_run(
         Kind.DATA, f"data {universe.name}", run_id=run_id, params=options(config), tags={}
     ) as opened:
-        stored = prepare_raw(universe, root, now=now, vix=config.vix, tell=tell)
-        inputs = prepare_inputs(
-            universe,
-            config.feature_tier,
-            config.timescale,
-            root,
-            now=now,
-            vix=config.vix,
-            tell=tell,
-        )
+        stored = fetch(config, listen)
+        inputs = load_inputs(config, listen)
         _record(opened.own, config, inputs)
         lines = _lines(stored, inputs)
         _report(opened.own, config, inputs, lines)

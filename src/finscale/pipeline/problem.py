@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cache, lru_cache, partial
 from typing import Any
 
@@ -16,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from finscale.config import DataConfig, Floors, Problem
+from finscale.config import Floors, Problem
 from finscale.dataset import (
     LABEL_VERSION,
     Fold,
@@ -28,15 +27,15 @@ from finscale.dataset import (
     first_position,
     fit_scaler,
     make_labels,
-    prepare_inputs,
     split,
 )
 from finscale.evaluation import fit_gaussian_prior
-from finscale.market import is_prepared, load_bars, prepare_raw, resample
+from finscale.market import load_bars, resample
 from finscale.model import LabelUnits
-from finscale.pipeline.progress import Line, Listen
+from finscale.pipeline.inputs import load_inputs, log_dataset
+from finscale.pipeline.progress import Listen
 from finscale.pipeline.stack import Stack, TickerBars
-from finscale.tracking import Run, Tag, log_inputs, problem_params, sample_metrics
+from finscale.tracking import Run, Tag, problem_params, sample_metrics
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,18 +148,6 @@ class ProblemData:
         log_dataset(run, self.problem, self.inputs)
 
 
-def log_dataset(run: Run, config: DataConfig, inputs: PreparedInputs) -> None:
-    """Record what a run consumes: for training and for validation, by name and digest."""
-    vix = "-vix" if config.vix else ""
-    log_inputs(
-        run,
-        name=f"{config.universe.name}-{config.timescale}-{config.feature_tier}{vix}",
-        sha256=inputs.dataset_sha256,
-        source=str(inputs.path),
-        contexts=("training", "validation"),
-    )
-
-
 def load_problem(problem: Problem, floors: Floors, listen: Listen) -> ProblemData:
     """Load a problem's data; fetch and build what is not there yet, and say so.
 
@@ -184,27 +171,6 @@ def load_problem(problem: Problem, floors: Floors, listen: Listen) -> ProblemDat
     check_floors(made, own, problem.horizon, floors, is_binary=problem.task.is_binary)
     folds, search = _folds(problem, made, inputs, stack)
     return ProblemData(problem, bars, inputs, stack.labels(), stack.dates(), folds, search)
-
-
-def load_inputs(problem: DataConfig, listen: Listen) -> PreparedInputs:
-    """Return the inputs of a universe; fetch and build what is not there yet, and say so."""
-    universe, root, now = problem.universe, problem.data_root, datetime.now(UTC)
-
-    def tell(line: str) -> None:
-        listen(Line(line))
-
-    if not is_prepared(universe, root, vix=problem.vix):
-        tell(f"Data of {universe.name} is not there yet: preparing it first.")
-        prepare_raw(universe, root, now=now, vix=problem.vix, tell=tell)
-    return prepare_inputs(
-        universe,
-        problem.feature_tier,
-        problem.timescale,
-        root,
-        now=now,
-        vix=problem.vix,
-        tell=tell,
-    )
 
 
 def _bars(problem: Problem, ticker: str) -> pd.DataFrame:
