@@ -121,7 +121,7 @@ def _closes(axes: Axes, report: DataReport) -> None:
             label=ticker if is_target or number < N_NAMED else f"_{ticker}",
         )
     axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 1.5, 2.0, 3.0, 5.0, 7.0)))
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_ylabel("close / first close", fontsize=8)
