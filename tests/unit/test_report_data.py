@@ -164,7 +164,7 @@ def test_the_scale_of_closes_is_in_plain_numbers() -> None:
     figure.canvas.draw()
     low, high = figure.axes[0].get_ylim()
     ticks = zip(figure.axes[0].get_yticks(), figure.axes[0].get_yticklabels(), strict=True)
-    assert [label.get_text() for at, label in ticks if low <= at <= high] == ["1", "2"]
+    assert [label.get_text() for at, label in ticks if low <= at <= high] == ["1", "1.5", "2"]
 
 
 def test_volume_is_shown_over_its_mean_or_said_to_be_missing() -> None:
