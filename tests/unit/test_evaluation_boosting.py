@@ -8,7 +8,8 @@ from scipy.special import expit
 
 from finscale.config import DataError, RefusedError
 from finscale.evaluation import bce_with_logits, fit_boosting, fit_logit, fit_prior
-from finscale.evaluation.boosting import MAX_TREES, TAIL_SHARE, _cut
+from finscale.evaluation.boosting import MAX_TREES
+from finscale.evaluation.inputs import TAIL_SHARE, tail_cut
 
 
 def crossed(n: int = 3_001) -> tuple[np.ndarray, np.ndarray]:
@@ -51,7 +52,7 @@ def test_the_same_samples_give_the_same_trees() -> None:
 
 @pytest.mark.parametrize("horizon", [1, 5, 20])
 def test_no_label_of_the_first_part_reaches_into_the_tail(horizon: int) -> None:
-    end, start = _cut(1_000, horizon)
+    end, start = tail_cut(1_000, horizon)
     assert start == 1_000 - TAIL_SHARE * 1_000
     # The last sample of the first part is labelled by bars end … end - 1 + horizon.
     assert end - 1 + horizon == start

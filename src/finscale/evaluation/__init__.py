@@ -35,6 +35,7 @@ from finscale.evaluation.outputs import (
     score_outputs,
     skill_of,
 )
+from finscale.evaluation.penalty import choose_penalty
 from finscale.evaluation.regression import (
     RegressionScores,
     conformal_multiplier,
@@ -62,6 +63,7 @@ __all__ = [
     "block_length",
     "bootstrap_means",
     "calibration_of",
+    "choose_penalty",
     "compare_two",
     "conformal_multiplier",
     "covariance",

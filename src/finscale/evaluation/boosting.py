@@ -9,9 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-from finscale.evaluation.inputs import Floats, finite_inputs, spread_returns, two_classes
+from finscale.evaluation.inputs import (
+    Floats,
+    finite_inputs,
+    spread_returns,
+    tail_cut,
+    two_classes,
+)
 
-TAIL_SHARE = 0.15
 MAX_TREES = 300
 # Small trees and slow steps: there is little signal, and what 31 leaves find in it is noise.
 SETTINGS: dict[str, Any] = {
@@ -83,7 +88,7 @@ def fit_boosting(x_train: ArrayLike, y_train: ArrayLike, horizon: int) -> Boosti
     """
     labels, inputs = two_classes(y_train), finite_inputs(x_train)
     n_trees = 1
-    if len(np.unique(labels[: _cut(len(labels), horizon)[0]])) == 2:
+    if len(np.unique(labels[: tail_cut(len(labels), horizon)[0]])) == 2:
         n_trees = _best_size(HistGradientBoostingClassifier, inputs, labels, horizon, "log_loss")
     return Boosting(
         HistGradientBoostingClassifier(**_fixed(n_trees, "log_loss")).fit(inputs, labels)
@@ -124,18 +129,12 @@ def _best_size(kind: type[Any], inputs: Floats, targets: Floats, horizon: int, l
     The library's own early stopping would draw its samples at random: neighbours in time, whose
     labels overlap, on both sides.
     """
-    end, start = _cut(len(targets), horizon)
+    end, start = tail_cut(len(targets), horizon)
     model = kind(
         loss=loss, max_iter=MAX_TREES, early_stopping=True, n_iter_no_change=20, tol=0.0, **SETTINGS
     )
     model.fit(inputs[:end], targets[:end], X_val=inputs[start:], y_val=targets[start:])
     return max(1, int(np.argmax(model.validation_score_)))
-
-
-def _cut(n: int, horizon: int) -> tuple[int, int]:
-    """Return where the first part ends and where the tail begins, horizon - 1 samples later."""
-    start = n - round(TAIL_SHARE * n)
-    return max(2, start - horizon + 1), start
 
 
 def _fixed(n_trees: int, loss: str) -> dict[str, Any]:

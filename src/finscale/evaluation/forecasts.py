@@ -118,8 +118,8 @@ def fit_prior(y_train: ArrayLike) -> Prior:
     return Prior(logit=float(np.log(rate) - np.log1p(-rate)))
 
 
-def fit_logit(x_train: ArrayLike, y_train: ArrayLike) -> Logit:
-    """Fit a logistic regression with a unit L2 penalty on standardised inputs.
+def fit_logit(x_train: ArrayLike, y_train: ArrayLike, penalty: float = 1.0) -> Logit:
+    """Fit a logistic regression with an L2 penalty on standardised inputs.
 
     Parameters
     ----------
@@ -127,6 +127,8 @@ def fit_logit(x_train: ArrayLike, y_train: ArrayLike) -> Logit:
         Inputs of the training rows.
     y_train : array_like, shape (N,)
         Labels, 0 or 1.
+    penalty : float
+        Weight of half the squared length of the weights, beside the sum of losses.
 
     Raises
     ------
@@ -136,7 +138,7 @@ def fit_logit(x_train: ArrayLike, y_train: ArrayLike) -> Logit:
         If an input is not finite.
     """
     labels, standard = two_classes(y_train), fit_standard(x_train)
-    model = LogisticRegression(C=1.0, solver="lbfgs", max_iter=10_000, tol=1e-6)
+    model = LogisticRegression(C=1.0 / penalty, solver="lbfgs", max_iter=10_000, tol=1e-6)
     model.fit(standard.transform(x_train), labels)
     weights = np.asarray(model.coef_[0], dtype=np.float64)
     return Logit(standard=standard, weights=weights, intercept=float(model.intercept_[0]))

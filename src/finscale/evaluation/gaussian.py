@@ -9,7 +9,6 @@ from numpy.typing import ArrayLike
 
 from finscale.evaluation.inputs import Floats, Standard, fit_standard, spread_returns
 
-PENALTY = 1.0
 MAX_STEPS, TOLERANCE = 100, 1e-10
 # E[log chi²] of one degree of freedom: Harvey 1976, Econometrica 44, eq. 9.
 MEAN_LOG_CHI2 = -1.2704
@@ -65,18 +64,22 @@ def fit_gaussian_prior(y_train: ArrayLike) -> GaussianPrior:
     return GaussianPrior(mean=float(returns.mean()), log_sigma=float(np.log(returns.std())))
 
 
-def fit_linear_gaussian(x_train: ArrayLike, y_train: ArrayLike) -> LinearGaussian:
+def fit_linear_gaussian(
+    x_train: ArrayLike, y_train: ArrayLike, penalty: float = 1.0
+) -> LinearGaussian:
     """Fit a linear mean and a linear log volatility by penalised maximum likelihood.
 
     The model of multiplicative heteroscedasticity (Harvey 1976, "Estimating Regression Models
     with Multiplicative Heteroscedasticity", Econometrica 44): weighted least squares for the mean
-    and Fisher scoring for log sigma in turns, with a unit L2 penalty on standardised inputs.
+    and Fisher scoring for log sigma in turns, with an L2 penalty on standardised inputs.
 
     Parameters
     ----------
     x_train : array_like, shape (N, F)
     y_train : array_like, shape (N,)
         Log returns.
+    penalty : float
+        Weight of the squared length of the weights.
 
     Raises
     ------
@@ -88,18 +91,18 @@ def fit_linear_gaussian(x_train: ArrayLike, y_train: ArrayLike) -> LinearGaussia
     returns, standard = spread_returns(y_train), fit_standard(x_train)
     unit = float(returns.std())
     y, z = returns / unit, _with_one(standard.transform(x_train))
-    penalty = PENALTY * np.diag(np.append(np.ones(z.shape[1] - 1), 0.0))
-    mean_weights = np.linalg.solve(z.T @ z + penalty, z.T @ y)
+    ridge = penalty * np.diag(np.append(np.ones(z.shape[1] - 1), 0.0))
+    mean_weights = np.linalg.solve(z.T @ z + ridge, z.T @ y)
     log_squares = np.log((y - z @ mean_weights) ** 2 + 1e-12) - MEAN_LOG_CHI2
-    scale_weights = 0.5 * np.linalg.solve(z.T @ z + penalty, z.T @ log_squares)
+    scale_weights = 0.5 * np.linalg.solve(z.T @ z + ridge, z.T @ log_squares)
     for _ in range(MAX_STEPS):
         weight = np.exp(-2.0 * z @ scale_weights)
         weighted = z * weight[:, None]
-        mean_weights = np.linalg.solve(weighted.T @ z + penalty, weighted.T @ y)
+        mean_weights = np.linalg.solve(weighted.T @ z + ridge, weighted.T @ y)
         excess = weight * (y - z @ mean_weights) ** 2 - 1.0
         # Information of log sigma is 2 Z'Z; a long step is cut, for exp does not forgive one.
-        score = z.T @ excess - penalty @ scale_weights
-        step = np.linalg.solve(2.0 * z.T @ z + penalty, score)
+        score = z.T @ excess - ridge @ scale_weights
+        step = np.linalg.solve(2.0 * z.T @ z + ridge, score)
         step /= max(1.0, float(np.abs(step).max()))
         scale_weights = scale_weights + step
         if float(np.abs(step).max()) < TOLERANCE:

@@ -11,6 +11,9 @@ from finscale.config import DataError, RefusedError
 
 Floats = NDArray[np.float64]
 
+# The last part of training, by which a baseline chooses what it has to choose.
+TAIL_SHARE = 0.15
+
 
 @dataclass(frozen=True)
 class Standard:
@@ -88,3 +91,9 @@ def spread_returns(y_train: ArrayLike) -> Floats:
             todo="Take another ticker: its price does not move.",
         )
     return returns
+
+
+def tail_cut(n: int, horizon: int) -> tuple[int, int]:
+    """Return where the first part ends and where the tail begins, horizon - 1 samples later."""
+    start = n - round(TAIL_SHARE * n)
+    return max(2, start - horizon + 1), start

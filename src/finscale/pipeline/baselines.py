@@ -12,6 +12,7 @@ import numpy as np
 
 from finscale.config import Problem
 from finscale.evaluation import (
+    choose_penalty,
     fit_boosted_gaussian,
     fit_boosting,
     fit_gaussian_prior,
@@ -156,7 +157,9 @@ def _forecast(data: ProblemData, fold: FoldData, name: str) -> Outputs:
     train = fold.at.train[np.argsort(data.dates_T[fold.at.train], kind="stable")]
     x_TC, y = fold.scaled(), data.labels_T[train]
     x_train, x_ahead = (x_TC[rows].astype(np.float64) for rows in (train, ahead))
+    reach = horizon * data.n_tickers  # samples whose labels a label meets
     if name == BOOSTING:
         fit_trees = fit_boosting if is_binary else fit_boosted_gaussian
-        return fit_trees(x_train, y, horizon * data.n_tickers).outputs(x_ahead)
-    return fit_linear(x_train, y).outputs(x_ahead)
+        return fit_trees(x_train, y, reach).outputs(x_ahead)
+    penalty = choose_penalty(fit_linear, x_train, y, reach)
+    return fit_linear(x_train, y, penalty).outputs(x_ahead)
