@@ -7,10 +7,19 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from finscale.config import DataError, FredSeries, Universe
-from finscale.market import is_prepared, load_bars, load_known, prepare_raw, validate_bars
+from finscale.dataset import prepare_inputs
+from finscale.market import (
+    is_prepared,
+    load_bars,
+    load_known,
+    prepare_raw,
+    read_manifest,
+    validate_bars,
+)
 from finscale.market.sources.fred import fred_bars
 from tests.yahoo_server import Loopback, Turn, Yahoo, yahoo_server
 
@@ -162,3 +171,36 @@ def test_observations_that_cannot_be_are_refused(
     with pytest.raises(DataError, match=f"DGS2 of source fred.*{says}"):
         prepare_raw(one, tmp_path, now=NOW, session=session)
     assert len(load_bars(one, tmp_path)) == 20 and not is_prepared(one, tmp_path)
+
+
+def weekdays(start: str, end: str) -> dict[str, str]:
+    """Give a rate for each weekday: days since 2010 in thousandths."""
+    days = pd.bdate_range(start, end)
+    return {f"{day:%Y-%m-%d}": f"{(day - pd.Timestamp('2010-01-01')).days / 1000}" for day in days}
+
+
+def test_series_become_columns_known_in_time(
+    fred: Yahoo, session: Loopback, tmp_path: Path
+) -> None:
+    both = universe(
+        fred=("DGS10", "DGS2"),
+        start=date(2014, 1, 2),
+        train_end=date(2014, 11, 28),
+        validation_end=date(2014, 12, 31),
+    )
+    for series in ("DGS10", "DGS2"):
+        fred.statuses[series] = [200]
+        fred.observations[series] = weekdays("2011-10-01", "2015-01-30")
+    prepare_raw(both, tmp_path, now=NOW, session=session)
+    made = prepare_inputs(both, "a20", "daily", tmp_path, now=NOW)
+    assert list(made.frame.columns[25:]) == [
+        *("dgs10_change_21", "dgs10_change_252", "dgs2_change_21", "dgs2_change_252"),
+        "term_spread",
+    ]
+    macro = made.frame.iloc[:, 25:]
+    assert macro.notna().all(axis=None) and (macro["term_spread"] == 0.0).all()
+    # On Friday 24th the value of Wednesday is known; 21 weekdays before it was 23rd September.
+    seen = macro.at[pd.Timestamp("2014-10-24"), "dgs10_change_21"]
+    assert seen == pytest.approx((date(2014, 10, 22) - date(2014, 9, 23)).days / 1000)
+    entry = read_manifest(tmp_path)[f"processed/{made.path.name}"]
+    assert entry.source == "raw/net/GSPC.parquet raw/net/DGS10.parquet raw/net/DGS2.parquet"
