@@ -38,8 +38,8 @@ class _Once(yaml.SafeLoader):
         keys = [key.value for key, _ in node.value]
         twice = [key for key in keys if keys.count(key) > 1]
         if twice:
-            mark = f"{node.start_mark.line + 1}"
-            raise yaml.YAMLError(f"{twice[0]} twice in the mapping of line {mark}")
+            line = node.start_mark.line + 1
+            raise yaml.YAMLError(f"{twice[0]} twice in the mapping of line {line}")
         return super().construct_mapping(node, deep)
 
 
