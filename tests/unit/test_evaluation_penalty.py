@@ -51,6 +51,16 @@ def test_the_tail_decides_and_is_fitted_by_none(wanted: float) -> None:
     assert fit.asked == [(177, penalty) for penalty in PENALTIES]
 
 
+def test_a_fit_that_fails_is_never_chosen() -> None:
+    class Failing(Remembering):
+        def outputs(self, x: np.ndarray, /) -> np.ndarray:
+            good = super().outputs(x)
+            return good if self.asked[-1][1] == 100.0 else good * np.nan
+
+    x, y = many()
+    assert choose_penalty(Failing(1.0), x, y, 1) == 100.0
+
+
 def test_few_columns_have_the_unit_penalty_unasked() -> None:
     x, y = many(columns=N_NARROW)
     fit = Remembering(100.0)

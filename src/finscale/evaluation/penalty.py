@@ -5,6 +5,7 @@ Legend: `N` samples, `F` columns.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Protocol
 
@@ -48,6 +49,7 @@ def choose_penalty(
 
     def tail_loss(penalty: float) -> float:
         fitted = fit(x_NF[:end], y_N[:end], penalty)
-        return float(sample_losses(y_N[start:], fitted.outputs(x_NF[start:])).mean())
+        loss = float(sample_losses(y_N[start:], fitted.outputs(x_NF[start:])).mean())
+        return loss if math.isfinite(loss) else math.inf  # NaN would win every comparison
 
     return min(PENALTIES, key=tail_loss)
