@@ -11,8 +11,9 @@ import optuna
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from optuna.exceptions import StorageInternalError
 
-from finscale.config import StoreError
+from finscale.config import Pruner, StoreError
 from finscale.search import (
     RUNNING,
     Claim,
@@ -20,6 +21,7 @@ from finscale.search import (
     PastTrial,
     Search,
     StudyAddress,
+    StudyGoneError,
     file_address,
     read_facts,
     turn,
@@ -69,6 +71,47 @@ def test_a_deleted_file_is_made_anew_under_the_feet_of_a_running_process(
     search.align(remembered(PAST))
     assert held(search) == held(opened(address)) == remembered(PAST)
     assert search.is_current()
+
+
+def failing(*_: object, **__: object) -> None:
+    raise StorageInternalError("disk I/O error")
+
+
+def test_a_file_deleted_while_it_is_read_is_made_anew(
+    address: StudyAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search, file = opened(address, PAST), address.file
+    assert file is not None and search.n_trials() == len(PAST)
+    file.unlink()
+    monkeypatch.setattr(search.study, "get_trials", failing)
+    with pytest.raises(StudyGoneError):
+        search.standing()
+    # Another study is open, which is not current before it is aligned, whoever asks how often.
+    assert search.n_trials() == 0 and not search.is_current() and not search.is_current()
+    search.align(remembered(PAST))
+    assert search.is_current() and held(search) == remembered(PAST)
+
+
+def test_a_database_that_fails_without_being_deleted_is_an_error(
+    address: StudyAddress, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = opened(address, PAST)
+    monkeypatch.setattr(search.study, "get_trials", failing)
+    with pytest.raises(StorageInternalError, match="disk I/O error"):
+        search.standing()
+
+
+@pytest.mark.parametrize("pruner", ["median", "hyperband"])
+def test_a_trial_goes_on_when_the_study_is_deleted_under_it(
+    address: StudyAddress, pruner: Pruner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search, file = Search(SPACE, Methods(3, pruner=pruner), address), address.file
+    search.align(remembered(PAST))
+    assert file is not None
+    file.unlink()
+    monkeypatch.setattr(search.study, "get_trials", failing)
+    assert search.should_prune(6, (99.0, 99.0, 99.0)) is False
+    assert not search.is_current()
 
 
 def test_a_damaged_file_is_made_anew(address: StudyAddress) -> None:

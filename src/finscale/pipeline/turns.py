@@ -7,7 +7,9 @@ with it first. A trial belongs to the process whose lease its run holds.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import TypeVar
 
 from finscale.pipeline.bench import Bench
 from finscale.pipeline.progress import Line
@@ -15,22 +17,26 @@ from finscale.pipeline.recipe import from_params
 from finscale.pipeline.search_page import refresh
 from finscale.pipeline.trial import checkpoint_path, open_trial, run_trial
 from finscale.pipeline.trials import OpenTrial, stored_claims
-from finscale.search import Claim, PastTrial, Standing
+from finscale.search import Claim, PastTrial, Standing, StudyGoneError
 from finscale.tracking import Run, Status, Tag, other_holder, val_curve
 from finscale.training import last_epoch, remove_checkpoint
 
 MAX_ATTEMPTS = 2
 MAX_FAILURES_IN_A_ROW = 3
 POLL_S = 1.0
+Decision = TypeVar("Decision")
 MANY = 50
 """Trials that take so long to read back that it has to be said."""
 
 
 def stand(bench: Bench) -> Standing:
     """Make Optuna's study say what the store says; return where the search stands."""
-    with bench.search.turn():
+
+    def aligned() -> Standing:
         _align(bench)
         return bench.search.standing()
+
+    return _in_turn(bench, aligned)
 
 
 def work(bench: Bench) -> Standing:
@@ -44,18 +50,21 @@ def work(bench: Bench) -> Standing:
         failures = failures + 1 if status is Status.FAILED else 0
         if failures == MAX_FAILURES_IN_A_ROW:
             raise RuntimeError(f"{failures} trials in a row failed: see their traceback artifacts")
-        refresh(bench, bench.search.standing())
+        refresh(bench, _in_turn(bench, lambda: align(bench)))
+
+
+def _in_turn(bench: Bench, decide: Callable[[], Decision]) -> Decision:
+    """Decide within the search's turn; again, where the study was deleted in the middle of it."""
+    while True:
+        with suppress(StudyGoneError), bench.search.turn():
+            return decide()
 
 
 def _next(bench: Bench) -> tuple[OpenTrial | None, Standing]:
     """Return a trial that is now this process's, or None once there is none to come."""
     told = False
     while True:
-        with bench.search.turn():
-            standing = align(bench)
-            held, trial = _take_over(bench, standing)
-            if trial is None and _wants_more(bench, standing, held):
-                trial = _propose(bench)
+        standing, held, trial = _in_turn(bench, lambda: _choose(bench))
         if trial or not held or bench.is_over_time:
             return trial, standing
         if not told:
@@ -63,6 +72,15 @@ def _next(bench: Bench) -> tuple[OpenTrial | None, Standing]:
             bench.listen(Line(f"{bench.config.cell_name}: {waits}."))
             told = True
         time.sleep(POLL_S)
+
+
+def _choose(bench: Bench) -> tuple[Standing, list[Claim], OpenTrial | None]:
+    """Return where the search stands, what others train, and a trial for this process."""
+    standing = align(bench)
+    held, trial = _take_over(bench, standing)
+    if trial is None and _wants_more(bench, standing, held):
+        trial = _propose(bench)
+    return standing, held, trial
 
 
 def align(bench: Bench) -> Standing:
@@ -78,7 +96,7 @@ def align(bench: Bench) -> Standing:
 
 def _align(bench: Bench) -> None:
     known = stored_claims(bench.parent, bench.template, bench.config)
-    n_missing = len(known) - len(bench.search.study.get_trials(deepcopy=False))
+    n_missing = len(known) - bench.search.n_trials()
     if n_missing >= MANY:
         text = f"reading {n_missing} trials back from the store, a few seconds for a hundred"
         bench.listen(Line(f"{bench.config.cell_name}: {text}."))

@@ -7,8 +7,8 @@ who holds the search's turn changes which trials there are.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,10 @@ _MADE = "made"
 _GONE = (KeyError, StorageInternalError, UpdateFinishedTrialError)
 
 
+class StudyGoneError(Exception):
+    """The study was deleted while it was read or written: align it, and decide again."""
+
+
 class SharedStudy:
     """A study at an address, or in memory without one.
 
@@ -54,24 +58,22 @@ class SharedStudy:
         self._storage: BaseStorage
         self._over: dict[int, Claim]
         self._ids: dict[int, int]
+        self._is_aligned: bool
         self.study: Study
         self._open()
 
     def is_current(self) -> bool:
-        """Tell whether this is still the study of its address; open that one if not."""
+        """Tell whether this is the study of its address, aligned; open that one if not."""
         if self._address is None:
             return True
-        with suppress(*_GONE):
-            found = self._storage.get_study_id_from_name(self._address.name)
-            made = self._storage.get_study_user_attrs(found).get(_MADE)
-            if (made, _inode(self._address)) == (self._made, self._file):
-                return True
-        self._open()
-        return False
+        if not self._is_there():
+            self._open()
+        return self._is_aligned
 
     def trials(self) -> list[FrozenTrial]:
         """Return every trial by number; not to be changed."""
-        return self.study.get_trials(deepcopy=False)
+        with self.watched():
+            return self.study.get_trials(deepcopy=False)
 
     def claims(self) -> list[Claim]:
         """Return every trial by number, as a claim; what is over is read once."""
@@ -107,17 +109,20 @@ class SharedStudy:
                 self.attach(claim.number, claim.key)
                 if claim.trial.status != RUNNING:
                     self.finish(claim.number, claim.trial)
+        self._is_aligned = True
 
     def add(
         self, trial: PastTrial, key: str | None, system_attrs: dict[str, Any] | None = None
     ) -> int:
         """Add a trial in one piece; return its number."""
-        self.study.add_trial(self._freeze(trial, key, system_attrs))
+        with self.watched():
+            self.study.add_trial(self._freeze(trial, key, system_attrs))
         return len(self.trials()) - 1
 
     def attach(self, number: int, key: str) -> None:
         """Note which run keeps a trial."""
-        self._storage.set_trial_user_attr(self._trial_id(number), Attr.KEY, key)
+        with self.watched():
+            self._storage.set_trial_user_attr(self._trial_id(number), Attr.KEY, key)
 
     def report(self, number: int, epoch: int, loss: float) -> None:
         """Share a running trial's loss; the curve that counts is the tracking store's."""
@@ -132,6 +137,32 @@ class SharedStudy:
             self._storage.set_trial_user_attr(trial_id, Attr.STATUS, trial.status)
             values = frozen.values if frozen.state is TrialState.COMPLETE else None
             self._storage.set_trial_state_values(trial_id, frozen.state, values)
+
+    def _is_there(self) -> bool:
+        """Tell whether the address still has the study that was opened."""
+        assert self._address is not None
+        with suppress(*_GONE):
+            found = self._storage.get_study_id_from_name(self._address.name)
+            made = self._storage.get_study_user_attrs(found).get(_MADE)
+            return (made, _inode(self._address)) == (self._made, self._file)
+        return False
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Tell a study that was deleted in the middle of it from a database that has failed.
+
+        Raises
+        ------
+        StudyGoneError
+            If it was deleted: another one is open now, not aligned yet.
+        """
+        try:
+            yield
+        except StorageInternalError as error:
+            if self._address is None or self._is_there():
+                raise
+            self._open()
+            raise StudyGoneError from error
 
     def _freeze(
         self, trial: PastTrial, key: str | None = None, system_attrs: dict[str, Any] | None = None
@@ -171,7 +202,7 @@ class SharedStudy:
             self.add(PastTrial({}, GAP), None)
 
     def _open(self) -> None:
-        self._over, self._ids = {}, {}
+        self._over, self._ids, self._is_aligned = {}, {}, False
         name = self._address.name if self._address else "search"
         self._storage = _database(self._address) if self._address else InMemoryStorage()
         self.study = optuna.create_study(

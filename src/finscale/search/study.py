@@ -12,7 +12,7 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,7 @@ from optuna.trial import FrozenTrial, TrialState
 from finscale.model import Architecture
 from finscale.search.address import StudyAddress, turn
 from finscale.search.methods import Methods, make_pruner, make_sampler
-from finscale.search.shared import SharedStudy
+from finscale.search.shared import SharedStudy, StudyGoneError
 from finscale.search.space import AXES, Params, SearchSpace, extremes, shape_of
 from finscale.search.trials import RUNNING, Claim, PastTrial
 
@@ -99,7 +99,8 @@ class Search:
             warnings.simplefilter("ignore", FutureWarning)  # pinned: it leaves with Optuna 6
             room = EMMREvaluator(seed=self._methods.seed)
             terminator = Terminator(room, MedianErrorEvaluator(room))
-            return terminator.should_terminate(self._shared.study)
+            with self._shared.watched():
+                return terminator.should_terminate(self._shared.study)
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -132,6 +133,10 @@ class Search:
         curves = {claim.key: claim.trial.curve for claim in known}
         self._shared.align(known, curve_of or (lambda key: curves[key]))
         self._mirror = _Mirror(self._methods)
+
+    def n_trials(self) -> int:
+        """Count the study's trials, of every kind."""
+        return len(self._shared.trials())
 
     def standing(self) -> Standing:
         """Count what there is."""
@@ -187,10 +192,13 @@ class Search:
         The caller asks only after the trial's warm-up.
         """
         if self._methods.pruner == "hyperband":  # keeps books on the trial itself
-            frozen = self._shared.trials()[number]
-            return bool(self._pruner.prune(self._shared.study, frozen))
+            with suppress(StudyGoneError, IndexError), self._shared.watched():
+                frozen = self._shared.trials()[number]
+                return bool(self._pruner.prune(self._shared.study, frozen))
+            return False  # deleted under our feet: whoever has the turn next makes it anew
         if time.monotonic() - self._refreshed > REFRESH_S:
-            self._mirror.refresh(self._shared.trials())
+            with suppress(StudyGoneError):
+                self._mirror.refresh(self._shared.trials())
             self._refreshed = time.monotonic()
         running = optuna.trial.create_trial(
             state=TrialState.RUNNING, intermediate_values=dict(enumerate(curve, start=1))
