@@ -154,14 +154,14 @@ class SharedStudy:
         Raises
         ------
         StudyGoneError
-            If it was deleted: another one is open now, not aligned yet.
+            If it was deleted: `is_current` opens another, within a turn, for two processes that
+            make a file at once are in each other's way.
         """
         try:
             yield
         except StorageInternalError as error:
             if self._address is None or self._is_there():
                 raise
-            self._open()
             raise StudyGoneError from error
 
     def _freeze(
