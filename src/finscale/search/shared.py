@@ -6,6 +6,7 @@ who holds the search's turn changes which trials there are.
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -28,6 +29,7 @@ from finscale.search.trials import GAP, RUNNING, Attr, Claim, PastTrial, claim_o
 
 WAIT_S = 60.0
 """How long a writer of a file waits for others."""
+N_ATTEMPTS = 5
 _MADE = "made"
 """Names one making of a study: a database gives the id of a deleted one to the next."""
 _GONE = (KeyError, StorageInternalError, UpdateFinishedTrialError)
@@ -126,17 +128,25 @@ class SharedStudy:
 
     def report(self, number: int, epoch: int, loss: float) -> None:
         """Share a running trial's loss; the curve that counts is the tracking store's."""
+        if self._is_replaced():
+            return
         with suppress(*_GONE):  # the study was made anew under our feet
             self._storage.set_trial_intermediate_value(self._trial_id(number), epoch, loss)
 
     def finish(self, number: int, trial: PastTrial) -> None:
         """End a trial, unless the study was made anew and holds its end already."""
         frozen = self._freeze(trial)
+        if self._is_replaced():
+            return
         with suppress(*_GONE):
             trial_id = self._trial_id(number)
             self._storage.set_trial_user_attr(trial_id, Attr.STATUS, trial.status)
             values = frozen.values if frozen.state is TrialState.COMPLETE else None
             self._storage.set_trial_state_values(trial_id, frozen.state, values)
+
+    def _is_replaced(self) -> bool:
+        """Tell whether the file was deleted: writes to it would meet its successor's journal."""
+        return _inode(self._address) != self._file
 
     def _is_there(self) -> bool:
         """Tell whether the address still has the study that was opened."""
@@ -268,11 +278,24 @@ def _file_database(address: StudyAddress, file: Path) -> RDBStorage:
                 got=str(getattr(error, "orig", error)).split("\n")[0],
                 todo=f"Move {file} away, or give another -P storage.",
             ) from None
-        file.unlink()  # the tracking store has all that was in it
-        opened = _opened(address.storage)
+        opened = _replaced(address.storage, file)
     event.listen(opened.engine, "connect", _no_waiting)
     opened.engine.dispose()  # connections from before
     return opened
+
+
+def _replaced(storage: str, file: Path) -> RDBStorage:
+    """Put a new file in the place of a damaged one: the tracking store has all that was in it."""
+    for attempt in range(1, N_ATTEMPTS + 1):
+        file.unlink(missing_ok=True)
+        try:
+            return _opened(storage)
+        except (SQLAlchemyError, StorageInternalError, RuntimeError):
+            # Who still has the old file open may be about to write its journal, of the same name.
+            if attempt == N_ATTEMPTS:
+                raise
+            time.sleep(0.1 * attempt)
+    raise AssertionError("the last attempt returns or raises")
 
 
 def _opened(storage: str) -> RDBStorage:
