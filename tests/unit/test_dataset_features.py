@@ -18,7 +18,7 @@ from finscale.dataset import (
     take_windows,
     to_stationary,
 )
-from finscale.dataset.indicators import as_arrays, on_finished, trailing_sum
+from finscale.dataset.indicators import as_arrays, trailing_sum
 from tests.markets import random_bars
 
 A20 = (
@@ -36,7 +36,7 @@ def closes(dates: list[str], values: list[float]) -> pd.DataFrame:
 
 def weekly_closes(bars: pd.DataFrame) -> list[float]:
     arrays = as_arrays(bars)
-    return on_finished(arrays, arrays.period, lambda weeks: weeks.close).tolist()
+    return arrays.coarser.show(lambda weeks: weeks.close).tolist()
 
 
 def test_a20_holds_the_columns_of_the_design_in_their_order() -> None:

@@ -213,7 +213,7 @@ def test_every_value_is_finite_after_its_own_warm_up(name: str) -> None:
 # Causal.
 
 
-def same_up_to(one: pd.DataFrame, other: pd.DataFrame, last: int) -> None:
+def assert_same_up_to(one: pd.DataFrame, other: pd.DataFrame, last: int) -> None:
     pd.testing.assert_frame_equal(
         one.iloc[: last + 1], other.iloc[: last + 1], check_exact=True, check_freq=False
     )
@@ -238,7 +238,7 @@ def test_bars_after_a_date_change_nothing_at_or_before_it(
         both_forms(bars, EVERY, timescale), both_forms(altered, EVERY, timescale), strict=True
     )
     for before, after in pairs:
-        same_up_to(before, after, t)
+        assert_same_up_to(before, after, t)
 
 
 @settings(max_examples=25, deadline=None)
@@ -250,7 +250,7 @@ def test_bars_cut_off_after_a_date_change_nothing_before_it(
     t = LONGEST + int(share * (n - LONGEST - 1))
     for whole, cut in zip(both_forms(bars), both_forms(bars.iloc[: t + 1]), strict=True):
         assert len(cut) == t + 1
-        same_up_to(whole, cut, t)
+        assert_same_up_to(whole, cut, t)
 
 
 def test_the_calendar_is_known_in_advance() -> None:

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from finscale.config import DataError
-from finscale.market import Entry, file_sha256, lock, read_manifest
-from finscale.market.files import write_parquet
+from finscale.market import Entry, lock, read_manifest
+from finscale.market.files import file_sha256, write_parquet
 from finscale.market.manifest import record_file, verify_file
 
 FRAME = pd.DataFrame({"x": [1.0, 2.0, 3.0]})

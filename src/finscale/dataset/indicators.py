@@ -153,17 +153,12 @@ def month_number(day: IntArray) -> IntArray:
     return day.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
 
 
-def on_finished(bars: BarArrays, period: IntArray, indicator: Indicator) -> FloatArray:
-    """Compute `indicator` on bars of whole periods; each bar sees the last period that is over.
-
-    A Friday does not see its own week, even when it is the week's last session: that nothing
-    follows is known only afterwards.
-    """
-    return finished(bars, period).show(indicator)
-
-
 def finished(bars: BarArrays, period: IntArray) -> Finished:
-    """Aggregate bars to one a period: first open, highest high, lowest low, last close."""
+    """Aggregate bars to one a period: first open, highest high, lowest low, last close.
+
+    Each bar sees the last period that is over. A Friday does not see its own week, even when it is
+    the week's last session: that nothing follows is known only afterwards.
+    """
     first = np.flatnonzero(np.diff(period, prepend=period[0] - 1))
     last = np.append(first[1:], len(period)) - 1
     number = period[first]

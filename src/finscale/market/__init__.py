@@ -1,7 +1,7 @@
 """Sources to validated OHLCV bars, and the immutable store that keeps them."""
 
 from finscale.market.bars import COLUMNS, bars_sha256, validate_bars
-from finscale.market.files import file_sha256, lock
+from finscale.market.files import lock
 from finscale.market.known import load_known
 from finscale.market.manifest import Entry, read_manifest
 from finscale.market.prepare import StoredBars, prepare_raw
@@ -18,7 +18,6 @@ __all__ = [
     "Entry",
     "StoredBars",
     "bars_sha256",
-    "file_sha256",
     "find_file",
     "is_prepared",
     "load_bars",
