@@ -162,7 +162,7 @@ def dead_lease() -> str:
 
     from finscale.tracking.lease import take_lease
 
-    return replace(take_lease(), started=1.0).encode()
+    return replace(take_lease(), started=1.0, token="its own").encode()
 
 
 def living_lease() -> str:
@@ -175,4 +175,5 @@ def living_lease() -> str:
     from finscale.tracking.lease import take_lease
 
     other = psutil.Process(os.getppid())
-    return replace(take_lease(), pid=other.pid, started=other.create_time()).encode()
+    started = other.create_time()
+    return replace(take_lease(), pid=other.pid, started=started, token="its own").encode()

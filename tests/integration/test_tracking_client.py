@@ -8,8 +8,9 @@ import threading
 
 import pytest
 
-from finscale.tracking import Kind, Tag, create_run, unbroken
-from finscale.tracking.client import open_client
+from finscale.config import unbroken
+from finscale.tracking import Kind, Tag, create_run
+from finscale.tracking.store import open_client
 from tests.lab import Lab
 
 

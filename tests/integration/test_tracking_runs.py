@@ -12,7 +12,7 @@ from finscale.config import StoreError
 from finscale.tracking import Kind, Status, Tag, create_run, finals, find_result, handle, search
 from finscale.tracking.names import Artifact
 from finscale.tracking.query import baselines, cells, load_trial, read_predictions, trials
-from finscale.tracking.runs import Run, resume_run, where
+from finscale.tracking.runs import Run, stored_run, take_up, where
 from tests.lab import PROBLEM, Lab
 
 BIGGEST = 1.7e308
@@ -136,7 +136,7 @@ def test_a_failed_run_keeps_its_traceback(lab: Lab) -> None:
 
 def test_a_run_that_the_store_does_not_hold_is_one_line(lab: Lab) -> None:
     with pytest.raises(StoreError, match=r"MLFLOW_RUN_ID: expected a run of the tracking store"):
-        resume_run("0" * 32)
+        take_up(stored_run("0" * 32))
     assert lab.runs("trial") == []
 
 

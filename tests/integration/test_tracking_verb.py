@@ -15,7 +15,7 @@ from mlflow import MlflowClient
 from finscale.config import ConfigError, RefusedError, StoreError
 from finscale.tracking import Kind, Status, Tag, VerbRun, close_abandoned, create_run, mark_failed
 from finscale.tracking.lease import take_lease
-from finscale.tracking.runs import Run, resume_run
+from finscale.tracking.runs import Run, stored_run, take_up
 from finscale.tracking.verb import PROJECT, UNTAGGED_AFTER_S, verb_run
 from tests.lab import Lab, dead_lease, living_lease
 
@@ -209,7 +209,7 @@ def test_runs_of_dead_processes_are_closed_and_others_are_not(lab: Lab) -> None:
 
 def test_a_lease_of_another_machine_is_believed_until_it_runs_out(lab: Lab) -> None:
     run = create_run(Kind.TRIAL, "on another machine")
-    lease = replace(take_lease(), host="elsewhere")
+    lease = replace(take_lease(), host="elsewhere", system="another", token="its own")
     run.tag({Tag.LEASE: lease.encode()})
     assert close_abandoned(lease.expires - 1) == 0
     assert close_abandoned(lease.expires + 1) == 1
@@ -246,5 +246,5 @@ def test_runs_of_others_are_never_touched(lab: Lab) -> None:
 
 
 def test_a_resumed_run_is_in_our_hands(lab: Lab) -> None:
-    run = resume_run(made_by_mlflow())
+    run = take_up(stored_run(made_by_mlflow()))
     assert Tag.LEASE in lab.run(run.run_id).data.tags

@@ -26,7 +26,8 @@ ALONE = {
     "mlflow": "tracking",
 }
 FORBIDDEN = {"laws": ("pandas", "mlflow")}
-KEY = re.compile(r"(finscale|mlflow|optuna)\.(?!db$)[a-z_A-Z.]+")  # mlflow.db is a file
+KEY = re.compile(r"(finscale|mlflow|optuna)\.(?!db$|tracking_store$)[a-z_A-Z.]+")
+"""What names a tag; `mlflow.db` is a file, `mlflow.tracking_store` a group of plugins."""
 MAX_FILE, MAX_FUNCTION = 350, 50
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

@@ -31,17 +31,38 @@ def test_a_process_of_this_machine_is_looked_up_whatever_the_lease_says() -> Non
 
 def test_another_living_process_is_alive_and_not_mine() -> None:
     parent = psutil.Process(os.getppid())
-    lease = replace(take_lease(), pid=parent.pid, started=parent.create_time())
+    started = parent.create_time()
+    lease = replace(take_lease(), pid=parent.pid, started=started, token="its own")
     assert lease.is_alive(NOW) and not lease.is_mine()
 
 
 def test_a_later_process_with_the_same_number_is_not_the_holder() -> None:
-    lease = replace(take_lease(), started=1.0)
+    lease = replace(take_lease(), started=1.0, token="its own")
     assert not lease.is_alive(NOW) and not lease.is_mine()
 
 
 def test_a_process_that_is_not_there_is_dead() -> None:
-    assert not Lease(socket.gethostname(), 2**22 + 7, 1.0, NOW + 1).is_alive(NOW)
+    gone = replace(take_lease(), pid=2**22 + 7, started=1.0, expires=NOW + 1, token="its own")
+    assert not gone.is_alive(NOW)
+
+
+@pytest.mark.parametrize("other", ["another boot", "", "this boot pid:[another space]"])
+def test_a_process_of_another_container_of_the_same_name_is_believed(other: str) -> None:
+    """Its number is not ours to look up: it may live, or be somebody else's here."""
+    lease = replace(take_lease(), system=other, pid=2**22 + 7, expires=NOW, token="its own")
+    assert lease.host == socket.gethostname()
+    assert lease.is_alive(NOW - 1) and not lease.is_alive(NOW) and not lease.is_mine()
+
+
+def test_a_lease_of_before_systems_were_named_is_read_and_believed() -> None:
+    old = {"host": socket.gethostname(), "pid": 2**22 + 7, "started": 1.0, "expires": NOW}
+    lease = read_lease(json.dumps(old))
+    assert lease is not None and not lease.is_mine()
+    assert lease.is_alive(NOW - 1) and not lease.is_alive(NOW)
+
+
+def test_a_process_with_our_number_in_another_container_is_not_this_one() -> None:
+    assert not replace(take_lease(), token="its own").is_mine()
 
 
 def test_another_machine_is_believed_until_the_lease_runs_out() -> None:
@@ -72,6 +93,6 @@ def test_a_killed_process_that_nobody_has_looked_after_is_dead() -> None:
 
 
 def test_starts_that_two_processes_read_a_second_apart_are_one() -> None:
-    lease = take_lease()
-    assert replace(lease, started=lease.started + 1.0).is_mine()
-    assert not replace(lease, started=lease.started + 60.0).is_mine()
+    lease = replace(take_lease(), token="its own")
+    assert replace(lease, started=lease.started + 1.0).is_alive(NOW)
+    assert not replace(lease, started=lease.started + 60.0).is_alive(NOW)

@@ -25,7 +25,22 @@ from finscale.config.problem import (
     load_task,
 )
 from finscale.config.space import Space, load_space
-from finscale.config.store import check_tracking_uri
+from finscale.config.stopping import (
+    check_stop,
+    deaf_children,
+    ignore_stops,
+    install_stops,
+    stop_asked,
+    unbroken,
+    was_stopped,
+)
+from finscale.config.store import (
+    DEFAULT_WAIT_S,
+    WAIT_VARIABLE,
+    check_tracking_uri,
+    store_patience_s,
+    without_passwords,
+)
 from finscale.config.study import Study, StudyConfig, load_study
 from finscale.config.tickers import check_ticker, file_stem
 from finscale.config.universe import (
@@ -53,10 +68,12 @@ from finscale.config.verbs import (
 __all__ = [
     "ARCHITECTURE_AXES",
     "CONFIGS",
+    "DEFAULT_WAIT_S",
     "LOG_SIGMA_BOUNDS",
     "N_BLOCKS",
     "TIMESCALES",
     "TRAINING_AXES",
+    "WAIT_VARIABLE",
     "AnalyzeConfig",
     "Artifacts",
     "ChunkSamples",
@@ -86,11 +103,15 @@ __all__ = [
     "TrainConfig",
     "Universe",
     "VerifyConfig",
+    "check_stop",
     "check_ticker",
     "check_tracking_uri",
+    "deaf_children",
     "file_stem",
     "format_budget",
     "format_size",
+    "ignore_stops",
+    "install_stops",
     "load_floors",
     "load_space",
     "load_study",
@@ -102,6 +123,11 @@ __all__ = [
     "parse_budget",
     "read_pins",
     "spell",
+    "stop_asked",
+    "store_patience_s",
+    "unbroken",
     "universe_names",
     "unknown",
+    "was_stopped",
+    "without_passwords",
 ]

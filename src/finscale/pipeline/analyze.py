@@ -26,9 +26,9 @@ from finscale.tracking import (
     Question,
     Run,
     Tag,
-    close_abandoned,
     finals_sha256,
     open_tests,
+    prepare_store,
     verb_run,
     where,
 )
@@ -62,7 +62,7 @@ def analyze(
     if listen is None:
         with Screen() as screen:
             return analyze(config, run_id, listen=screen)
-    close_abandoned(time.time())
+    prepare_store(time.time())
     plan = None if config.study == "none" else load_study(config.study)
     setting = _setting(config, plan)
     name = f"analysis {setting.title}"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from finscale.config import Problem
+from finscale.config import Problem, unbroken
 from finscale.evaluation import (
     choose_penalty,
     fit_boosted_gaussian,
@@ -40,7 +40,6 @@ from finscale.tracking import (
     find_result,
     fingerprint,
     score_metrics,
-    unbroken,
 )
 
 PRIOR, REFERENCE, BOOSTING = "prior", "reference", "boosting"

@@ -11,7 +11,7 @@ from finscale.market import StoredBars, load_bars, quality_frame, quality_marks
 from finscale.pipeline.inputs import fetch, load_inputs, log_dataset
 from finscale.pipeline.progress import Line, Listen, Screen
 from finscale.report import DataReport, overview_drawing, png, render_data_html
-from finscale.tracking import Artifact, Kind, Run, Tag, close_abandoned, verb_run
+from finscale.tracking import Artifact, Kind, Run, Tag, prepare_store, verb_run
 
 
 def data(config: DataConfig, run_id: str | None = None, *, listen: Listen | None = None) -> None:
@@ -26,7 +26,7 @@ def data(config: DataConfig, run_id: str | None = None, *, listen: Listen | None
         with Screen() as screen:
             data(config, run_id, listen=screen)
         return
-    close_abandoned(time.time())
+    prepare_store(time.time())
     universe = config.universe
     with verb_run(
         Kind.DATA, f"data {universe.name}", run_id=run_id, params=options(config), tags={}

@@ -99,14 +99,16 @@ def collect(problem: str, train_parents: Sequence[str] | None = None) -> Problem
     ----------
     train_parents : sequence of str, optional
         Run ids of the `train` parents that count: those of a study. By default every budget's
-        best finished one, by mean validation loss.
+        best one that has chosen a configuration, by mean validation loss, however its last
+        command ended.
 
     Raises
     ------
     StoreError
         If there are no finals or no reference.
     """
-    parents = runs_frame(search(where(KIND=Kind.TRAIN, PROBLEM=problem, STATUS=Status.OK)))
+    parents = runs_frame(search(where(KIND=Kind.TRAIN, PROBLEM=problem)))
+    parents = parents.dropna(subset="configuration") if "configuration" in parents else parents[:0]
     if train_parents is not None and len(parents):
         parents = parents[parents["run_id"].isin(train_parents)]
     stored = finals(problem=problem)

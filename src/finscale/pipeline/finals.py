@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,6 +38,7 @@ from finscale.pipeline.trial import failure_reason
 from finscale.pipeline.trials import architecture_name
 from finscale.tracking import (
     Kind,
+    LeaseLostError,
     Run,
     Status,
     Tag,
@@ -129,6 +131,12 @@ def _train_final(
     except KeyboardInterrupt:
         run.interrupt("interrupted")
         raise
+    except LeaseLostError:
+        raise
+    except StoreError:
+        with suppress(StoreError):  # no fault of the final's, which is trained another time
+            run.interrupt("store")
+        raise
     except Exception as error:
         run.fail(failure_reason(error), traceback.format_exc())
         raise
@@ -205,6 +213,7 @@ def _interrupted(parent: Run, identity: str) -> Run | None:
 
 def _log_final(bench: Bench, run: Run, final: Final, seed: int) -> None:
     """Store weights, predictions of validation and test, and scores of validation alone."""
+    run.check_held()
     data, first = bench.data, bench.data.folds[0]
     n = len(first.at.validation)
     # The first fold's: validation of a later one is test of an earlier one, which no choice sees.

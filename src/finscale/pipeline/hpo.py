@@ -27,7 +27,7 @@ from finscale.pipeline.search_worker import Order, join
 from finscale.pipeline.turns import stand, work
 from finscale.pipeline.workers import run_side_by_side
 from finscale.search import Standing, StudyAddress, turn
-from finscale.tracking import Kind, Run, StoppedError, Tag, close_abandoned, verb_run
+from finscale.tracking import Kind, Run, StoppedError, Tag, prepare_store, verb_run
 from finscale.training import pick_device
 
 NEAREST = 3
@@ -63,7 +63,7 @@ def hpo(
         with Screen() as screen:
             return hpo(config, run_id, listen=screen, study=study)
     deadline = time.monotonic() + (config.timeout or math.inf)
-    close_abandoned(time.time())
+    prepare_store(time.time())
     data = load_problem(config, config.floors, listen)
     device = pick_device(config.device)
     check_memory(config, search_space(config, data), device)
@@ -172,6 +172,7 @@ def _conclude(bench: Bench, standing: Standing) -> None:
     if standing.best is None:
         write_note(bench, standing, "complete")
         return
+    bench.parent.tag({Tag.COMPLETED: bench.parent.tags()[Tag.TARGETS]})
     optimism = ensure_optimism(bench.parent, standing.n_finished, config.horizon)
     write_note(bench, standing, "complete", optimism)
     write_pictures(bench, standing)

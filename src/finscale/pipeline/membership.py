@@ -38,18 +38,25 @@ def finished_train(cell: TrainConfig, listen: Listen) -> Run | None:
     if not _is_searched(search_identity(cell, data), cell.n_trials):
         return None
     identity = train_identity(cell, data)
-    for run in search(where(KIND=Kind.TRAIN, FINGERPRINT=identity, STATUS=Status.OK)):
+    for run in search(where(KIND=Kind.TRAIN, FINGERPRINT=identity)):
         tags = run.data.tags
-        if tags.get(Tag.TARGETS) == train_targets(cell) and _holds_finals(cell, tags):
+        if _completed(tags) == train_targets(cell) and _holds_finals(cell, tags):
             return handle(run)
     return None
 
 
 def _is_searched(identity: str, n_trials: int) -> bool:
     """Tell whether the search has ended with as many trials as are asked for now."""
-    ended = search(where(KIND=Kind.HPO, FINGERPRINT=identity, STATUS=Status.OK))
-    targets = [run.data.tags.get(Tag.TARGETS, "").removeprefix("n_trials=") for run in ended]
+    found = search(where(KIND=Kind.HPO, FINGERPRINT=identity))
+    targets = [_completed(run.data.tags).removeprefix("n_trials=") for run in found]
     return any(int(target or 0) >= n_trials for target in targets)
+
+
+def _completed(tags: Mapping[str, str]) -> str:
+    """Return what a parent has completed: a later command may have asked for more, in vain."""
+    # Runs of before it was kept: how the last command ended is all that is known.
+    last = tags.get(Tag.TARGETS, "") if tags.get(Tag.STATUS) == Status.OK else ""
+    return tags.get(Tag.COMPLETED, last)
 
 
 def _holds_finals(cell: TrainConfig, tags: Mapping[str, str]) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import torch
 
-from finscale.config import format_budget
+from finscale.config import format_budget, unbroken
 from finscale.model import MLP, MlpArchitecture, count_mlp_params, count_params, mlp_of_size
 from finscale.pipeline.baselines import MLP_NAME, begin_baseline, log_forecast
 from finscale.pipeline.finals import Bench
@@ -21,7 +21,6 @@ from finscale.tracking import (
     Tag,
     find_result,
     fingerprint,
-    unbroken,
 )
 from finscale.training import Epoch, FitResult, Signal
 

@@ -34,10 +34,10 @@ from finscale.tracking import (
     Run,
     Status,
     Tag,
-    close_abandoned,
     finals_sha256,
     fingerprint,
     handle,
+    prepare_store,
     read_text,
     search,
     verb_run,
@@ -54,7 +54,7 @@ def study(config: StudyConfig, run_id: str | None = None) -> None:
     StoreError
         If cells could not be finished: the rest is kept, and the same line goes on.
     """
-    close_abandoned(time.time())
+    prepare_store(time.time())
     plan = config.study
     cells = study_cells(plan, config)
     with (

@@ -41,10 +41,12 @@ from finscale.tracking import (
     Run,
     Status,
     Tag,
-    close_abandoned,
+    alias_uri,
     finals,
     fingerprint,
     load_trial,
+    models_obstacle,
+    prepare_store,
     promote,
     searches,
     trials,
@@ -77,7 +79,7 @@ def train(
     if listen is None:
         with Screen() as screen:
             return train(config, run_id, listen=screen, study=study)
-    close_abandoned(time.time())
+    prepare_store(time.time())
     data = load_problem(config, config.floors, listen)
     tags = {**data.tags(), Tag.CELL: config.cell_name, Tag.TARGETS: train_targets(config)}
     with verb_run(
@@ -88,6 +90,8 @@ def train(
         tags=tags | ({Tag.STUDY: study} if study else {}),
         identity=train_identity(config, data),
     ) as opened:
+        if obstacle := models_obstacle():
+            listen(Line(f"{config.cell_name}: {obstacle}: finals are trained, no alias is set."))
         recipes = _best_recipes(config, data, listen, study)
         bench = Bench(
             config,
@@ -104,8 +108,10 @@ def train(
         mark(chosen, finals(parent=opened.parent.run_id))
         by_name = {recipe.fingerprint("configuration", data): recipe for recipe in recipes}
         ensure_perceptron(bench, by_name[chosen.configuration], chosen.configuration)
-        promotion = _register(bench, chosen)
-        opened.parent.tag({Tag.CONFIGURATION: chosen.configuration})
+        opened.parent.tag(
+            {Tag.CONFIGURATION: chosen.configuration, Tag.COMPLETED: train_targets(config)}
+        )
+        promotion = _promoted(bench, chosen)
         _write_note(bench, chosen, promotion)
         return opened.parent
 
@@ -167,6 +173,18 @@ def _no_such_search(config: TrainConfig, others: Sequence[str]) -> StoreError:
     )
 
 
+def _promoted(bench: Bench, chosen: Chosen) -> Promotion:
+    """Register the chosen model; a registry that fails takes nothing away from the finals."""
+    try:
+        promotion = _register(bench, chosen)
+    except StoreError as error:
+        uri = alias_uri(bench.config.problem_name, format_budget(bench.config.budget))
+        promotion = Promotion(False, uri, f"promotion waits: {error.line}", waits=True)
+    state = promotion.reason if promotion.waits else "done"
+    bench.parent.tag({Tag.PROMOTION: state})
+    return promotion
+
+
 def _register(bench: Bench, chosen: Chosen) -> Promotion:
     data = bench.data
     fold = data.folds[-1]  # the last block's: what is served knows the most
@@ -188,6 +206,7 @@ def _register(bench: Bench, chosen: Chosen) -> Promotion:
             problem_sha256=fingerprint("problem", **data.identity()),
             split=bench.config.split,
             collapsed=chosen.collapsed,
+            n_seeds=chosen.n_seeds,
         ),
     )
 

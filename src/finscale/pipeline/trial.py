@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -28,7 +29,16 @@ from finscale.pipeline.progress import Line, Work
 from finscale.pipeline.recipe import from_params
 from finscale.pipeline.trials import OpenTrial, trial_name
 from finscale.search import Claim, PastTrial, Standing, optuna_state
-from finscale.tracking import TRAIN_FLOPS, VAL_LOSS, Kind, Run, Status, Tag, create_run
+from finscale.tracking import (
+    TRAIN_FLOPS,
+    VAL_LOSS,
+    Kind,
+    LeaseLostError,
+    Run,
+    Status,
+    Tag,
+    create_run,
+)
 from finscale.training import Checkpoints, Epoch, OnEpoch, Signal, last_epoch, remove_checkpoint
 
 BYTES_A_WEIGHT = 4
@@ -101,7 +111,11 @@ def run_trial(bench: Bench, trial: OpenTrial, standing: Standing) -> Status | No
     except KeyboardInterrupt:
         _put_aside(trial, "interrupted")
         raise
+    except LeaseLostError:
+        raise
     except StoreError:
+        with suppress(StoreError):  # no fault of the trial's, which goes on another time
+            _put_aside(trial, "store")
         raise
     except Exception as error:
         if is_disk_full(error):
@@ -154,6 +168,7 @@ def _log_trial(
 ) -> PastTrial:
     status = Status(trained.result.status)
     params = trial.recipe.search_params()
+    trial.run.check_held()
     trial.run.tag({Tag.TRIAL_STATE: optuna_state(status.value)})
     past = PastTrial(params, status.value, curve=curve)
     if status is Status.OK:

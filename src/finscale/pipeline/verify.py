@@ -13,10 +13,17 @@ from pathlib import Path
 import psutil
 import torch
 
-from finscale.config import CONFIGS, DataError, StoreError, VerifyConfig, read_pins
+from finscale.config import (
+    CONFIGS,
+    DataError,
+    StoreError,
+    VerifyConfig,
+    read_pins,
+    without_passwords,
+)
 from finscale.market import verify_store
 from finscale.pipeline.progress import Line, Listen, Screen
-from finscale.tracking import check_store, shown, store_address
+from finscale.tracking import check_store, store_address
 from finscale.training import available_memory_bytes, pick_device
 
 MIN_PYTHON = (3, 11)
@@ -142,7 +149,7 @@ def _store() -> Check:
         check_store()
     except StoreError as error:
         return Check("tracking store", False, error.line)
-    return Check("tracking store", True, f"{shown(address)} answers")
+    return Check("tracking store", True, f"{without_passwords(address)} answers")
 
 
 def _data(root: Path) -> Iterator[Check]:

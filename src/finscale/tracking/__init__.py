@@ -1,7 +1,5 @@
 """The MLflow store: every name of the contract, writing runs, reading them as tidy frames."""
 
-from finscale.tracking.answers import check_store, is_database, shown
-from finscale.tracking.client import store_address, unbroken
 from finscale.tracking.frames import runs_frame
 from finscale.tracking.inputs import log_inputs
 from finscale.tracking.lease import other_holder
@@ -43,13 +41,21 @@ from finscale.tracking.query import (
     trials,
     val_curve,
 )
-from finscale.tracking.registry import Candidate, Promotion, promote
-from finscale.tracking.runs import Run, create_run, handle, read_text, search, where
+from finscale.tracking.registry import Candidate, Promotion, alias_uri, models_obstacle, promote
+from finscale.tracking.runs import LeaseLostError, Run, create_run, handle, read_text, search, where
+from finscale.tracking.store import (
+    check_store,
+    database_file,
+    is_database,
+    server_version,
+    store_address,
+)
 from finscale.tracking.verb import (
     StoppedError,
     VerbRun,
     close_abandoned,
     mark_failed,
+    prepare_store,
     tell_invocation,
     verb_run,
 )
@@ -63,6 +69,7 @@ __all__ = [
     "Artifact",
     "Candidate",
     "Kind",
+    "LeaseLostError",
     "Opening",
     "Promotion",
     "Question",
@@ -72,6 +79,7 @@ __all__ = [
     "StoppedError",
     "Tag",
     "VerbRun",
+    "alias_uri",
     "baselines",
     "cells",
     "check_store",
@@ -79,6 +87,7 @@ __all__ = [
     "cost_metrics",
     "create_run",
     "curve",
+    "database_file",
     "finals",
     "finals_sha256",
     "find_predictions",
@@ -92,11 +101,13 @@ __all__ = [
     "losses_by_day",
     "mark_failed",
     "metric_of",
+    "models_obstacle",
     "open_tests",
     "opened_metrics",
     "other_holder",
     "outputs_of",
     "paired_losses",
+    "prepare_store",
     "problem_params",
     "promote",
     "read_predictions",
@@ -108,13 +119,12 @@ __all__ = [
     "score_metrics",
     "search",
     "searches",
-    "shown",
+    "server_version",
     "size_metrics",
     "store_address",
     "tell_invocation",
     "test_openings",
     "trials",
-    "unbroken",
     "val_curve",
     "verb_run",
     "verdict_metrics",

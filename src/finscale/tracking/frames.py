@@ -24,12 +24,10 @@ from mlflow.store.tracking.dbmodels.models import (
     SqlTag,
 )
 from sqlalchemy import Connection, Select, and_, select
-from sqlalchemy.exc import DBAPIError
 
-from finscale.tracking.answers import check_store, is_database, no_answer, open_engine, reason
-from finscale.tracking.client import open_client, unbroken
 from finscale.tracking.names import Tag
 from finscale.tracking.runs import search, where
+from finscale.tracking.store import ask, check_store_once, is_database, open_engine
 
 Row = dict[str, Any]
 Columns = dict[str, list[Any]]
@@ -58,9 +56,8 @@ def read_runs(**tags: str | None) -> pd.DataFrame:
     wanted = {Tag[name].value: value for name, value in tags.items() if value is not None}
     uri = mlflow.get_tracking_uri()
     if is_database(uri):
-        with unbroken():
-            return _frame(_read_tables(uri, wanted))
-    check_store()
+        check_store_once()
+        return _frame(ask(lambda: _connected(uri, wanted)))
     return runs_frame(search(where(**tags), order_by=["attributes.start_time ASC"]))
 
 
@@ -97,18 +94,6 @@ def typed(text: str) -> Any:
 def _head(run: StoredRun) -> tuple[Any, ...]:
     info = run.info
     return info.run_id, info.experiment_id, info.run_name, info.status, info.start_time
-
-
-def _read_tables(uri: str, tags: Mapping[str, str]) -> Columns:
-    """Read a database; one that MLflow has never opened gets its tables first."""
-    try:
-        return _connected(uri, tags)
-    except DBAPIError:
-        open_client()
-    try:
-        return _connected(uri, tags)
-    except DBAPIError as error:
-        raise no_answer(uri, reason(error)) from None
 
 
 def _connected(uri: str, tags: Mapping[str, str]) -> Columns:

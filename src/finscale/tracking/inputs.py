@@ -6,8 +6,8 @@ import json
 
 from mlflow.entities import Dataset, DatasetInput, InputTag
 
-from finscale.tracking.client import open_client
 from finscale.tracking.runs import Run
+from finscale.tracking.store import open_client
 
 _DIGEST_LENGTH = 36  # longer ones are refused
 

@@ -75,6 +75,8 @@ class Tag(StrEnum):
     OPENINGS = "finscale.test_openings"
     DIRTY = "finscale.git_dirty"
     TARGETS = "finscale.targets"
+    COMPLETED = "finscale.completed"
+    PROMOTION = "finscale.promotion"
     VERDICT = "finscale.verdict"
     FINALS = "finscale.finals_sha256"
     PARTIAL = "finscale.partial"

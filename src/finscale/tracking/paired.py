@@ -8,13 +8,12 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 from mlflow.entities import Run as StoredRun
-from mlflow.exceptions import MlflowException
 from numpy.typing import NDArray
 
 from finscale.config import StoreError
 from finscale.evaluation import sample_losses
-from finscale.tracking.client import open_client
 from finscale.tracking.query import read_predictions
+from finscale.tracking.store import GoneError, first_line, open_client
 
 _VALIDATION, _TEST = "validation", "test"
 _MOST_NAMED = 5
@@ -94,11 +93,11 @@ def _run_ids(finals: pd.DataFrame) -> list[str]:
 def _stored(run_id: str) -> StoredRun:
     try:
         return open_client().get_run(run_id)
-    except MlflowException as error:
+    except GoneError as error:
         raise StoreError(
             f"run {run_id}",
             expected="a run of the tracking store",
-            got=str(error).split("\n")[0],
+            got=first_line(error),
             todo="Leave it out, or set MLFLOW_TRACKING_URI to the store it belongs to.",
         ) from None
 

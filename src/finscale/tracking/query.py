@@ -12,10 +12,10 @@ from pandas.api.types import is_numeric_dtype
 
 from finscale.config import StoreError
 from finscale.model import Architecture, PatchTST, load_weights
-from finscale.tracking.client import open_client
 from finscale.tracking.frames import read_runs
 from finscale.tracking.names import VAL_LOSS, Artifact, Kind, Selected, Status, Tag, curve
 from finscale.tracking.runs import downloaded, read_text, search, where
+from finscale.tracking.store import open_client
 
 PREDICTION_COLUMNS = ("date", "ticker", "segment", "block", "y", "output", "log_sigma", "loss")
 _NUMBERS = ("block", "y", "output", "log_sigma", "loss")

@@ -6,22 +6,29 @@ Legend: `B` batch, `L` context length, `C` channels, `K` outputs.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from pathlib import Path
+from typing import Any
 
 import mlflow.pytorch
 import numpy as np
 from mlflow import MlflowClient
 from mlflow.entities.model_registry import ModelVersion
-from mlflow.exceptions import MlflowException
-from mlflow.models import ModelSignature
-from mlflow.models.model import ModelInfo
+from mlflow.models import Model, ModelSignature
+from mlflow.models.model import MLMODEL_FILE_NAME, ModelInfo
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.types import Schema, TensorSpec
 
 from finscale.model import ServedModel
-from finscale.tracking.client import open_client, unbroken
 from finscale.tracking.names import alias_name, registered_model_name
 from finscale.tracking.runs import Run
+from finscale.tracking.store import GoneError, TakenError, ask, open_client, server_version
+
+FIRST_WITH_MODELS = 3
+"""Release of MLflow since which servers keep logged models."""
 
 
 @dataclass(frozen=True)
@@ -44,15 +51,23 @@ class Candidate:
     problem_sha256: str
     split: str
     collapsed: bool
+    n_seeds: int
 
 
 @dataclass(frozen=True)
 class Promotion:
-    """What became of a candidate."""
+    """What became of a candidate.
+
+    Attributes
+    ----------
+    waits : bool
+        Whether it could not be decided, or not be done: the next `train` tries again.
+    """
 
     moved: bool
     uri: str
     reason: str
+    waits: bool = False
 
 
 def promote(
@@ -68,15 +83,20 @@ def promote(
 
     Nothing else may train in this process meanwhile: ``torch.export`` is not thread-safe and
     changes weights of a model that trains beside it.
+
+    Raises
+    ------
+    StoreError
+        If the registry cannot take it.
     """
     name, alias = registered_model_name(problem_name), alias_name(budget)
-    uri = f"models:/{name}@{alias}"
+    uri = alias_uri(problem_name, budget)
     holder = _holder(name, alias)
-    obstacle = _obstacle(holder, candidate) if holder else None
+    is_lost = holder is not None and not _has_files(holder)
+    obstacle = _obstacle(holder, candidate) if holder and not is_lost else None
     if obstacle:
         return Promotion(False, uri, obstacle)
-    with unbroken():
-        info = _log_model(run, model, example_BLC)
+    info = ask(lambda: _log_model(run, model, example_BLC))
     client = open_client()
     _ensure_registered(client, name)
     created = client.create_model_version(
@@ -87,15 +107,28 @@ def promote(
         tags={key: str(value) for key, value in asdict(candidate).items()},
     )
     client.set_registered_model_alias(name, alias, created.version)
-    return Promotion(True, uri, f"version {created.version} has the lowest mean so far")
+    why = f"it has the lowest mean so far, over {candidate.n_seeds} seeds"
+    if holder and is_lost:
+        why = f"the files of version {holder.version} are gone"
+    return Promotion(True, uri, f"version {created.version}: {why}")
+
+
+def alias_uri(problem_name: str, budget: str) -> str:
+    """Write the address of the best model of a budget."""
+    return f"models:/{registered_model_name(problem_name)}@{alias_name(budget)}"
+
+
+def models_obstacle() -> str:
+    """Say why this store cannot keep models, where that is known beforehand; else nothing."""
+    release = server_version()
+    if int(release.partition(".")[0]) >= FIRST_WITH_MODELS:
+        return ""
+    return f"the tracking server is MLflow {release}, which keeps no logged models"
 
 
 def _ensure_registered(client: MlflowClient, name: str) -> None:
-    try:
+    with suppress(TakenError):
         client.create_registered_model(name)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise
 
 
 def _log_model(run: Run, model: ServedModel, example_BLC: np.ndarray) -> ModelInfo:
@@ -108,16 +141,33 @@ def _log_model(run: Run, model: ServedModel, example_BLC: np.ndarray) -> ModelIn
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of torch.export and pickle checks inside MLflow
-        info: ModelInfo = mlflow.pytorch.log_model(
-            model.eval(),
+        info: ModelInfo = Model.log(
+            None,
+            flavor=_OnAnyDevice,
             name="model",
             run_id=run.run_id,
+            pytorch_model=model.eval(),
             signature=signature,
             input_example=example_BLC.astype(np.float32),
             pip_requirements=[f"{part}=={_release(part)}" for part in ("mlflow", "torch", "numpy")],
             serialization_format="pt2",
         )
     return info
+
+
+class _OnAnyDevice:
+    """MLflow's PyTorch flavour, loaded on the CPU: an exported graph stays where it was traced.
+
+    MLflow would look for CUDA first, and raise where it finds it. Another device can be asked for:
+    ``load_model(uri, model_config={"device": ...})``.
+    """
+
+    @staticmethod
+    def save_model(*, path: str, mlflow_model: Model, **arguments: Any) -> None:
+        """Save as MLflow does, and write down the device."""
+        mlflow.pytorch.save_model(path=path, mlflow_model=mlflow_model, **arguments)
+        mlflow_model.flavors["python_function"]["config"]["device"] = "cpu"
+        mlflow_model.save(str(Path(path) / MLMODEL_FILE_NAME))
 
 
 def _release(package: str) -> str:
@@ -127,8 +177,22 @@ def _release(package: str) -> str:
 def _holder(name: str, alias: str) -> ModelVersion | None:
     try:
         return open_client().get_model_version_by_alias(name, alias)
-    except MlflowException:
+    except GoneError:
         return None
+
+
+def _has_files(holder: ModelVersion) -> bool:
+    """Tell whether a version can still be loaded."""
+    uri = open_client().get_model_version_download_uri(holder.name, holder.version)
+
+    def listed() -> bool:
+        files = get_artifact_repository(uri).list_artifacts()
+        return any(file.path.endswith(MLMODEL_FILE_NAME) for file in files)
+
+    try:
+        return ask(listed)
+    except GoneError:
+        return False
 
 
 def _obstacle(holder: ModelVersion, candidate: Candidate) -> str | None:
@@ -139,13 +203,21 @@ def _obstacle(holder: ModelVersion, candidate: Candidate) -> str | None:
     problem = tags.get("problem_sha256", candidate.problem_sha256)
     if (tags.get("data_sha256"), tags.get("split"), problem) != ours:
         return f"{there} was chosen on other data, days or labels: delete the alias to replace it"
-    if (
-        tags.get("configuration") == candidate.configuration
-        and float(tags["val_loss_mean"]) == candidate.val_loss_mean
-    ):
-        return f"{there} is this very configuration"
+    if tags.get("configuration") == candidate.configuration:
+        return _why_not_again(tags, there, candidate)
     if candidate.collapsed and tags.get("collapsed") == "False":
         return f"{there} did not collapse, this one did"
     if not candidate.val_loss_mean < float(tags["val_loss_mean"]):
         return f"{there} has a mean of {float(tags['val_loss_mean']):.4f} nats, not higher"
+    return None
+
+
+def _why_not_again(tags: Mapping[str, str], there: str, candidate: Candidate) -> str | None:
+    """Say why the same configuration keeps its version, or None if its mean is better known."""
+    # Versions of before they were counted have no number of seeds.
+    n_seeds = int(tags.get("n_seeds", "0"))
+    if float(tags["val_loss_mean"]) == candidate.val_loss_mean:
+        return f"{there} is this very configuration"
+    if n_seeds > candidate.n_seeds:
+        return f"{there} is this configuration, with its mean over {n_seeds} seeds"
     return None

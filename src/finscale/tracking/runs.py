@@ -7,7 +7,7 @@ import math
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,14 +17,13 @@ from urllib.parse import urlparse
 
 from mlflow.entities import LifecycleStage, Metric, Param, RunTag, ViewType
 from mlflow.entities import Run as StoredRun
-from mlflow.environment_variables import MLFLOW_EXPERIMENT_ID, MLFLOW_EXPERIMENT_NAME
-from mlflow.exceptions import MlflowException
 from mlflow.tracking.context.registry import resolve_tags
 
-from finscale.config import StoreError
-from finscale.tracking.client import open_client, unbroken
-from finscale.tracking.lease import FREE, take_lease
+from finscale.config import StoreError, unbroken
+from finscale.tracking.experiments import current_experiment_id
+from finscale.tracking.lease import FREE, read_lease, take_lease
 from finscale.tracking.names import FIGURES, Artifact, Kind, Status, Tag
+from finscale.tracking.store import GoneError, first_line, open_client
 
 _MLFLOW_STATUS = {
     Status.OK: "FINISHED",
@@ -34,7 +33,10 @@ _MLFLOW_STATUS = {
     Status.REFUSED: "FAILED",
 }
 _PAGE = 1000
-DEFAULT_EXPERIMENT_ID = "0"
+
+
+class LeaseLostError(StoreError):
+    """Another process has taken over the run: it is left to it as it is."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,8 @@ class Run:
         self.metric({key: value for key, value in metrics.items() if key not in there})
 
     def epochs(self, curves: Mapping[int, Mapping[str, float]]) -> None:
-        """Log the curves of epochs, by step, in one call."""
+        """Log the curves of epochs, by step, in one call, as long as the run is this process's."""
+        self.check_held()
         now = int(time.time() * 1000)
         metrics = [
             Metric(key, value, now, step)
@@ -89,6 +92,23 @@ class Run:
     def renew_lease(self) -> None:
         """Say that this process still works on the run."""
         self.tag({Tag.LEASE: take_lease().encode()})
+
+    def check_held(self) -> None:
+        """Look whether this process still holds the run.
+
+        Raises
+        ------
+        LeaseLostError
+            If another one has taken it over meanwhile, believing this one dead.
+        """
+        lease = read_lease(self.tags().get(Tag.LEASE))
+        if lease is None or not lease.is_mine():
+            raise LeaseLostError(
+                f"run {self.run_id}",
+                expected="it to be this process's while it trains",
+                got=f"process {lease.pid} on {lease.host} at it" if lease else "it let go of",
+                todo="The other one goes on with it. Give the same line again to join.",
+            )
 
     def release(self) -> None:
         """Leave the run, as it is, to others that work on it."""
@@ -161,9 +181,10 @@ class Run:
         client.set_terminated(self.run_id, _MLFLOW_STATUS[Status(ended)] if ended else "KILLED")
 
     def fail(self, reason: str, traceback: str) -> None:
-        """Close the run as failed, with what went wrong."""
-        self.text(Artifact.TRACEBACK.value, traceback)
+        """Close the run as failed; then add what went wrong, if the store takes it."""
         self.end(Status.FAILED, reason)
+        with suppress(StoreError):  # it may be the artifact store that failed
+            self.text(Artifact.TRACEBACK.value, traceback)
 
 
 def create_run(
@@ -184,8 +205,8 @@ def create_run(
     return Run(run.info.run_id, experiment_id)
 
 
-def resume_run(run_id: str) -> Run:
-    """Take up a run that `mlflow run` has created.
+def stored_run(run_id: str) -> StoredRun:
+    """Return the run that `mlflow run` has created.
 
     Raises
     ------
@@ -193,17 +214,21 @@ def resume_run(run_id: str) -> Run:
         If the store does not hold it.
     """
     try:
-        run = open_client().get_run(run_id)
-    except MlflowException:
+        return open_client().get_run(run_id)
+    except GoneError:
         raise StoreError(
             "MLFLOW_RUN_ID",
             expected="a run of the tracking store",
             got=repr(run_id),
             todo="Unset the variable, or set MLFLOW_TRACKING_URI to the store it belongs to.",
         ) from None
-    handle = Run(run_id, run.info.experiment_id)
-    handle.tag({**_context(), Tag.LEASE: take_lease().encode()})
-    return handle
+
+
+def take_up(stored: StoredRun) -> Run:
+    """Go on with a run that is there, in the hands of this process."""
+    run = handle(stored)
+    run.tag({**_context(), Tag.LEASE: take_lease().encode()})
+    return run
 
 
 def search(
@@ -240,15 +265,6 @@ def handle(run: StoredRun) -> Run:
     return Run(run.info.run_id, run.info.experiment_id)
 
 
-def current_experiment_id() -> str:
-    """Return the experiment the user works in: MLflow's default or the one of the variable."""
-    name = MLFLOW_EXPERIMENT_NAME.get()
-    if not name:
-        return str(MLFLOW_EXPERIMENT_ID.get() or DEFAULT_EXPERIMENT_ID)
-    experiment = open_client().get_experiment_by_name(name)
-    return str(experiment.experiment_id if experiment else open_client().create_experiment(name))
-
-
 @contextmanager
 def downloaded(run_id: str, artifact: str) -> Iterator[Path]:
     """Fetch an artifact for as long as it is needed.
@@ -261,11 +277,11 @@ def downloaded(run_id: str, artifact: str) -> Iterator[Path]:
     with TemporaryDirectory() as folder:
         try:
             path = open_client().download_artifacts(run_id, artifact, folder)
-        except (MlflowException, OSError) as error:
+        except GoneError as error:
             raise StoreError(
                 f"run {run_id}",
                 expected=f"the artifact {artifact}",
-                got=str(error).split("\n")[0],
+                got=first_line(error),
                 todo="Delete the run, then start the command that made it again.",
             ) from None
         yield Path(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -12,19 +13,28 @@ from typing import Any
 
 from mlflow.entities import LifecycleStage
 from mlflow.entities import Run as StoredRun
-from mlflow.exceptions import MlflowException
 from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
-from finscale.config import FinscaleError, RefusedError, StoreError
-from finscale.tracking.client import unbroken
+from finscale.config import FinscaleError, RefusedError, StoreError, unbroken
+from finscale.tracking.experiments import current_experiment_id
 from finscale.tracking.lease import FREE, Lease, other_holder, read_lease
 from finscale.tracking.names import Artifact, Kind, Status, Tag
-from finscale.tracking.runs import Run, create_run, handle, resume_run, search, where
+from finscale.tracking.runs import (
+    Run,
+    create_run,
+    handle,
+    search,
+    stored_run,
+    take_up,
+    where,
+)
+from finscale.tracking.store.artifacts import check_artifacts
 
 VERBS = ("main", "data", "hpo", "train", "analyze", "study")
 UNTAGGED_AFTER_S = 24 * 3600.0
 PROJECT = Path(__file__).resolve().parents[3]
 
+_log = logging.getLogger("finscale")
 Turn = Callable[[], AbstractContextManager[None]]
 
 
@@ -89,7 +99,8 @@ def verb_run(
             yield opened
     except BaseException as error:
         if opened:
-            with turn(), unbroken():
+            # It may be the store that is at fault: what came first is what is said.
+            with suppress(StoreError), turn(), unbroken():
                 _close(opened, error)
         raise
     with turn(), unbroken():
@@ -102,20 +113,35 @@ def mark_failed(run_id: str, error: FinscaleError) -> None:
 
     Nothing is done about a store that does not answer: the line has been printed.
     """
-    try:
-        run = resume_run(run_id)
-        run.note(error.line)
-        run.end(*_end_of(error))
-    except (MlflowException, StoreError):
-        return
+    with suppress(StoreError):
+        stored = stored_run(run_id)
+        if Tag.KIND not in stored.data.tags:  # a verb has closed its own, or it is another's
+            run = take_up(stored)
+            run.end(*_end_of(error))
+            run.note(error.line)
 
 
 def tell_invocation(run_id: str, kind: Kind, note: str) -> None:
     """Close the run that `mlflow run` made for a command that only says something."""
-    run = resume_run(run_id)
+    stored = stored_run(run_id)
+    if Tag.KIND in stored.data.tags:
+        return  # one variable for several commands: the run is another one's
+    run = take_up(stored)
     run.tag({Tag.KIND: Kind.INVOCATION.value, "mlflow.runName": f"{kind} that was not begun"})
     run.note(note)
     run.end(Status.OK, "completed")
+
+
+def prepare_store(now: float) -> None:
+    """Look whether the store takes what a verb will write; close what others left behind.
+
+    Raises
+    ------
+    StoreError
+        If it does not: before anything has begun.
+    """
+    check_artifacts(current_experiment_id())
+    close_abandoned(now)
 
 
 def close_abandoned(now: float) -> int:
@@ -150,7 +176,8 @@ def _open(
     holder = _holder(found) if found else None
     if alone and found and holder:
         raise _busy(found, holder)
-    own = resume_run(run_id) if run_id else None
+    check_artifacts(found.experiment_id if found else current_experiment_id())
+    own = _taken_up(run_id, kind, identity, found) if run_id else None
     if found is None or found == own:
         identified: dict[str, str] = {Tag.FINGERPRINT: identity} if identity else {}
         everything = {Tag.KIND: kind.value, "mlflow.runName": name, **identified, **tags}
@@ -165,6 +192,27 @@ def _open(
         opened.parent.reopen()
     opened.own.param(params)
     return opened
+
+
+def _taken_up(run_id: str, kind: Kind, identity: str | None, found: Run | None) -> Run | None:
+    """Take up the run that the environment names, unless it is another command's.
+
+    A notebook or a scheduler may export one run for several commands.
+    """
+    stored = stored_run(run_id)
+    tags = stored.data.tags
+    is_same = tags.get(Tag.KIND) == kind and tags.get(Tag.FINGERPRINT) == identity is not None
+    is_beneath = found is not None and tags.get(Tag.PARENT) == found.run_id
+    is_again = is_beneath and tags.get(Tag.KIND) == Kind.INVOCATION
+    if Tag.KIND not in tags or is_same or is_again:
+        return take_up(stored)
+    _log.warning(
+        "finscale: MLFLOW_RUN_ID names run %s, which is another command's (%s): it is left as it "
+        "is, and this one makes a run of its own.",
+        run_id,
+        stored.info.run_name,
+    )
+    return None
 
 
 @contextmanager
@@ -248,14 +296,13 @@ def _close(opened: VerbRun, error: BaseException) -> None:
         for run in (*_left(opened), *_abandoned_children(opened.parent)):
             run.interrupt(reason)
     elif isinstance(error, FinscaleError):
-        with suppress(MlflowException, StoreError):  # it may be the store that is at fault
-            opened.own.note(error.line)
-            for run in _left(opened):
-                run.end(*_end_of(error))
+        for run in _left(opened):
+            run.end(*_end_of(error))
+        opened.own.note(error.line)
     else:
-        opened.own.text(Artifact.TRACEBACK, "".join(traceback.format_exception(error)))
         for run in _left(opened):
             run.end(Status.FAILED, "error")
+        opened.own.text(Artifact.TRACEBACK, "".join(traceback.format_exception(error)))
 
 
 def _abandoned_children(parent: Run) -> set[Run]:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mlflow.exceptions import MlflowException
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
 from finscale.config import StoreError
-from finscale.tracking.client import open_client, unbroken
 from finscale.tracking.names import Artifact, Tag
 from finscale.tracking.runs import Run
+from finscale.tracking.store import ask, first_line, open_client
 
 
 def log_weights(run: Run, path: Path) -> None:
@@ -40,13 +39,12 @@ def remove_weights(run: Run, why: str) -> None:
     """
     uri = open_client().get_run(run.run_id).info.artifact_uri
     try:
-        with unbroken():
-            get_artifact_repository(uri).delete_artifacts(Artifact.WEIGHTS.value)
-    except (MlflowException, NotImplementedError, OSError) as error:
+        ask(lambda: get_artifact_repository(uri).delete_artifacts(Artifact.WEIGHTS.value))
+    except StoreError as error:
         raise StoreError(
             f"run {run.run_id}",
             expected=f"an artifact store that deletes {Artifact.WEIGHTS}",
-            got=str(error).split("\n")[0] or type(error).__name__,
+            got=first_line(error),
             todo="Permit it, or keep all weights: -P artifacts=all and a larger max_artifact_gib.",
         ) from None
     # Afterwards: a kill in between leaves them counted, and they are removed once more.

@@ -1,0 +1,140 @@
+"""Whether artifacts can be written and read where an experiment keeps them.
+
+Asked before anything is trained. MLflow writes absolute addresses into the store: a folder that was
+moved is missed by every run, and the next artifact would silently make the old folder anew.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import unquote, urlparse
+
+from mlflow.entities import Experiment
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+from finscale.config import StoreError, without_passwords
+from finscale.tracking.store.address import store_address
+from finscale.tracking.store.client import open_client
+from finscale.tracking.store.faults import first_line
+from finscale.tracking.store.patience import ask
+
+_PROBE = b"finscale looks whether artifacts can be written and read\n"
+_SAMPLE = 50
+_FINISHED = "tags.`finscale.status` = 'ok' AND tags.`finscale.kind` != 'invocation'"
+_seen: set[tuple[str, str]] = set()
+
+
+def check_artifacts(experiment_id: str) -> None:
+    """Write and read a file where an experiment keeps its artifacts; once for a process.
+
+    Raises
+    ------
+    StoreError
+        If that cannot be done, or the folder is gone in which finished runs keep theirs.
+    """
+    key = store_address(), experiment_id
+    if key in _seen:
+        return
+    experiment = open_client().get_experiment(experiment_id)
+    folder = local_path(experiment.artifact_location)
+    if folder is None:
+        _probe(experiment.artifact_location)
+    else:
+        if not folder.exists() and (missing := missing_folders(experiment)):
+            raise moved(experiment, missing)
+        check_folder(folder)
+    _seen.add(key)
+
+
+def local_path(address: str) -> Path | None:
+    """Return the folder of an artifact address on this machine, None of one elsewhere."""
+    parts = urlparse(address)
+    if parts.scheme not in ("", "file") or parts.netloc not in ("", "localhost"):
+        return None
+    return Path(unquote(parts.path) if parts.scheme else address)
+
+
+def missing_folders(experiment: Experiment) -> list[Path]:
+    """Return folders of finished runs of an experiment that are not there, of some runs."""
+    runs = open_client().search_runs([experiment.experiment_id], _FINISHED, max_results=_SAMPLE)
+    folders = [local_path(run.info.artifact_uri) for run in runs]
+    return [folder for folder in folders if folder and not folder.exists()]
+
+
+def moved(experiment: Experiment, missing: list[Path]) -> StoreError:
+    """Return the line about artifacts that are no longer where the store says."""
+    folder = local_path(experiment.artifact_location)
+    assert folder is not None
+    old, new = folder.parent, _found_nearby(folder)
+    return StoreError(
+        f"artifacts of experiment {experiment.name}",
+        expected=f"the folder {folder}, in which finished runs keep theirs",
+        got=f"no {missing[0]}",
+        todo="If it was moved, move it back, or have the addresses rewritten: "
+        f"python -m entrypoints.relocate --old={old} --new={new or 'WHERE-IT-IS-NOW'} "
+        f"--dry_run=true. If it was removed for good: mkdir -p {folder}.",
+    )
+
+
+def check_folder(folder: Path) -> None:
+    """Write into a folder, or where it would be made; looking makes nothing.
+
+    Raises
+    ------
+    StoreError
+        If nothing can be written there.
+    """
+    nearest = next(path for path in (folder, *folder.parents) if path.exists())
+    try:
+        if not os.access(nearest, os.X_OK):
+            raise PermissionError(f"no permission to enter {nearest}")
+        with tempfile.TemporaryFile(dir=nearest) as file:
+            file.write(_PROBE)
+            file.flush()
+    except OSError as error:
+        raise StoreError(
+            "artifact store",
+            expected=f"a folder that can be written: {folder}",
+            got=first_line(error),
+            todo="Permit writing there, free some room, or set MLFLOW_TRACKING_URI to a store "
+            "whose artifacts lie elsewhere.",
+        ) from None
+
+
+def _probe(location: str) -> None:
+    """Write, read and remove a file in an artifact store that is elsewhere."""
+    try:
+        ask(lambda: _write_and_read(location))
+    except StoreError as error:
+        raise StoreError(
+            f"artifact store {without_passwords(location)}",
+            expected="one that takes a file and gives it back",
+            got=error.line,
+            todo="Nothing has been trained yet.",
+        ) from error
+
+
+def _write_and_read(location: str) -> None:
+    name = f"finscale-check-{secrets.token_hex(4)}.txt"
+    repository = get_artifact_repository(location)
+    with TemporaryDirectory() as folder:
+        given, taken = Path(folder) / name, Path(folder) / "back"
+        given.write_bytes(_PROBE)
+        taken.mkdir()
+        repository.log_artifact(str(given))
+        back = Path(repository.download_artifacts(name, str(taken)))
+        assert back.read_bytes() == _PROBE, "the artifact store gives back another file"
+    with suppress(Exception):  # not every store permits it, and nothing here needs it
+        repository.delete_artifacts(name)
+
+
+def _found_nearby(folder: Path) -> Path | None:
+    """Return where a moved root may be now: beside the database, or in the working directory."""
+    roots = (Path.cwd(), Path(urlparse(store_address()).path).parent)
+    places = [root / folder.parent.name for root in roots]
+    return next((place for place in places if (place / folder.name).is_dir()), None)

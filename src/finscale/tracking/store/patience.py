@@ -1,0 +1,107 @@
+"""The one border between us and the store: what may pass is tried again, the rest becomes a line.
+
+A waiting call says so once, in one line of the logger ``finscale``. A store that has used up its
+patience is tried once a call from then on, until it answers: runs are still to be closed.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from itertools import chain, repeat
+from pathlib import Path
+from typing import TypeVar
+
+import psutil
+
+from finscale.config import (
+    FinscaleError,
+    check_stop,
+    stop_asked,
+    store_patience_s,
+    unbroken,
+    without_passwords,
+)
+from finscale.tracking.store.address import database_file, store_address, store_name
+from finscale.tracking.store.faults import read_fault
+
+Answer = TypeVar("Answer")
+_log = logging.getLogger("finscale")
+_given_up: set[str] = set()
+
+
+def ask(call: Callable[[], Answer], *, once: bool = False) -> Answer:
+    """Call the store in one piece, again where that may help.
+
+    Parameters
+    ----------
+    call : callable
+        Such that doing it twice does no harm.
+    once : bool
+        Whether to try only once: before anything has begun.
+
+    Raises
+    ------
+    StoreError
+        One line, where it does not answer in time or cannot.
+    """
+    uri = store_address()
+    began, patience_s = time.monotonic(), store_patience_s(os.environ)
+    for pause in _pauses():
+        try:
+            with unbroken():  # Ctrl-C within a transaction would keep a sqlite store locked
+                answer = call()
+        except FinscaleError:
+            raise
+        except Exception as error:
+            fault = read_fault(error, store_name(uri))
+            waited = time.monotonic() - began
+            is_over = once or uri in _given_up or stop_asked() or waited >= patience_s
+            if not fault.passes or is_over:
+                if fault.passes:
+                    _given_up.add(uri)
+                    fault = read_fault(error, store_name(uri), _holders(uri))
+                raise fault.error from error
+            if pause == _FIRST_S:
+                _log.warning("finscale: %s Waiting for it.", _waiting(fault.error.line, patience_s))
+            time.sleep(pause)
+            check_stop()
+        else:
+            _given_up.discard(uri)
+            return answer
+    raise AssertionError("pauses have no end")
+
+
+_FIRST_S = 0.2
+
+
+def _pauses() -> Iterator[float]:
+    """Yield how long to wait before each further try, in seconds."""
+    return chain((_FIRST_S, 0.5, 1.0, 2.0), repeat(5.0))
+
+
+def _waiting(line: str, patience_s: float) -> str:
+    text, _, _ = line.partition(". ")
+    return f"{text}. Up to {patience_s / 60:.3g} minutes:"
+
+
+def _holders(uri: str) -> str:
+    """Name the processes that have a sqlite file open, as far as this user may see them."""
+    file = database_file(uri)
+    if file is None:
+        return "its administrator sees it"
+    found = [
+        f"process {process.pid}, {process.name()}"
+        for process in psutil.process_iter()
+        if process.pid != os.getpid() and _has_open(process, file.resolve())
+    ]
+    return "; ".join(found[:3]) or f"fuser {without_passwords(str(file))} lists who has it open"
+
+
+def _has_open(process: psutil.Process, file: Path) -> bool:
+    try:
+        return any(Path(opened.path) == file for opened in process.open_files())
+    except (psutil.Error, OSError):
+        return False

@@ -1,0 +1,83 @@
+"""Addresses of artifacts after their folder was moved: rewritten in MLflow's own tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mlflow.store.model_registry.dbmodels.models import SqlModelVersion
+from mlflow.store.tracking.dbmodels.models import SqlExperiment, SqlLoggedModel, SqlRun
+from sqlalchemy import Connection, String, func, literal, or_, select, update
+
+from finscale.config import StoreError
+from finscale.tracking.store.address import is_database, open_engine, store_address, store_name
+from finscale.tracking.store.checks import check_store_once
+from finscale.tracking.store.patience import ask
+
+COLUMNS: dict[str, Any] = {
+    "experiments": SqlExperiment.artifact_location,
+    "runs": SqlRun.artifact_uri,
+    "logged models": SqlLoggedModel.artifact_location,
+    "sources of model versions": SqlModelVersion.source,
+    "model versions": SqlModelVersion.storage_location,
+}
+"""Where MLflow keeps absolute addresses, by what they belong to."""
+
+
+def relocate(old: str, new: str, *, dry_run: bool) -> dict[str, int]:
+    """Rewrite every address that is `old` or lies below it.
+
+    Parameters
+    ----------
+    old, new : str
+        Folders, or addresses such as ``s3://bucket/root``.
+    dry_run : bool
+        Whether to count only.
+
+    Returns
+    -------
+    dict of str to int
+        How many addresses of each kind there are (or were) below `old`.
+
+    Raises
+    ------
+    StoreError
+        If the store is no database, or does not answer.
+    """
+    uri = store_address()
+    if not is_database(uri):
+        raise StoreError(
+            store_name(uri),
+            expected="a database, whose addresses can be rewritten",
+            got="a server",
+            todo="Give the same line where the server runs, with MLFLOW_TRACKING_URI naming "
+            "its database.",
+        )
+    check_store_once()
+
+    def rewrite() -> dict[str, int]:
+        engine = open_engine(uri)
+        try:
+            with engine.begin() as connection:
+                return {
+                    name: _rewrite(connection, column, old.rstrip("/"), new.rstrip("/"), dry_run)
+                    for name, column in COLUMNS.items()
+                }
+        finally:
+            engine.dispose()
+
+    return ask(rewrite)
+
+
+def _rewrite(connection: Connection, column: Any, old: str, new: str, dry_run: bool) -> int:
+    """Count the addresses of a column below `old`; replace the beginning of each."""
+    n = 0
+    for prefix in ("", "file://"):
+        before, after = prefix + old, prefix + new
+        below = func.substr(column, 1, len(before) + 1) == f"{before}/"
+        here = or_(column == before, below)
+        n += int(connection.execute(select(func.count()).where(here)).scalar_one())
+        if not dry_run:
+            rest = func.substr(column, len(before) + 1, type_=String)
+            values = {column: literal(after, String) + rest}
+            connection.execute(update(column.class_).where(here).values(values))
+    return n
