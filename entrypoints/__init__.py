@@ -18,8 +18,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+# A server that does not answer is asked again by our own border, which says so.
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 
-from finscale.config import FinscaleError, check_tracking_uri
+from finscale.config import FinscaleError, check_environment
 
 USER_ERROR, INTERRUPTED = 2, 130
 
@@ -34,7 +37,7 @@ def exit_code(verb: Callable[[], None]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop_once)
     try:
-        check_tracking_uri(os.environ.get("MLFLOW_TRACKING_URI"))
+        check_environment(os.environ)
         verb()
     except FinscaleError as error:
         print(f"finscale: {error.line}", file=sys.stderr, flush=True)

@@ -2,6 +2,7 @@
 
 from finscale.config.budget import format_budget, format_size, parse_budget
 from finscale.config.command_line import option_names, options, parse, spell
+from finscale.config.environment import check_environment
 from finscale.config.errors import (
     ConfigError,
     DataError,
@@ -103,6 +104,7 @@ __all__ = [
     "TrainConfig",
     "Universe",
     "VerifyConfig",
+    "check_environment",
     "check_stop",
     "check_ticker",
     "check_tracking_uri",

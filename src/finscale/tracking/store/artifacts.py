@@ -101,8 +101,9 @@ def check_folder(folder: Path) -> None:
             "artifact store",
             expected=f"a folder that can be written: {folder}",
             got=first_line(error),
-            todo="Permit writing there, free some room, or set MLFLOW_TRACKING_URI to a store "
-            "whose artifacts lie elsewhere.",
+            todo="Permit writing there or free some room; or keep them elsewhere: `mlflow "
+            "experiments create -n mine --artifact-location /tmp/me/mlruns`, say, then "
+            "MLFLOW_EXPERIMENT_NAME=mine.",
         ) from None
 
 

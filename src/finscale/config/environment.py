@@ -1,0 +1,34 @@
+"""The environment of a command, looked at before anything is made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from finscale.config.errors import ConfigError
+from finscale.config.store import check_tracking_uri, store_patience_s
+
+_YES = ("true", "1")
+
+
+def check_environment(variables: Mapping[str, str]) -> None:
+    """Refuse an environment in which MLflow or the libraries beneath it end in a traceback.
+
+    Raises
+    ------
+    ConfigError
+        Naming the variable.
+    """
+    allow_folders = variables.get("MLFLOW_ALLOW_FILE_STORE", "").lower() in _YES
+    for variable in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
+        check_tracking_uri(variables.get(variable), variable, allow_folders=allow_folders)
+    store_patience_s(variables)
+    try:
+        Path.home()
+    except RuntimeError:
+        raise ConfigError(
+            "HOME",
+            expected="a home folder, where MLflow and matplotlib keep their settings",
+            got="none: the variable is unset, and this user has no entry in the list of users",
+            todo="Set it to a folder that can be written: HOME=/tmp, say.",
+        ) from None
