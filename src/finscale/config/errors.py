@@ -17,7 +17,7 @@ class FinscaleError(Exception):
     """
 
     def __init__(self, what: str, *, expected: str, got: str, todo: str) -> None:
-        line = f"{what}: expected {expected}; got {got}. {todo}"
+        line = f"{what}: expected {expected}; got {got.removesuffix('.')}. {todo}"
         super().__init__(" ".join(line.split()))
 
     @property

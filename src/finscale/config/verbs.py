@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from finscale.config.budget import format_budget, parse_budget
 from finscale.config.command_line import SEARCHED
@@ -146,6 +146,26 @@ class AnalyzeConfig(Problem):
     allow_partial: bool = option(
         "false", "open the test although the study is not whole; recorded as such (true or false)"
     )
+
+
+class RelocateConfig(Frozen):
+    """Options of `relocate`: rewrite the addresses of artifacts whose folder was moved."""
+
+    old: str = option("", "where they were: the old mlruns, an absolute folder or an address")
+    new: str = option("", "where they are now: a folder that is there, or an address")
+    dry_run: bool = option("false", "count the addresses, and change none (true or false)")
+
+    @model_validator(mode="after")
+    def _are_two_places(self) -> RelocateConfig:
+        for name, place in (("old", self.old), ("new", self.new)):
+            if not (place.startswith("/") or "://" in place):
+                raise ConfigError(
+                    name,
+                    expected="an absolute folder such as /home/me/mlruns, or an address",
+                    got=repr(place),
+                    todo=f"Give --{name}=... in full.",
+                )
+        return self
 
 
 class VerifyConfig(Frozen):

@@ -16,14 +16,14 @@ import torch
 from finscale.config import (
     CONFIGS,
     DataError,
-    StoreError,
+    FinscaleError,
     VerifyConfig,
     read_pins,
     without_passwords,
 )
 from finscale.market import verify_store
 from finscale.pipeline.progress import Line, Listen, Screen
-from finscale.tracking import check_store, store_address
+from finscale.tracking import check_store, database_file, faults_of_artifacts, store_address
 from finscale.training import available_memory_bytes, pick_device
 
 MIN_PYTHON = (3, 11)
@@ -81,7 +81,7 @@ def _checks(config: VerifyConfig) -> Iterator[Check]:
         for what, folder in (("data", config.data_root), ("artifacts", Path("mlruns"))):
             yield _disk(what, folder)
             yield _writing(what, folder)
-        yield _store()
+        yield from _store()
     yield from _data(config.data_root)
 
 
@@ -140,16 +140,20 @@ def _nearest(folder: Path) -> Path:
     return next(path for path in (folder, *folder.resolve().parents) if path.exists())
 
 
-def _store() -> Check:
-    address = store_address()
-    path = address.removeprefix("sqlite:///")
-    if path != address and not Path(path).exists():  # asking would make it
-        return Check("tracking store", True, f"{address} is made by the first command")
+def _store() -> Iterator[Check]:
+    address, name = store_address(), "tracking store"
+    file = database_file(address)
+    if file and not file.exists():  # asking would make it
+        yield Check(name, True, f"{address} is made by the first command")
+        return
     try:
         check_store()
-    except StoreError as error:
-        return Check("tracking store", False, error.line)
-    return Check("tracking store", True, f"{without_passwords(address)} answers")
+        faults = faults_of_artifacts()
+    except FinscaleError as error:
+        yield Check(name, False, error.line.removeprefix(f"{name} "))
+        return
+    yield Check(name, True, f"{without_passwords(address)} answers")
+    yield from (Check("artifacts", False, fault.line) for fault in faults)
 
 
 def _data(root: Path) -> Iterator[Check]:

@@ -46,7 +46,9 @@ from finscale.tracking.runs import LeaseLostError, Run, create_run, handle, read
 from finscale.tracking.store import (
     check_store,
     database_file,
+    faults_of_artifacts,
     is_database,
+    relocate,
     server_version,
     store_address,
 )
@@ -88,6 +90,7 @@ __all__ = [
     "create_run",
     "curve",
     "database_file",
+    "faults_of_artifacts",
     "finals",
     "finals_sha256",
     "find_predictions",
@@ -113,6 +116,7 @@ __all__ = [
     "read_predictions",
     "read_text",
     "registered_model_name",
+    "relocate",
     "remove_weights",
     "runs_frame",
     "sample_metrics",

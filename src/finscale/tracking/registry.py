@@ -107,9 +107,7 @@ def promote(
         tags={key: str(value) for key, value in asdict(candidate).items()},
     )
     client.set_registered_model_alias(name, alias, created.version)
-    why = f"it has the lowest mean so far, over {candidate.n_seeds} seeds"
-    if holder and is_lost:
-        why = f"the files of version {holder.version} are gone"
+    why = _why_moved(holder, candidate, is_lost)
     return Promotion(True, uri, f"version {created.version}: {why}")
 
 
@@ -210,6 +208,14 @@ def _obstacle(holder: ModelVersion, candidate: Candidate) -> str | None:
     if not candidate.val_loss_mean < float(tags["val_loss_mean"]):
         return f"{there} has a mean of {float(tags['val_loss_mean']):.4f} nats, not higher"
     return None
+
+
+def _why_moved(holder: ModelVersion | None, candidate: Candidate, is_lost: bool) -> str:
+    if holder and is_lost:
+        return f"the files of version {holder.version} are gone"
+    if holder and holder.tags.get("configuration") == candidate.configuration:
+        return f"the configuration of version {holder.version}, its mean now over more seeds"
+    return "it has the lowest mean so far"
 
 
 def _why_not_again(tags: Mapping[str, str], there: str, candidate: Candidate) -> str | None:

@@ -28,7 +28,7 @@ from finscale.tracking.runs import (
     take_up,
     where,
 )
-from finscale.tracking.store.artifacts import check_artifacts
+from finscale.tracking.store import check_artifacts
 
 VERBS = ("main", "data", "hpo", "train", "analyze", "study")
 UNTAGGED_AFTER_S = 24 * 3600.0

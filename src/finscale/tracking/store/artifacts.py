@@ -44,9 +44,9 @@ def check_artifacts(experiment_id: str) -> None:
     folder = local_path(experiment.artifact_location)
     if folder is None:
         _probe(experiment.artifact_location)
+    elif not folder.exists() and (missing := missing_folders(experiment)):
+        raise moved(experiment, missing)
     else:
-        if not folder.exists() and (missing := missing_folders(experiment)):
-            raise moved(experiment, missing)
         check_folder(folder)
     _seen.add(key)
 
@@ -74,7 +74,7 @@ def moved(experiment: Experiment, missing: list[Path]) -> StoreError:
     return StoreError(
         f"artifacts of experiment {experiment.name}",
         expected=f"the folder {folder}, in which finished runs keep theirs",
-        got=f"no {missing[0]}",
+        got=f"none at {missing[0]}",
         todo="If it was moved, move it back, or have the addresses rewritten: "
         f"python -m entrypoints.relocate --old={old} --new={new or 'WHERE-IT-IS-NOW'} "
         f"--dry_run=true. If it was removed for good: mkdir -p {folder}.",
@@ -139,3 +139,10 @@ def _found_nearby(folder: Path) -> Path | None:
     roots = (Path.cwd(), Path(urlparse(store_address()).path).parent)
     places = [root / folder.parent.name for root in roots]
     return next((place for place in places if (place / folder.name).is_dir()), None)
+
+
+def faults_of_artifacts() -> list[StoreError]:
+    """Return a line for each experiment of which finished runs miss their artifacts."""
+    experiments = open_client().search_experiments()
+    looked_at = ((one, missing_folders(one)) for one in experiments)
+    return [moved(experiment, missing) for experiment, missing in looked_at if missing]

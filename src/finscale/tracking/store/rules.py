@@ -218,7 +218,8 @@ RULES = (
         kind=TakenError,
     ),
     Rule(
-        r"RESOURCE_DOES_NOT_EXIST|\[NOT_FOUND\]|NoSuchKey|BlobNotFound|\b404\b",
+        r"RESOURCE_DOES_NOT_EXIST|invalid literal for int|alias \S+ not found|\[NOT_FOUND\]"
+        r"|NoSuchKey|BlobNotFound|\b404\b",
         "{store}",
         "what was asked for",
         "{said}",

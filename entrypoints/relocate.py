@@ -1,0 +1,18 @@
+"""`python -m entrypoints.relocate --old=... --new=...`: artifacts whose folder was moved."""
+
+import sys
+
+from entrypoints import exit_code
+from finscale.config import RelocateConfig, parse
+
+
+def verb() -> None:
+    """Parse, then call; the pipeline takes seconds to import, a typo must not wait for it."""
+    config = parse(RelocateConfig, sys.argv[1:], "python -m entrypoints.relocate")
+    from finscale.pipeline import relocate
+
+    relocate(config)
+
+
+if __name__ == "__main__":
+    raise SystemExit(exit_code(verb))

@@ -1,0 +1,37 @@
+"""`relocate`: rewrite the addresses of artifacts whose folder was moved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from finscale.config import ConfigError, RelocateConfig
+from finscale.pipeline.progress import Line, Listen, Screen
+from finscale.tracking import relocate as rewrite
+
+
+def relocate(config: RelocateConfig, *, listen: Listen | None = None) -> None:
+    """Rewrite every address below the old place, or count them; files stay where they are.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such new folder.
+    StoreError
+        If the store is a server, or does not answer.
+    """
+    if listen is None:
+        with Screen() as screen:
+            relocate(config, listen=screen)
+        return
+    if config.new.startswith("/") and not Path(config.new).is_dir():
+        raise ConfigError(
+            "new",
+            expected="a folder that is there",
+            got=repr(config.new),
+            todo="Move the artifacts first: only their addresses are rewritten.",
+        )
+    counts = rewrite(config.old, config.new, dry_run=config.dry_run)
+    for name, count in counts.items():
+        listen(Line(f"{name}: {count}"))
+    state = "would be rewritten" if config.dry_run else "rewritten"
+    listen(Line(f"{sum(counts.values())} addresses below {config.old} {state} to {config.new}."))

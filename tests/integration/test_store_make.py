@@ -1,0 +1,148 @@
+"""A store's tables: made by one process at a time, and refused where they are of another make."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from finscale.config import StoreError, VerifyConfig
+from finscale.pipeline.verify import verify
+from finscale.tracking import Kind, create_run
+from finscale.tracking.store import check_store
+from finscale.tracking.store.making import _lock_file
+from tests.lab import ROOT, Lab
+
+OPEN = """
+import pathlib, sys, time
+import mlflow
+from finscale.tracking import Kind, create_run
+print("ready", flush=True)
+sys.stdin.readline()
+print(create_run(Kind.DATA, "a run").run_id)
+"""
+
+
+def begin(address: str, **variables: str) -> subprocess.Popen[str]:
+    """Start a process that opens a store when it is told to."""
+    paths = {"PYTHONPATH": f"{ROOT / 'src'}", "MLFLOW_TRACKING_URI": address}
+    return subprocess.Popen(
+        [sys.executable, "-c", OPEN],
+        env=os.environ | paths | variables,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def open_together(address: str, n: int, **variables: str) -> list[str]:
+    """Open a store by several processes at the same moment; return their runs."""
+    started = [begin(address, **variables) for _ in range(n)]
+    for process in started:
+        assert process.stdout and process.stdout.readline() == "ready\n", process.communicate()[1]
+    for process in started:
+        assert process.stdin
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    ended = [process.communicate(timeout=120) for process in started]
+    assert [process.returncode for process in started] == [0] * n, ended
+    return [out.strip() for out, _ in ended]
+
+
+def test_processes_that_begin_together_make_one_store(tmp_path: Path) -> None:
+    address = f"sqlite:///{tmp_path}/new/mlflow.db"
+    runs = open_together(address, 4)
+    connection = sqlite3.connect(tmp_path / "new" / "mlflow.db")
+    stored = {row[0] for row in connection.execute("SELECT run_uuid FROM runs")}
+    connection.close()
+    assert stored == set(runs) and len(runs) == 4
+    assert not list((tmp_path / "new").glob("*.lock"))
+
+
+def test_processes_that_name_a_new_experiment_together_make_one(lab: Lab) -> None:
+    address = f"sqlite:///{lab.folder}/mlflow.db"
+    open_together(address, 4, MLFLOW_EXPERIMENT_NAME="a new name")
+    connection = sqlite3.connect(lab.folder / "mlflow.db")
+    query = "SELECT count(*), count(DISTINCT experiment_id) FROM runs"
+    assert connection.execute(query).fetchone() == (4, 1)
+    connection.close()
+
+
+def changed(lab: Lab, *statements: str) -> None:
+    connection = sqlite3.connect(lab.folder / "mlflow.db")
+    with connection:
+        for statement in statements:
+            connection.execute(statement)
+    connection.close()
+
+
+OLDER = ("UPDATE alembic_version SET version_num = 'cbc13b556ace'",)
+NEWER = ("UPDATE alembic_version SET version_num = 'ffffffffffff'",)
+CUT_SHORT = ("CREATE TABLE _alembic_tmp_params (key TEXT)",)
+NOT_FINISHED = (*OLDER, "DELETE FROM experiments")
+FOREIGN = ("DROP TABLE alembic_version", "DROP TABLE experiments", "DROP TABLE runs")
+MAKES = {
+    "older": (OLDER, "got older (cbc13b556ace). Make a copy of it, then give `mlflow db upgrade"),
+    "newer": (NEWER, "got newer (ffffffffffff). A newer MLflow has written it"),
+    "half-made": (CUT_SHORT, "It holds no run: delete {folder}/mlflow.db, then give the same"),
+    "not finished": (NOT_FINISHED, "got half-made (cbc13b556ace)"),
+    "foreign": (FOREIGN, "got another program's (no schema on record)"),
+}
+
+
+@pytest.mark.parametrize("name", MAKES)
+def test_a_store_of_another_make_is_named(
+    name: str, lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("finscale.tracking.store.making.SETTLE_S", 0.0)
+    statements, said = MAKES[name]
+    changed(lab, *statements)
+    before = (lab.folder / "mlflow.db").read_bytes()
+    for look in (check_store, lambda: create_run(Kind.DATA, "a run")):
+        with pytest.raises(StoreError, match=r"expected schema \w+ of MLflow 3") as caught:
+            look()
+        assert said.format(folder=lab.folder) in caught.value.line
+    assert (lab.folder / "mlflow.db").read_bytes() == before
+
+
+def test_a_half_made_store_with_runs_is_not_to_be_deleted(lab: Lab) -> None:
+    create_run(Kind.DATA, "a run")
+    changed(lab, *CUT_SHORT)
+    with pytest.raises(StoreError, match="Put back the copy from before the upgrade") as caught:
+        check_store()
+    assert "delete" not in caught.value.line
+
+
+def test_what_is_being_made_is_waited_for(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    changed(lab, *CUT_SHORT)
+    monkeypatch.setattr(
+        "finscale.tracking.store.making.time.sleep",
+        lambda _: changed(lab, "DROP TABLE IF EXISTS _alembic_tmp_params"),
+    )
+    check_store()
+    assert create_run(Kind.DATA, "a run").run_id
+
+
+def test_verify_says_the_same_line(lab: Lab) -> None:
+    changed(lab, *NEWER)
+    lines: list[str] = []
+    with pytest.raises(Exception, match="newer"):
+        verify(VerifyConfig(data_root=lab.data_root), listen=lambda e: lines.append(e.text))  # type: ignore[union-attr]
+    (wrong,) = [line for line in lines if "tracking store" in line]
+    assert wrong.startswith("WRONG tracking store") and wrong.count("tracking store") == 1
+
+
+def test_a_folder_that_cannot_be_made_is_said_before_anything_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/file/store/mlflow.db")
+    with pytest.raises(StoreError, match="expected a folder that can be written"):
+        create_run(Kind.DATA, "a run")
+    with pytest.raises(StoreError, match="one that this user may not write, or cannot make"):
+        _lock_file(tmp_path / "file" / "store" / "mlflow.db")

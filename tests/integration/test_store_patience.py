@@ -1,0 +1,188 @@
+"""A store that does not answer: waited for with one line, then named with one; nothing is lost."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from finscale.config import StoreError
+from finscale.tracking import Kind, Status, Tag, create_run, finals, trials
+from finscale.tracking.store import ask
+from tests.lab import CELL, PROBLEM, Lab
+
+HOLD = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN EXCLUSIVE")
+print("locked", flush=True)
+sys.stdin.readline()
+"""
+
+
+@contextmanager
+def locked(database: Path) -> Iterator[subprocess.Popen[str]]:
+    """Let another program keep a sqlite file locked until it is told to let go."""
+    command = [sys.executable, "-c", HOLD, str(database)]
+    holder = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+    )
+    try:
+        assert holder.stdout and holder.stdout.readline() == "locked\n"
+        yield holder
+    finally:
+        holder.communicate("let go\n")
+
+
+def let_go(holder: subprocess.Popen[str]) -> None:
+    assert holder.stdin
+    holder.stdin.write("let go\n")
+    holder.stdin.flush()
+    holder.wait()
+
+
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    monkeypatch.setenv("FINSCALE_STORE_WAIT_S", "1")
+    monkeypatch.setattr("finscale.tracking.store.client.BUSY_MS", 100)
+    return monkeypatch
+
+
+def test_a_lock_that_is_let_go_of_costs_a_line_and_no_more(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("finscale.tracking.store.client.BUSY_MS", 100)
+    run = create_run(Kind.TRIAL, "a trial")
+    with locked(lab.folder / "mlflow.db") as holder:
+        waited: list[float] = []
+
+        def sleep(seconds: float) -> None:
+            waited.append(seconds)
+            if len(waited) == 3:
+                let_go(holder)
+
+        monkeypatch.setattr("finscale.tracking.store.patience.time.sleep", sleep)
+        run.tag({Tag.REASON: "written in the end"})
+    assert lab.run(run.run_id).data.tags[Tag.REASON] == "written in the end"
+    assert len(waited) == 3
+    (said,) = [record for record in caplog.records if record.name == "finscale"]
+    assert said.levelno == logging.WARNING
+    assert "one that another program keeps locked. Up to 5 minutes: Waiting" in said.getMessage()
+
+
+@pytest.mark.usefixtures("patience")
+def test_a_lock_that_stays_is_said_with_who_holds_it(lab: Lab) -> None:
+    run = create_run(Kind.TRIAL, "a trial")
+    with locked(lab.folder / "mlflow.db") as holder:
+        with pytest.raises(StoreError, match="keeps locked") as caught:
+            run.tag({Tag.REASON: "x"})
+        assert f"process {holder.pid}, python" in caught.value.line
+    run.tag({Tag.REASON: "afterwards"})
+    assert lab.run(run.run_id).data.tags[Tag.REASON] == "afterwards"
+
+
+def test_a_store_that_was_given_up_is_asked_once_until_it_answers(
+    lab: Lab, patience: pytest.MonkeyPatch
+) -> None:
+    run = create_run(Kind.TRIAL, "a trial")
+    with locked(lab.folder / "mlflow.db"):
+        with pytest.raises(StoreError):
+            run.tag({Tag.REASON: "x"})
+        patience.setattr("finscale.tracking.store.patience.time.sleep", pytest.fail)
+        with pytest.raises(StoreError):
+            run.tag({Tag.REASON: "y"})
+    run.tag({Tag.REASON: "z"})
+
+
+def test_frames_are_read_from_a_locked_store_once_it_is_free(
+    trained: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with locked(trained.folder / "mlflow.db") as holder:
+        monkeypatch.setattr("finscale.tracking.store.patience.time.sleep", lambda _: let_go(holder))
+        monkeypatch.setattr("finscale.tracking.store.address.TIMEOUT_S", 1)
+        assert len(finals(problem=PROBLEM)) == 4
+
+
+@pytest.mark.usefixtures("patience")
+def test_a_search_on_a_locked_store_puts_its_trial_aside_and_goes_on_with_it(lab: Lab) -> None:
+    with locked_at_the_first_epoch(lab) as listen, pytest.raises(StoreError, match="keeps locked"):
+        lab.hpo(n_trials=1, epochs=4, listen=listen)
+    (trial,) = lab.runs(Kind.TRIAL)
+    assert trial.data.tags.get(Tag.STATUS) != Status.FAILED
+    lab.hpo(n_trials=1, epochs=4)
+    (again,) = lab.runs(Kind.TRIAL)
+    assert again.info.run_id == trial.info.run_id
+    assert again.data.tags[Tag.STATUS] == "ok" and again.info.status == "FINISHED"
+    assert {run.info.status for run in lab.runs(Kind.HPO)} == {"FINISHED"}
+    assert len(trials(cell=CELL)) == 1
+
+
+@contextmanager
+def locked_at_the_first_epoch(lab: Lab) -> Iterator[object]:
+    """Yield a listener at whose first news of an epoch another program locks the store."""
+    holders: list[object] = []
+
+    def listen(event: object) -> None:
+        if "epoch 1" in getattr(event, "text", "") and not holders:
+            lock = locked(lab.folder / "mlflow.db")
+            lock.__enter__()
+            holders.append(lock)
+
+    try:
+        yield listen
+    finally:
+        assert holders, "no epoch was told of"
+        holders[0].__exit__(None, None, None)  # type: ignore[attr-defined]
+
+
+@pytest.mark.usefixtures("patience")
+def test_a_final_on_a_locked_store_is_no_failure(lab: Lab) -> None:
+    lab.hpo()
+    with locked_at_the_first_epoch(lab) as listen, pytest.raises(StoreError, match="keeps locked"):
+        lab.train(top_k=1, n_seeds=1, listen=listen)
+    assert [run.data.tags.get(Tag.STATUS) for run in lab.runs(Kind.FINAL)] == [None]
+    lab.train(top_k=1, n_seeds=1)
+    assert [run.data.tags[Tag.STATUS] for run in lab.runs(Kind.FINAL)] == ["ok"]
+
+
+@pytest.mark.usefixtures("patience")
+def test_a_first_error_is_not_buried_under_that_of_closing(lab: Lab) -> None:
+    from finscale.tracking import verb_run
+
+    def broken() -> None:
+        with verb_run(Kind.DATA, "data", run_id=None, params={}, tags={}):
+            lock.__enter__()
+            raise ZeroDivisionError("the first error")
+
+    lock = locked(lab.folder / "mlflow.db")
+    with pytest.raises(ZeroDivisionError, match="the first error"):
+        broken()
+    lock.__exit__(None, None, None)
+
+
+def test_a_failure_is_on_record_though_its_traceback_cannot_be_stored(lab: Lab) -> None:
+    run = create_run(Kind.TRIAL, "a trial")
+    (lab.folder / "mlruns").write_text("in the way of the folder")
+    run.fail("error", "Traceback ...")
+    stored = lab.run(run.run_id)
+    assert stored.info.status == "FAILED" and stored.data.tags[Tag.REASON] == "error"
+
+
+@pytest.mark.usefixtures("lab")
+def test_ctrl_c_ends_the_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("finscale.tracking.store.patience.time.sleep", interrupted)
+
+    def call() -> None:
+        raise sqlite3.OperationalError("database is locked")
+
+    with pytest.raises(KeyboardInterrupt):
+        ask(call)
