@@ -30,7 +30,7 @@ def open_client() -> MlflowClient:
         If the store does not answer when it is first asked.
     """
     check_store_once()
-    return _BorderClient()
+    return ask(_BorderClient)
 
 
 class _BorderClient(MlflowClient):

@@ -7,11 +7,12 @@ first rule that matches says what has happened.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from finscale.config import StoreError, without_passwords
-from finscale.tracking.store.rules import ANY, RULES
+from finscale.tracking.store.rules import ANY, RULES, Rule
 
 LONGEST = 300
 """Characters of a foreign message that are quoted."""
@@ -35,9 +36,7 @@ def read_fault(error: BaseException, store: str, holders: str = "fuser, lsof") -
     holders : str
         Who may keep its file locked.
     """
-    text = "\n".join(written(one) for one in _chain(error))
-    matching = ((rule, rule.regex.search(text)) for rule in RULES)
-    rule, found = next(((rule, m) for rule, m in matching if m), (ANY, None))
+    rule, found = find_rule(error)
     groups = [group or "" for group in found.groups()] if found else []
     words = {"store": store, "said": first_line(error), "holders": holders}
 
@@ -51,6 +50,13 @@ def read_fault(error: BaseException, store: str, holders: str = "fuser, lsof") -
         todo=filled(rule.todo),
     )
     return Fault(rule.passes, line)
+
+
+def find_rule(error: BaseException) -> tuple[Rule, re.Match[str] | None]:
+    """Return the rule that says what has happened, and what it was recognised by."""
+    text = "\n".join(written(one) for one in _chain(error))
+    matching = ((rule, rule.regex.search(text)) for rule in RULES)
+    return next(((rule, match) for rule, match in matching if match), (ANY, None))
 
 
 def first_line(error: BaseException) -> str:

@@ -83,7 +83,7 @@ RULES = (
         "Correct MLFLOW_TRACKING_URI, or permit it.",
     ),
     Rule(
-        r"file is not a database|malformed|file is encrypted|not a database",
+        r"file is not a database|image is malformed|file is encrypted",
         "{store}",
         "a database of MLflow",
         "{said}",
@@ -120,7 +120,7 @@ RULES = (
         "Correct MLFLOW_TRACKING_URI.",
     ),
     Rule(
-        r"ProxyError|tunnel connection failed|proxy authentication",
+        r"ProxyError|InvalidProxyURL|ProxySchemeUn|tunnel connection failed|proxy authentication",
         "{store}",
         "a way to it",
         "a proxy that refuses ({said})",
@@ -193,7 +193,7 @@ RULES = (
         f"Give `mlflow {{0}}s restore --{{0}}-id {{1}}`, {_AGAIN}.",
     ),
     Rule(
-        r"REQUEST_LIMIT_EXCEEDED|RESOURCE_EXHAUSTED|TEMPORARILY_UNAVAILABLE|DEADLINE_EXCEEDED"
+        r"REQUEST_LIMIT_EXCEEDED|RESOURCE_EXHAUSTED|COULD_NOT_ACQUIRE_LOCK|TEMPORARILY_UNAVAILABLE|DEADLINE_EXCEEDED"
         r"|SERVICE_UNDER_MAINTENANCE|too many \d+ error responses|RestException\[INTERNAL_ERROR\]"
         r"|error code (408|429|5\d\d)|\b(408|429|50[0234])\b (Client|Server) Error",
         "{store}",
