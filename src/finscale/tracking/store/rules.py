@@ -54,6 +54,13 @@ _CREDENTIALS = f"Look at MLFLOW_TRACKING_USERNAME, _PASSWORD or _TOKEN, {_AGAIN}
 
 RULES = (
     Rule(
+        r"(?:Failed to convert .* for )?(MLFLOW_\w+)(?:: | value must be)",
+        "{0}",
+        "a value that MLflow takes",
+        "{said}",
+        "Correct the variable, or unset it.",
+    ),
+    Rule(
         r"database or disk is full|no space left|disk quota|ENOSPC",
         "disk",
         "room for the tracking store and its artifacts",
@@ -272,13 +279,6 @@ RULES = (
         "one that takes and gives files",
         "{said}",
         f"Mend that, {_AGAIN}.",
-    ),
-    Rule(
-        r"(MLFLOW_\w+)",
-        "{0}",
-        "a value that MLflow takes",
-        "{said}",
-        "Correct the variable, or unset it.",
     ),
 )
 ANY = Rule(
