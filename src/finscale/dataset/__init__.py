@@ -15,6 +15,7 @@ from finscale.dataset.inputs import Beside, build_inputs, first_position, warmup
 from finscale.dataset.labels import LABEL_VERSION, make_labels
 from finscale.dataset.macro import MACRO, TERM_SPREAD
 from finscale.dataset.normalise import Scaler, fit_scaler, to_stationary
+from finscale.dataset.partition import DIAGNOSTIC_SPLITS, split
 from finscale.dataset.pool import MIN_POOLED, pool_end, pooled_positions
 from finscale.dataset.processed import (
     PreparedInputs,
@@ -22,7 +23,6 @@ from finscale.dataset.processed import (
     dataset_sha256,
     prepare_inputs,
 )
-from finscale.dataset.split import DIAGNOSTIC_SPLITS, split
 from finscale.dataset.tiers.multi import MULTI
 from finscale.dataset.vix import VIX
 from finscale.dataset.windows import take_windows, window_positions

@@ -13,6 +13,7 @@ from finscale.evaluation.bootstrap import (
     intervals,
     seed_variance,
 )
+from finscale.evaluation.calibration import Reliability, coverage_curve, reliability
 from finscale.evaluation.comparison import (
     Comparison,
     SuperiorAbility,
@@ -44,7 +45,6 @@ from finscale.evaluation.regression import (
     is_collapsed_regression,
     score_regression,
 )
-from finscale.evaluation.reliability import Reliability, coverage_curve, reliability
 from finscale.evaluation.scores import Scores, bce_with_logits, is_collapsed, score, skill
 
 __all__ = [

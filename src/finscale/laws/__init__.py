@@ -1,7 +1,6 @@
 """Scaling laws: how a loss falls with size, how sure that is, and what may be concluded."""
 
 from finscale.laws.claims import Answer, Evidence, Verdict
-from finscale.laws.compare import Rival, compare
 from finscale.laws.controls import Control, Tried, try_verdict
 from finscale.laws.form import FormTest, HeldOut
 from finscale.laws.forms import BROKEN, CONSTANT, DATA, FLOORED, JOINT, LOG_LINEAR, POWER, Form
@@ -11,9 +10,10 @@ from finscale.laws.interaction import SlopeDifference, compare_slopes
 from finscale.laws.joint import JointLaw, fit_joint_law
 from finscale.laws.nats import NatsFit, fit_nats
 from finscale.laws.power import FitStatus, PowerLaw, fit_power_law
+from finscale.laws.procedure import DETECTABLE, holm, refuse, verdict
 from finscale.laws.resample import Bootstrap, bootstrap
+from finscale.laws.rivals import Rival, compare
 from finscale.laws.slope import Slope, contrast, fit_slope
-from finscale.laws.verdict import DETECTABLE, holm, refuse, verdict
 
 __all__ = [
     "BROKEN",

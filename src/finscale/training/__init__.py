@@ -6,7 +6,7 @@ from finscale.training.devices import (
     measure_flops_per_second,
     pick_device,
 )
-from finscale.training.fit import Epoch, FitResult, FitSettings, OnEpoch, Signal, fit, predict
+from finscale.training.loop import Epoch, FitResult, FitSettings, OnEpoch, Signal, fit, predict
 from finscale.training.losses import Loss, bce_loss, gaussian_nll_loss
 from finscale.training.pace import Pace
 from finscale.training.samples import Samples, make_samples
