@@ -22,7 +22,6 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -138,7 +137,7 @@ def measure(folder: Path, sizes: list[int]) -> Any:
     vars(trial)["train_model"] = meter.train
     # Of a search, and not of a trial: timed on its own, and left out.
     vars(search_page)["search_pictures"] = lambda study: {}
-    vars(import_module("finscale.pipeline.hpo"))["ensure_optimism"] = lambda *_: None
+    vars(hpo)["ensure_optimism"] = lambda *_: None
     search(folder, 1)  # makes the store, the data and the baselines
     for size in sizes:
         fill(folder, size)
@@ -160,7 +159,7 @@ def config_of(folder: Path, n_trials: int) -> HpoConfig:
 
 
 def search(folder: Path, n_trials: int) -> None:
-    hpo(config_of(folder, n_trials), listen=lambda event: None, study="benchmark")
+    hpo.hpo(config_of(folder, n_trials), listen=lambda event: None, study="benchmark")
 
 
 def figures(folder: Path) -> float:

@@ -80,19 +80,19 @@ class Lab:
     def hpo(
         self, run_id: str | None = None, listen: Callable[[Any], None] | None = None, **changes: Any
     ) -> Run:
-        from finscale.pipeline import hpo
+        from finscale.pipeline.hpo import hpo
 
         return hpo(self.config(**changes), run_id, listen=listen or self.listen)
 
     def train(
         self, run_id: str | None = None, listen: Callable[[Any], None] | None = None, **changes: Any
     ) -> Run:
-        from finscale.pipeline import train
+        from finscale.pipeline.train import train
 
         return train(self.train_config(**changes), run_id, listen=listen or self.listen)
 
     def analyze(self, **changes: Any) -> Run:
-        from finscale.pipeline import analyze
+        from finscale.pipeline.analyze import analyze
 
         values = {"universe": TINY, "data_root": self.data_root} | changes
         return analyze(AnalyzeConfig(**values), listen=self.listen)

@@ -17,7 +17,7 @@ from mlflow.entities import Run as StoredRun
 from optuna.distributions import IntDistribution
 
 from finscale.config import ConfigError, HpoConfig, StoreError
-from finscale.pipeline import dry_run
+from finscale.pipeline.dry_run import dry_run
 from finscale.pipeline.plan import search_identity, search_space
 from finscale.pipeline.progress import Line
 from finscale.pipeline.recipe import from_params

@@ -23,8 +23,8 @@ from finscale.config import AnalyzeConfig, StoreError, Study, format_budget, loa
 from finscale.evaluation import bce_with_logits
 from finscale.laws import Rules
 from finscale.model import Architecture, count_params
-from finscale.pipeline import analyze as verb
 from finscale.pipeline.analyze import _conclusions
+from finscale.pipeline.analyze import analyze as verb
 from finscale.pipeline.baselines import BAYES, begin_baseline, ensure_baselines, log_forecast
 from finscale.pipeline.evidence import collect
 from finscale.pipeline.exhibits import collect_exhibits

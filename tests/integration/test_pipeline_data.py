@@ -8,7 +8,7 @@ import pytest
 from mlflow import MlflowClient
 
 from finscale.config import DataConfig, DataError
-from finscale.pipeline import data
+from finscale.pipeline.data import data
 from finscale.tracking import Tag
 from tests.lab import TINY, Lab
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from mlflow.entities import Run as StoredRun
 from mlflow.entities.model_registry import ModelVersion
 
 from finscale.config import StoreError, load_space
+from finscale.pipeline import train
 from finscale.pipeline.predictions import TEST, VALIDATION, part
 from finscale.pipeline.progress import Work
 from finscale.tracking import Tag, cells, finals, load_trial, read_predictions, trials, val_curve
@@ -194,7 +194,6 @@ def test_more_seeds_go_under_the_same_parent(trained: Lab) -> None:
 
 def test_an_earlier_choice_is_one_no_more(trained: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = selected(trained, "served")[0].data.tags[Tag.CONFIGURATION]
-    train = import_module("finscale.pipeline.train")
     best = train._best_trials
     monkeypatch.setattr(train, "_best_trials", lambda mine, _: best(mine, 2).tail(1))
     trained.train()
