@@ -1,11 +1,12 @@
-from .address import StudyAddress, file_address, turn
+from .address import StudyAddress, StudyGoneError, file_address, turn
 from .figures import search_pictures
+from .frozen import optuna_state
 from .importance import MIN_TRIALS, importances
 from .methods import Methods
-from .shared import StudyGoneError, read_facts
+from .shared import read_facts
 from .space import Params, SearchSpace, extremes, middle, nearest, shape_of
-from .study import Search, Standing
-from .trials import RUNNING, Claim, PastTrial, optuna_state
+from .study import Search
+from .trials import RUNNING, Claim, PastTrial, Standing
 
 __all__ = [
     "MIN_TRIALS",
