@@ -11,12 +11,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import psutil
-import torch
 
 from finscale.config import CONFIGS, DataError, StoreError, VerifyConfig, read_pins
 from finscale.market import verify_store
 from finscale.pipeline.progress import Line, Listen, Screen
-from finscale.tracking import check_store, shown, store_address
 from finscale.training import available_memory_bytes, pick_device
 
 MIN_PYTHON = (3, 11)
@@ -102,6 +100,8 @@ def _installed(name: str) -> str:
 
 
 def _device() -> Check:
+    import torch  # with the store below: seconds, which the data alone need not wait for
+
     device = pick_device("auto")
     name = torch.cuda.get_device_name() if device.type == "cuda" else f"{psutil.cpu_count()} cores"
     return Check("device", True, f"{device.type}, {name}, {torch.get_num_threads()} threads")
@@ -134,6 +134,8 @@ def _nearest(folder: Path) -> Path:
 
 
 def _store() -> Check:
+    from finscale.tracking import check_store, shown, store_address
+
     address = store_address()
     path = address.removeprefix("sqlite:///")
     if path != address and not Path(path).exists():  # asking would make it

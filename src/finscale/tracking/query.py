@@ -128,10 +128,14 @@ def read_predictions(run_id: str) -> pd.DataFrame:
     return frame
 
 
+def has_artifact(run_id: str, artifact: str) -> bool:
+    """Tell whether a run has kept a file at the top of its artifacts."""
+    return artifact in {found.path for found in open_client().list_artifacts(run_id)}
+
+
 def find_predictions(run_id: str) -> pd.DataFrame | None:
     """Return a run's predictions, or None where it has kept none."""
-    there = {artifact.path for artifact in open_client().list_artifacts(run_id)}
-    return read_predictions(run_id) if Artifact.PREDICTIONS.value in there else None
+    return read_predictions(run_id) if has_artifact(run_id, Artifact.PREDICTIONS) else None
 
 
 def load_trial(run_id: str) -> PatchTST:
