@@ -27,7 +27,15 @@ from finscale.pipeline.search_page import best_name, write_note, write_pictures
 from finscale.pipeline.trials import n_stored
 from finscale.pipeline.workers import run_side_by_side
 from finscale.search import Standing, StudyAddress, turn
-from finscale.tracking import Kind, Run, StoppedError, Tag, close_abandoned, verb_run
+from finscale.tracking import (
+    Kind,
+    Run,
+    StoppedError,
+    Tag,
+    check_store,
+    close_abandoned,
+    verb_run,
+)
 from finscale.training import pick_device
 
 NEAREST = 3
@@ -63,8 +71,9 @@ def hpo(
         with Screen() as screen:
             return hpo(config, run_id, listen=screen, study=study)
     deadline = time.monotonic() + (config.timeout or math.inf)
-    close_abandoned(time.time())
+    check_store()
     data = load_problem(config, config.floors, listen)
+    close_abandoned(time.time())
     space, identity = search_space(config, data), search_identity(config, data)
     if n_stored(config.cell_name, identity) < config.n_trials:  # else nothing is trained
         check_memory(config, space, pick_device(config.device))
