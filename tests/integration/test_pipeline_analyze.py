@@ -23,7 +23,6 @@ from finscale.config import AnalyzeConfig, StoreError, Study, format_budget, loa
 from finscale.evaluation import bce_with_logits
 from finscale.laws import Rules
 from finscale.model import Architecture, count_params
-from finscale.pipeline.analyze import _conclusions
 from finscale.pipeline.analyze import analyze as verb
 from finscale.pipeline.baselines import BAYES, begin_baseline, ensure_baselines, log_forecast
 from finscale.pipeline.evidence import collect
@@ -34,6 +33,7 @@ from finscale.pipeline.problem import ProblemData
 from finscale.pipeline.progress import Event, Work
 from finscale.pipeline.publish import publish
 from finscale.pipeline.recipe import Recipe
+from finscale.pipeline.verdicts import conclusions_of
 from finscale.tracking import (
     Kind,
     Run,
@@ -543,7 +543,7 @@ def test_verdicts_of_a_study_are_corrected_for_being_several(study: Lab) -> None
     problem = collect(PROBLEM)
     losses = score_test(problem, read_forecasts(problem))
     names = (PROBLEM, "another", "a third")
-    drawn = _conclusions(
+    drawn = conclusions_of(
         [replace(problem, problem=name) for name in names],
         dict.fromkeys(names),
         dict.fromkeys(names, losses),

@@ -20,7 +20,6 @@ from finscale.config import (
 )
 from finscale.pipeline.analyze import analyze, rules_text, study_rules
 from finscale.pipeline.baselines import ensure_baselines
-from finscale.pipeline.evidence import collect
 from finscale.pipeline.hpo import hpo
 from finscale.pipeline.membership import finished_train, study_cells, study_parents
 from finscale.pipeline.problem import load_problem
@@ -121,6 +120,8 @@ def _run(waiting: Sequence[TrainConfig], config: StudyConfig, listen: Listen) ->
 
 def _conclude(config: StudyConfig, plan: Study, listen: Listen) -> Run:
     """Analyze, unless these very finals have been analyzed for this study already."""
+    from finscale.pipeline.evidence import collect  # laws: a second
+
     wanted = AnalyzeConfig(study=plan.name, data_root=config.data_root)
     parents = study_parents(plan, config, listen).parents
     finals = [p for name, ids in parents.items() for p in collect(name, ids).finals["fingerprint"]]
