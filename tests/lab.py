@@ -152,7 +152,7 @@ def open_lab(folder: Path, data_root: Path) -> Iterator[Lab]:
         # A measurement of seconds, of which only the sentence matters here.
         patch.setattr("finscale.pipeline.plan.measure_flops_per_second", lambda *_: 1e9)
         # Seconds a search: tests of them ask for them.
-        patch.setattr("finscale.pipeline.search_page.search_pictures", lambda _: {})
+        patch.setattr("finscale.search.search_pictures", lambda _: {})
         yield Lab(folder, data_root)
 
 
