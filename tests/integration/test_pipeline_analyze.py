@@ -586,7 +586,8 @@ def test_a_study_with_missing_cells_stays_closed_and_lists_them(
         n_trials=1,
         epochs=2,
     )
-    monkeypatch.setitem(verb.__globals__, "load_study", lambda _: plan)
+    for module in ("config.study", "pipeline.analyze"):
+        monkeypatch.setattr(f"finscale.{module}.load_study", lambda _: plan)
     with pytest.raises(StoreError) as mistake:
         study.analyze(study="rehearsal")
     line = mistake.value.line

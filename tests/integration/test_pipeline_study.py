@@ -68,10 +68,16 @@ def one_after_another(
     return failures
 
 
+def knows(patch: pytest.MonkeyPatch, plan: Study) -> None:
+    """Let `analyze` find a study that is in no file."""
+    for module in ("config.study", "pipeline.analyze"):
+        patch.setattr(f"finscale.{module}.load_study", lambda _: plan)
+
+
 def finish(lab: Lab, plan: Study) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(verb.__globals__, "run_side_by_side", one_after_another)
-        patch.setattr("finscale.pipeline.analyze.load_study", lambda _: plan)
+        knows(patch, plan)
         verb(StudyConfig(study=plan, data_root=lab.data_root, device="cpu"))
 
 
@@ -179,7 +185,7 @@ def test_an_unfinished_study_is_opened_only_where_the_user_insists(
     finished: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     larger = PLAN.model_copy(update={"budgets": (9_000, 25_000, 60_000)})
-    monkeypatch.setattr("finscale.pipeline.analyze.load_study", lambda _: larger)
+    knows(monkeypatch, larger)
     missing = f"{PROBLEM}.60K"
     with pytest.raises(StoreError, match=rf"got none for {missing}\. Finish it first: .*partial"):
         finished.analyze(study="rehearsal")

@@ -24,7 +24,7 @@ from .problem import (
 )
 from .space import Space, load_space
 from .store import check_tracking_uri
-from .study import Study, StudyConfig, load_study
+from .study import AnalyzeConfig, Study, StudyConfig, load_study
 from .tickers import check_ticker, file_stem
 from .universe import (
     FredSeries,
@@ -37,7 +37,6 @@ from .universe import (
 from .verbs import (
     ARCHITECTURE_AXES,
     TRAINING_AXES,
-    AnalyzeConfig,
     Artifacts,
     HpoConfig,
     Objectives,
