@@ -62,7 +62,7 @@ TAGS = {
 ANALYZE = """
 import cProfile, pstats, sys, time
 from finscale.config import AnalyzeConfig
-from finscale.pipeline import analyze
+from finscale.pipeline.analyze import analyze
 from finscale.tracking import Tag, runs_frame, search, where
 profile = cProfile.Profile() if "--profile" in sys.argv else None
 started = time.perf_counter()

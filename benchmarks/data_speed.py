@@ -28,7 +28,7 @@ CHILD = """
 import json, sys, time
 began = time.perf_counter()
 from finscale.config import DataConfig
-from finscale.pipeline import data
+from finscale.pipeline.data import data
 import matplotlib.figure
 imported = time.perf_counter()
 data(DataConfig(**json.loads(sys.argv[1])), listen=lambda _: None)

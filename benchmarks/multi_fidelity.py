@@ -78,7 +78,7 @@ def searched(pruner: Pruner, seed: int) -> tuple[list[Point], int]:
             data_root=Path(folder),
         )
         began = time.perf_counter()
-        parent = hpo(config, listen=lambda event: None, study="benchmark")
+        parent = hpo.hpo(config, listen=lambda event: None, study="benchmark")
         seconds = time.perf_counter() - began
         print(f"seed {seed}, {pruner}: {seconds:.0f} s", file=sys.stderr, flush=True)
         frame = trials(parent=parent.run_id)

@@ -22,7 +22,6 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -36,8 +35,9 @@ import optuna  # noqa: E402
 from numpy.typing import NDArray  # noqa: E402
 
 import entrypoints  # noqa: E402, F401  (puts src on the path, silences chatter)
+import finscale.search  # noqa: E402
 from finscale.config import HpoConfig  # noqa: E402
-from finscale.pipeline import hpo, search_page, trial  # noqa: E402
+from finscale.pipeline import hpo, trial  # noqa: E402
 from finscale.pipeline.fitting import Trained, build_model  # noqa: E402
 from finscale.pipeline.plan import search_space  # noqa: E402
 from finscale.pipeline.problem import load_problem  # noqa: E402
@@ -137,8 +137,8 @@ def measure(folder: Path, sizes: list[int]) -> Any:
     enter(folder)
     vars(trial)["train_model"] = meter.train
     # Of a search, and not of a trial: timed on its own, and left out.
-    vars(search_page)["search_pictures"] = lambda study: {}
-    vars(import_module("finscale.pipeline.hpo"))["ensure_optimism"] = lambda *_: None
+    vars(finscale.search)["search_pictures"] = lambda study: {}
+    vars(hpo)["ensure_optimism"] = lambda *_: None
     search(folder, 1)  # makes the store, the data and the baselines
     for size in sizes:
         fill(folder, size)
@@ -160,7 +160,7 @@ def config_of(folder: Path, n_trials: int) -> HpoConfig:
 
 
 def search(folder: Path, n_trials: int) -> None:
-    hpo(config_of(folder, n_trials), listen=lambda event: None, study="benchmark")
+    hpo.hpo(config_of(folder, n_trials), listen=lambda event: None, study="benchmark")
 
 
 def figures(folder: Path) -> float:

@@ -9,7 +9,7 @@ from finscale.config import AnalyzeConfig, parse
 def verb() -> None:
     """Parse, then call; the pipeline takes seconds to import, a typo must not wait for it."""
     config = parse(AnalyzeConfig, sys.argv[1:], "python -m entrypoints.analyze")
-    from finscale.pipeline import analyze
+    from finscale.pipeline.analyze import analyze
 
     analyze(config, run_id())
 

@@ -9,7 +9,7 @@ PATH = Path(__file__).resolve().parents[1] / "docs" / "data_dictionary.md"
 
 def verb() -> None:
     """Write the page anew; it takes no options."""
-    from finscale.pipeline import dictionary
+    from finscale.pipeline.dictionary import dictionary
 
     dictionary(PATH)
 

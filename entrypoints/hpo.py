@@ -9,9 +9,14 @@ from finscale.config import HpoConfig, parse
 def verb() -> None:
     """Parse, then call; the pipeline takes seconds to import, a typo must not wait for it."""
     config = parse(HpoConfig, sys.argv[1:], "python -m entrypoints.hpo")
-    from finscale.pipeline import dry_run, hpo
+    if config.dry_run:
+        from finscale.pipeline.dry_run import dry_run
 
-    (dry_run if config.dry_run else hpo)(config, run_id())
+        dry_run(config, run_id())
+    else:
+        from finscale.pipeline.hpo import hpo
+
+        hpo(config, run_id())
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from finscale.config import RelocateConfig, parse
 def verb() -> None:
     """Parse, then call; the pipeline takes seconds to import, a typo must not wait for it."""
     config = parse(RelocateConfig, sys.argv[1:], "python -m entrypoints.relocate")
-    from finscale.pipeline import relocate
+    from finscale.pipeline.relocate import relocate
 
     relocate(config)
 

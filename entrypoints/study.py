@@ -9,7 +9,7 @@ from finscale.config import StudyConfig, parse
 def verb() -> None:
     """Parse, then call; the pipeline takes seconds to import, a typo must not wait for it."""
     config = parse(StudyConfig, sys.argv[1:], "python -m entrypoints.study")
-    from finscale.pipeline import study
+    from finscale.pipeline.study import study
 
     study(config, run_id())
 

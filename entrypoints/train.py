@@ -9,7 +9,7 @@ from finscale.config import TrainConfig, parse
 def verb() -> None:
     """Parse, then call; the pipeline takes seconds to import, a typo must not wait for it."""
     config = parse(TrainConfig, sys.argv[1:], "python -m entrypoints.train")
-    from finscale.pipeline import train
+    from finscale.pipeline.train import train
 
     train(config, run_id())
 

@@ -9,7 +9,7 @@ from finscale.config import VerifyConfig, parse
 def verb() -> None:
     """Parse, then call; the pipeline takes seconds to import, a typo must not wait for it."""
     config = parse(VerifyConfig, sys.argv[1:], "python -m entrypoints.verify")
-    from finscale.pipeline import verify
+    from finscale.pipeline.verify import verify
 
     verify(config)
 

@@ -80,19 +80,19 @@ class Lab:
     def hpo(
         self, run_id: str | None = None, listen: Callable[[Any], None] | None = None, **changes: Any
     ) -> Run:
-        from finscale.pipeline import hpo
+        from finscale.pipeline.hpo import hpo
 
         return hpo(self.config(**changes), run_id, listen=listen or self.listen)
 
     def train(
         self, run_id: str | None = None, listen: Callable[[Any], None] | None = None, **changes: Any
     ) -> Run:
-        from finscale.pipeline import train
+        from finscale.pipeline.train import train
 
         return train(self.train_config(**changes), run_id, listen=listen or self.listen)
 
     def analyze(self, **changes: Any) -> Run:
-        from finscale.pipeline import analyze
+        from finscale.pipeline.analyze import analyze
 
         values = {"universe": TINY, "data_root": self.data_root} | changes
         return analyze(AnalyzeConfig(**values), listen=self.listen)
@@ -152,7 +152,7 @@ def open_lab(folder: Path, data_root: Path) -> Iterator[Lab]:
         # A measurement of seconds, of which only the sentence matters here.
         patch.setattr("finscale.pipeline.plan.measure_flops_per_second", lambda *_: 1e9)
         # Seconds a search: tests of them ask for them.
-        patch.setattr("finscale.pipeline.search_page.search_pictures", lambda _: {})
+        patch.setattr("finscale.search.search_pictures", lambda _: {})
         yield Lab(folder, data_root)
 
 

@@ -66,7 +66,7 @@ def main(order: dict[str, Any]) -> None:
         vars(trial)["train_model"] = _instant
     if "pause_s" in test:
         _pause(Search, test["pause_s"])
-    hpo(HpoConfig(**(SMALL | order)), listen=_say)
+    hpo.hpo(HpoConfig(**(SMALL | order)), listen=_say)
 
 
 def _say(event: Any) -> None:

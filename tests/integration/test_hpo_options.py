@@ -17,7 +17,7 @@ from mlflow.entities import Run as StoredRun
 from optuna.distributions import IntDistribution
 
 from finscale.config import ConfigError, HpoConfig, StoreError
-from finscale.pipeline import dry_run
+from finscale.pipeline.dry_run import dry_run
 from finscale.pipeline.plan import search_identity, search_space
 from finscale.pipeline.progress import Line
 from finscale.pipeline.recipe import from_params
@@ -153,7 +153,7 @@ def test_beyond_a_limit_the_oldest_weights_go_and_the_best_stay(lab: Lab) -> Non
 
 
 def test_the_parent_shows_optunas_figures(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("finscale.pipeline.search_page.search_pictures", search_pictures)
+    monkeypatch.setattr("finscale.search.search_pictures", search_pictures)
     lab.hpo(n_trials=2)
     (parent,) = lab.runs("hpo")
     names = {"history", "slice", "parallel_coordinate"}
@@ -165,7 +165,7 @@ def test_the_parent_shows_optunas_figures(lab: Lab, monkeypatch: pytest.MonkeyPa
 
 
 def test_two_objectives_show_a_front(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("finscale.pipeline.search_page.search_pictures", search_pictures)
+    monkeypatch.setattr("finscale.search.search_pictures", search_pictures)
     lab.hpo(n_trials=3, objectives="val_loss+train_flops", **WIDE)
     (parent,) = lab.runs("hpo")
     assert files_of(parent, "figures") == {"figures/pareto_front.png"}

@@ -23,8 +23,7 @@ from finscale.config import AnalyzeConfig, StoreError, Study, format_budget, loa
 from finscale.evaluation import bce_with_logits
 from finscale.laws import Rules
 from finscale.model import Architecture, count_params
-from finscale.pipeline import analyze as verb
-from finscale.pipeline.analyze import _conclusions
+from finscale.pipeline.analyze import analyze as verb
 from finscale.pipeline.baselines import BAYES, begin_baseline, ensure_baselines, log_forecast
 from finscale.pipeline.evidence import collect
 from finscale.pipeline.exhibits import collect_exhibits
@@ -34,6 +33,7 @@ from finscale.pipeline.problem import ProblemData
 from finscale.pipeline.progress import Event, Work
 from finscale.pipeline.publish import publish
 from finscale.pipeline.recipe import Recipe
+from finscale.pipeline.verdicts import conclusions_of
 from finscale.tracking import (
     Kind,
     Run,
@@ -543,7 +543,7 @@ def test_verdicts_of_a_study_are_corrected_for_being_several(study: Lab) -> None
     problem = collect(PROBLEM)
     losses = score_test(problem, read_forecasts(problem))
     names = (PROBLEM, "another", "a third")
-    drawn = _conclusions(
+    drawn = conclusions_of(
         [replace(problem, problem=name) for name in names],
         dict.fromkeys(names),
         dict.fromkeys(names, losses),
@@ -586,7 +586,8 @@ def test_a_study_with_missing_cells_stays_closed_and_lists_them(
         n_trials=1,
         epochs=2,
     )
-    monkeypatch.setitem(verb.__globals__, "load_study", lambda _: plan)
+    for module in ("config.study", "pipeline.analyze"):
+        monkeypatch.setattr(f"finscale.{module}.load_study", lambda _: plan)
     with pytest.raises(StoreError) as mistake:
         study.analyze(study="rehearsal")
     line = mistake.value.line

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.entities import Run as StoredRun
 
 from finscale.config import DataConfig, DataError
-from finscale.pipeline import data
-from finscale.tracking import Tag
+from finscale.pipeline.data import data
+from finscale.tracking import Tag, handle
 from tests.lab import TINY, Lab
 
 
@@ -30,10 +32,52 @@ def test_data_are_prepared_once_and_recorded(lab: Lab, tmp_path: Path) -> None:
     for run in (first, second):
         assert run.info.status == "FINISHED" and run.data.metrics["n_features"] == 25
         assert run.data.metrics["n_rows"] == 1762 and len(run.inputs.dataset_inputs) == 2
-        files = [file.path for file in MlflowClient().list_artifacts(run.info.run_id)]
-        assert files == ["drift.json", "figures", "manifest.json", "quality.html"]
+        assert "- **Again** (finds everything up to date)" in run.data.tags[Tag.NOTE]
     for tag in (Tag.DATA_SHA256, Tag.DATASET_SHA256):
         assert first.data.tags[tag] == second.data.tags[tag]
+    assert files_of(first) == ["drift.json", "figures", "manifest.json", "quality.html"]
+    assert files_of(second) == ["manifest.json"]
+    assert f"Its page: [first run]({handle(first).link})" in second.data.tags[Tag.NOTE]
+
+
+def files_of(run: StoredRun) -> list[str]:
+    return [file.path for file in MlflowClient().list_artifacts(run.info.run_id)]
+
+
+def is_drawn(run: StoredRun) -> bool:
+    return "quality.html" in files_of(run) and "Its page" not in run.data.tags[Tag.NOTE]
+
+
+def test_a_page_that_is_gone_is_drawn_anew(lab: Lab, tmp_path: Path) -> None:
+    prepare(lab, tmp_path / "data")
+    MlflowClient().delete_run(lab.runs("data")[0].info.run_id)
+    prepare(lab, tmp_path / "data")
+    (second,) = lab.runs("data")
+    assert is_drawn(second)
+    page = handle(second).artifact_path("quality.html")
+    assert page
+    page.unlink()
+    prepare(lab, tmp_path / "data")
+    assert is_drawn(lab.runs("data")[-1])
+
+
+def test_a_run_that_failed_before_its_end_is_no_page_to_link_to(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("finscale.report.render_data_html", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        prepare(lab, tmp_path / "data")
+    monkeypatch.undo()
+    prepare(lab, tmp_path / "data")
+    assert is_drawn(lab.runs("data")[-1])
+
+
+def test_the_same_bars_in_other_parts_have_a_page_of_their_own(lab: Lab, tmp_path: Path) -> None:
+    prepare(lab, tmp_path / "data")
+    prepare(lab, tmp_path / "data", train_end=date(2013, 12, 31))
+    prepare(lab, tmp_path / "data", name="namesake")
+    assert [is_drawn(run) for run in lab.runs("data")] == [True, True, True]
+    assert len({run.data.tags[Tag.DATASET_SHA256] for run in lab.runs("data")}) == 1
 
 
 HEADER = "Date,Open,High,Low,Close,Volume\n"

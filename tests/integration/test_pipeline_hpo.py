@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
 import mlflow
@@ -30,7 +29,6 @@ from finscale.tracking import (
 from finscale.training import make_samples, predict
 from tests.lab import CELL, PROBLEM, TINY, Lab, dead_lease, living_lease
 
-FIT = import_module("finscale.training.fit")  # the door shows the function of this name
 COORDINATES = {
     "universe": "tiny",
     "ticker": "^GSPC",
@@ -303,7 +301,7 @@ def test_runs_are_ordered_by_kept_weights_not_by_their_last_epoch(
     def wrecked_in_epoch_2(step: int, *_: int) -> float:
         return 1.0 if step < steps else 1000.0
 
-    monkeypatch.setattr(FIT, "learning_rate_factor", wrecked_in_epoch_2)
+    monkeypatch.setattr("finscale.training.loop.learning_rate_factor", wrecked_in_epoch_2)
     lab.hpo(n_trials=1)
     monkeypatch.undo()
     lab.hpo(n_trials=2)
@@ -336,7 +334,7 @@ def test_a_pruned_trial_counts_and_has_curves_but_no_loss(
 
 
 def test_a_diverged_trial_counts_and_has_no_loss(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(FIT, "learning_rate_factor", lambda *_: float("nan"))
+    monkeypatch.setattr("finscale.training.loop.learning_rate_factor", lambda *_: float("nan"))
     lab.hpo(n_trials=1)
     (run,) = lab.runs("trial")
     tags = tags_of(run)

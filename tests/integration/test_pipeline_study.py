@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,8 @@ from finscale.config import (
     load_space,
     load_task,
 )
-from finscale.pipeline import study as verb
 from finscale.pipeline.progress import Listen
+from finscale.pipeline.study import study as verb
 from finscale.pipeline.workers import Failure
 from finscale.tracking import Tag
 from tests.lab import PROBLEM, TINY, Lab, copy_store, open_lab
@@ -69,10 +68,16 @@ def one_after_another(
     return failures
 
 
+def knows(patch: pytest.MonkeyPatch, plan: Study) -> None:
+    """Let `analyze` find a study that is in no file."""
+    for module in ("config.study", "pipeline.analyze"):
+        patch.setattr(f"finscale.{module}.load_study", lambda _: plan)
+
+
 def finish(lab: Lab, plan: Study) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(verb.__globals__, "run_side_by_side", one_after_another)
-        patch.setattr(import_module("finscale.pipeline.analyze"), "load_study", lambda _: plan)
+        knows(patch, plan)
         verb(StudyConfig(study=plan, data_root=lab.data_root, device="cpu"))
 
 
@@ -180,7 +185,7 @@ def test_an_unfinished_study_is_opened_only_where_the_user_insists(
     finished: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     larger = PLAN.model_copy(update={"budgets": (9_000, 25_000, 60_000)})
-    monkeypatch.setattr(import_module("finscale.pipeline.analyze"), "load_study", lambda _: larger)
+    knows(monkeypatch, larger)
     missing = f"{PROBLEM}.60K"
     with pytest.raises(StoreError, match=rf"got none for {missing}\. Finish it first: .*partial"):
         finished.analyze(study="rehearsal")

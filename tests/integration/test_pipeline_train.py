@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,12 @@ from mlflow.entities import Run as StoredRun
 from mlflow.entities.model_registry import ModelVersion
 
 from finscale.config import StoreError, load_space
+from finscale.pipeline import train
 from finscale.pipeline.predictions import TEST, VALIDATION, part
 from finscale.pipeline.progress import Work
 from finscale.tracking import Tag, cells, finals, load_trial, read_predictions, trials, val_curve
 from tests.lab import CELL, PROBLEM, Lab
 
-FIT = import_module("finscale.training.fit")
 MODEL, ALIAS = "patchtst-tiny-threshold_1pct-h1-daily-a20", "best-9K"
 
 # Loads the registered model where our library cannot be imported, as a service does.
@@ -195,7 +194,6 @@ def test_more_seeds_go_under_the_same_parent(trained: Lab) -> None:
 
 def test_an_earlier_choice_is_one_no_more(trained: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = selected(trained, "served")[0].data.tags[Tag.CONFIGURATION]
-    train = import_module("finscale.pipeline.train")
     best = train._best_trials
     monkeypatch.setattr(train, "_best_trials", lambda mine, _: best(mine, 2).tail(1))
     trained.train()
@@ -256,7 +254,7 @@ def test_a_final_that_failed_is_trained_by_the_same_line(
 def test_a_cell_of_which_every_final_diverged_is_one_line(
     searched: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(FIT, "learning_rate_factor", lambda *_: float("nan"))
+    monkeypatch.setattr("finscale.training.loop.learning_rate_factor", lambda *_: float("nan"))
     with pytest.raises(StoreError, match=rf"finals of {CELL}: expected at least one that did not"):
         searched.train(top_k=1, n_seeds=2)
     assert [run.data.tags[Tag.STATUS] for run in all_finals(searched)] == ["diverged"] * 2
@@ -304,7 +302,7 @@ def test_a_search_of_another_space_is_no_match(searched: Lab) -> None:
 
 
 def test_a_search_without_a_loss_is_one_line(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(FIT, "learning_rate_factor", lambda *_: float("nan"))
+    monkeypatch.setattr("finscale.training.loop.learning_rate_factor", lambda *_: float("nan"))
     with pytest.raises(StoreError, match=r"expected at least one trial that finished with a loss"):
         lab.train(n_trials=1)
     assert [run.data.tags[Tag.STATUS] for run in lab.runs("trial")] == ["diverged"]

@@ -9,7 +9,7 @@ import pytest
 from scipy.special import logit
 
 from finscale.evaluation import calibration_of, coverage_curve, reliability
-from finscale.evaluation.reliability import wilson
+from finscale.evaluation.calibration import wilson
 
 
 def test_wilsons_interval_by_hand() -> None:

@@ -26,7 +26,7 @@ from finscale.search import (
     read_facts,
     turn,
 )
-from finscale.search.trials import claim_of
+from finscale.search.frozen import claim_of
 from tests.unit.test_search_study import SPACE, judged, remembered, searching, walk
 
 PAST = walk(searching(3), 7, n_trials=20)

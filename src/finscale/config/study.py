@@ -6,7 +6,7 @@ from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from finscale.config.budget import parse_budget
 from finscale.config.data_root import DataRoot
@@ -19,6 +19,7 @@ from finscale.config.problem import (
     FeatureTier,
     Horizon,
     LabelPrice,
+    Problem,
     SplitKind,
     Task,
     Timescale,
@@ -148,3 +149,23 @@ class StudyConfig(Frozen):
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = option("auto", "where to train")
     data_root: DataRoot = option(Path("data"), "folder of raw and processed data")
+
+
+def _known(name: str) -> str:
+    if name != "none":
+        load_study(name)
+    return name
+
+
+class AnalyzeConfig(Problem):
+    """Options of `analyze`: a verdict from the finals in the tracking store."""
+
+    study: Annotated[str, AfterValidator(_known)] = option(
+        "none", "a file in configs/studies; 'none': this problem, all budgets"
+    )
+    floors: ChosenFloors = option(
+        "default", "a file in configs/floors; with a study, the study's own are taken"
+    )
+    allow_partial: bool = option(
+        "false", "open the test although the study is not whole; recorded as such (true or false)"
+    )

@@ -136,18 +136,6 @@ class TrainConfig(SearchConfig):
     n_seeds: Annotated[int, Field(ge=1)] = option(3, "seeds for each of them")
 
 
-class AnalyzeConfig(Problem):
-    """Options of `analyze`: a verdict from the finals in the tracking store."""
-
-    study: str = option("none", "a file in configs/studies; 'none': this problem, all budgets")
-    floors: ChosenFloors = option(
-        "default", "a file in configs/floors; with a study, the study's own are taken"
-    )
-    allow_partial: bool = option(
-        "false", "open the test although the study is not whole; recorded as such (true or false)"
-    )
-
-
 class RelocateConfig(Frozen):
     """Options of `relocate`: rewrite the addresses of artifacts whose folder was moved."""
 

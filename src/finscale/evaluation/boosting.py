@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 from finscale.evaluation.inputs import (
     Floats,
@@ -16,6 +15,9 @@ from finscale.evaluation.inputs import (
     tail_cut,
     two_classes,
 )
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 MAX_TREES = 300
 # Small trees and slow steps: there is little signal, and what 31 leaves find in it is noise.
@@ -86,6 +88,8 @@ def fit_boosting(x_train: ArrayLike, y_train: ArrayLike, horizon: int) -> Boosti
     DataError
         If an input is not finite.
     """
+    from sklearn.ensemble import HistGradientBoostingClassifier  # takes seconds, needed here only
+
     labels, inputs = two_classes(y_train), finite_inputs(x_train)
     n_trees = 1
     if len(np.unique(labels[: tail_cut(len(labels), horizon)[0]])) == 2:
@@ -119,6 +123,8 @@ def fit_boosted_gaussian(x_train: ArrayLike, y_train: ArrayLike, horizon: int) -
 def _fit_regressor(
     inputs: Floats, targets: Floats, horizon: int, loss: str
 ) -> HistGradientBoostingRegressor:
+    from sklearn.ensemble import HistGradientBoostingRegressor  # takes seconds, needed here only
+
     n_trees = _best_size(HistGradientBoostingRegressor, inputs, targets, horizon, loss)
     return HistGradientBoostingRegressor(**_fixed(n_trees, loss)).fit(inputs, targets)
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from sklearn.linear_model import LogisticRegression
 
 from finscale.evaluation.inputs import Floats, Standard, fit_standard, two_classes
 
@@ -137,6 +136,8 @@ def fit_logit(x_train: ArrayLike, y_train: ArrayLike, penalty: float = 1.0) -> L
     DataError
         If an input is not finite.
     """
+    from sklearn.linear_model import LogisticRegression  # takes seconds, needed here only
+
     labels, standard = two_classes(y_train), fit_standard(x_train)
     model = LogisticRegression(C=1.0 / penalty, solver="lbfgs", max_iter=10_000, tol=1e-6)
     model.fit(standard.transform(x_train), labels)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from finscale.evaluation.calibration import Reliability, coverage_curve, reliability
 from finscale.evaluation.regression import (
     RegressionScores,
     density_skill,
@@ -15,7 +16,6 @@ from finscale.evaluation.regression import (
     is_collapsed_regression,
     score_regression,
 )
-from finscale.evaluation.reliability import Reliability, coverage_curve, reliability
 from finscale.evaluation.scores import Floats, Scores, bce_with_logits, is_collapsed, score, skill
 
 

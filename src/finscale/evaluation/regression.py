@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from finscale.config import LOG_SIGMA_BOUNDS, DataError
 from finscale.evaluation.scores import (
@@ -87,7 +87,7 @@ def score_regression(
         If there is no sample, or an output is not finite.
     """
     values, means, sigma = _usable(y, mean, log_sigma)
-    half = norm.ppf(0.5 + LEVEL / 2) if multiplier is None else np.asarray(multiplier)
+    half = ndtri(0.5 + LEVEL / 2) if multiplier is None else np.asarray(multiplier)
     reach, error = half * sigma, values - means
     return RegressionScores(
         loss=float(gaussian_nll(y, mean, log_sigma).mean()),

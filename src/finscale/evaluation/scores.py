@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
-from scipy.stats import rankdata
 
 from finscale.config import DataError
 
@@ -159,6 +158,8 @@ def _auc(labels: Floats, logits: Floats) -> float:
     n_negative = labels.size - n_positive
     if n_positive == 0 or n_negative == 0:
         return float("nan")
+    from scipy.stats import rankdata  # takes a second, needed here only
+
     # Mann-Whitney U over its maximum; tied logits share their mean rank
     # (Hanley & McNeil 1982, Radiology 143).
     rank_sum = float(rankdata(logits)[labels == 1.0].sum())

@@ -10,7 +10,7 @@ from scipy.stats import binomtest
 
 from finscale.laws.claims import Answer, Evidence, Verdict
 from finscale.laws.gates import Rules
-from finscale.laws.verdict import verdict
+from finscale.laws.procedure import verdict
 
 FALLS = (Answer.IMPROVES, Answer.POWER_LAW, Answer.SATURATING, Answer.FORM_UNKNOWN)
 NO_CLAIM = (Answer.FLAT, Answer.NOT_IDENTIFIABLE)

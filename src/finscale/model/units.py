@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class LabelUnits:
         """Give mean and log sigma (K=2) in the labels' own units; a logit (K=1) has none."""
         if outputs_BK.shape[1] == 1:
             return outputs_BK
+        import torch  # units are also carried where nothing is computed with them
+
         mean_B, log_sigma_B = outputs_BK.unbind(1)
         return torch.stack(
             [self.center + self.scale * mean_B, log_sigma_B + math.log(self.scale)], dim=1

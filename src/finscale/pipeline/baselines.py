@@ -23,6 +23,7 @@ from finscale.evaluation import (
     score_outputs,
 )
 from finscale.market import planted_log_odds
+from finscale.pipeline.once import one_at_a_time
 from finscale.pipeline.predictions import (
     Outputs,
     evaluation_positions,
@@ -69,17 +70,37 @@ class Baseline:
 
 def ensure_baselines(data: ProblemData, study: str | None = None) -> dict[str, Baseline]:
     """Return the problem's baselines; compute and log those that the store does not hold."""
+    found = _stored(data)
+    if len(found) < len(_names(data.problem)):
+        # Two searches of one problem, begun together, want the same ones.
+        with one_at_a_time(data.problem.data_root, f"baselines of {data.problem.problem_name}"):
+            found = _completed(data, study)
+    return found
+
+
+def _stored(data: ProblemData) -> dict[str, Baseline]:
+    """Return the baselines that the store holds."""
     found: dict[str, Baseline] = {}
     for name in _names(data.problem):
-        identity = fingerprint(Kind.BASELINE, name=name, **data.identity())
-        stored = find_result(Kind.BASELINE, identity)
-        if stored is None:
-            reference = found[REFERENCE].val_loss if name != REFERENCE else None
-            found[name] = _compute(data, name, identity, reference, study)
-        else:
+        stored = find_result(Kind.BASELINE, _identity(data, name))
+        if stored:
             loss = stored.data.metrics[VAL_LOSS]
             found[name] = Baseline(name, stored.info.run_id, loss)
     return found
+
+
+def _completed(data: ProblemData, study: str | None) -> dict[str, Baseline]:
+    """Return all baselines, the reference first; compute those that are missing."""
+    found = _stored(data)
+    for name in _names(data.problem):
+        if name not in found:
+            reference = found[REFERENCE].val_loss if name != REFERENCE else None
+            found[name] = _compute(data, name, _identity(data, name), reference, study)
+    return found
+
+
+def _identity(data: ProblemData, name: str) -> str:
+    return fingerprint(Kind.BASELINE, name=name, **data.identity())
 
 
 def _names(problem: Problem) -> tuple[str, ...]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
-
-import torch
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from finscale.config import HpoConfig, options
 from finscale.model import Architecture
@@ -15,9 +14,14 @@ from finscale.pipeline.baselines import REFERENCE, ensure_baselines
 from finscale.pipeline.plan import search_methods, search_space
 from finscale.pipeline.problem import ProblemData
 from finscale.pipeline.progress import Listen
-from finscale.search import Search, SearchSpace, StudyAddress, turn
+from finscale.search import SearchSpace, StudyAddress, turn
 from finscale.tracking import Run
-from finscale.training import Pace
+from finscale.training import Pace, pick_device
+
+if TYPE_CHECKING:
+    import torch
+
+    from finscale.search import Search
 
 PICTURES_EVERY_S = 60.0
 
@@ -32,6 +36,8 @@ class Bench:
         Of the trials.
     own : Run or None
         The run of this command, whose lease is renewed; a worker has none.
+    device_name : str
+        What the user calls the device, or "auto".
     deadline : float
         Moment of `time.monotonic` after which no epoch begins.
     pace : Pace
@@ -44,12 +50,17 @@ class Bench:
     own: Run | None
     search: Search
     space: SearchSpace
-    device: torch.device
+    device_name: str
     reference_loss: float
     listen: Listen
     study: str | None
     deadline: float
     pace: Pace = field(default_factory=lambda: Pace(PICTURES_EVERY_S))
+
+    @cached_property
+    def device(self) -> torch.device:
+        """Where it trains; looked for when it is asked for: a search that is whole needs none."""
+        return pick_device(self.device_name)
 
     @property
     def template(self) -> Architecture:
@@ -87,11 +98,13 @@ def open_bench(
     facts: Mapping[str, Any],
     *,
     own: Run | None,
-    device: torch.device,
+    device_name: str,
     listen: Listen,
     deadline: float,
 ) -> Bench:
     """Join a search at its study's address; baselines that are missing are made first."""
+    from finscale.search import Search  # Optuna: a refusal by a floor waits for nothing
+
     space = search_space(config, data)
     with turn(address):
         reference = ensure_baselines(data, facts["study"])[REFERENCE]
@@ -103,7 +116,7 @@ def open_bench(
         own=own,
         search=search,
         space=space,
-        device=device,
+        device_name=device_name,
         reference_loss=reference.val_loss,
         listen=listen,
         study=facts["study"],

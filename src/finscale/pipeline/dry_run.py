@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-import torch
+from typing import TYPE_CHECKING
 
 from finscale.config import HpoConfig, format_budget
 from finscale.model import Architecture, forward_flops, training_memory_bytes
@@ -18,10 +17,13 @@ from finscale.pipeline.plan import (
 )
 from finscale.pipeline.problem import load_problem
 from finscale.pipeline.progress import Line, Listen, Screen, duration
-from finscale.pipeline.trials import FINISHED, architecture_name
+from finscale.pipeline.trials import architecture_name, n_stored
 from finscale.search import SearchSpace, extremes
-from finscale.tracking import Kind, searches, tell_invocation, trials
+from finscale.tracking import Kind, tell_invocation
 from finscale.training import pick_device
+
+if TYPE_CHECKING:
+    import torch
 
 MOST_ROWS = 16
 
@@ -45,7 +47,7 @@ def dry_run(config: HpoConfig, run_id: str | None = None, *, listen: Listen | No
     refusal = memory_refusal(config, space, device)
     rate = measured_rate(space, device)
     n_train = len(data.search.at.train)
-    n_done = _n_finished(config, search_identity(config, data))
+    n_done = n_stored(config.cell_name, search_identity(config, data))
     lines = [
         *_table(config, space, n_train, rate),
         _expected(config, space, device, n_train, rate, n_done),
@@ -101,10 +103,3 @@ def _expected(
         f"{config.n_trials} trials, {n_done} of them done: about {duration(seconds)} at most on "
         f"{device.type} with {config.workers} workers (measured {rate / 1e9:.1f} GFLOP/s)."
     )
-
-
-def _n_finished(config: HpoConfig, identity: str) -> int:
-    stored = searches(config.cell_name)
-    mine = stored[stored["fingerprint"] == identity] if len(stored) else stored
-    frame = trials(parent=mine.iloc[0]["run_id"]) if len(mine) else mine
-    return int(frame["status"].isin(FINISHED).sum()) if "status" in frame else 0

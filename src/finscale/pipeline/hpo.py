@@ -8,7 +8,9 @@ from contextlib import suppress
 from functools import partial
 
 from finscale.config import HpoConfig, StoreError, format_budget, options, spell
+from finscale.pipeline.alignment import stand
 from finscale.pipeline.bench import Bench, facts_of, open_bench
+from finscale.pipeline.data_page import ensure_page
 from finscale.pipeline.disk import disk_watched
 from finscale.pipeline.neighbours import other_searches
 from finscale.pipeline.optimism import ensure_optimism
@@ -23,8 +25,7 @@ from finscale.pipeline.problem import ProblemData, load_problem
 from finscale.pipeline.progress import Line, Listen, Screen
 from finscale.pipeline.renewal import renewing
 from finscale.pipeline.search_page import best_name, write_note, write_pictures
-from finscale.pipeline.search_worker import Order, join
-from finscale.pipeline.turns import stand, work
+from finscale.pipeline.trials import n_stored
 from finscale.pipeline.workers import run_side_by_side
 from finscale.search import Standing, StudyAddress, turn
 from finscale.tracking import Kind, Run, StoppedError, Tag, prepare_store, verb_run
@@ -65,9 +66,9 @@ def hpo(
     deadline = time.monotonic() + (config.timeout or math.inf)
     prepare_store(time.time())
     data = load_problem(config, config.floors, listen)
-    device = pick_device(config.device)
-    check_memory(config, search_space(config, data), device)
-    identity = search_identity(config, data)
+    space, identity = search_space(config, data), search_identity(config, data)
+    if n_stored(config.cell_name, identity) < config.n_trials:  # else nothing is trained
+        check_memory(config, space, pick_device(config.device))
     address = study_address(config, identity)
     opening = verb_run(
         Kind.HPO,
@@ -83,13 +84,14 @@ def hpo(
             if opened.is_new:
                 data.log_inputs(opened.parent)
                 _name_others(config, identity, listen)
+            ensure_page(config, data.inputs, listen, study)
             bench = open_bench(
                 config,
                 data,
                 address,
                 facts_of(config, opened.parent, opened.own, identity, study),
                 own=opened.own,
-                device=device,
+                device_name=config.device,
                 listen=listen,
                 deadline=deadline,
             )
@@ -116,10 +118,8 @@ def _search(bench: Bench, address: StudyAddress) -> None:
     standing = stand(bench)
     _announce(bench, standing)
     write_note(bench, standing, "running")
-    if config.workers == 1 or standing.n_finished >= config.n_trials:
-        standing = work(bench)
-    else:
-        standing = _side_by_side(bench, address)
+    if standing.n_finished < config.n_trials or standing.running:
+        standing = _train(bench, address, standing)
     if bench.is_over_time and standing.n_finished < config.n_trials:
         write_note(bench, standing, "stopped by its time limit")
         write_pictures(bench, standing)
@@ -130,6 +130,14 @@ def _search(bench: Bench, address: StudyAddress) -> None:
     _conclude(bench, standing)
 
 
+def _train(bench: Bench, address: StudyAddress, standing: Standing) -> Standing:
+    if bench.config.workers == 1 or standing.n_finished >= bench.config.n_trials:
+        from finscale.pipeline.turns import work  # torch: a search that is whole needs none
+
+        return work(bench)
+    return _side_by_side(bench, address)
+
+
 def _name_others(config: HpoConfig, identity: str, listen: Listen) -> None:
     """Say which searches of this cell there are already, and why this is not one of them."""
     if others := other_searches(config, identity):
@@ -138,6 +146,8 @@ def _name_others(config: HpoConfig, identity: str, listen: Listen) -> None:
 
 
 def _side_by_side(bench: Bench, address: StudyAddress) -> Standing:
+    from finscale.pipeline.search_worker import Order, join
+
     left = bench.deadline - time.monotonic()
     command = bench.own or bench.parent
     order = Order(address, command, str(bench.device), left)

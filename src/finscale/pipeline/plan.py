@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-import torch
 from sqlalchemy import make_url
 
 from finscale.config import (
@@ -28,6 +28,9 @@ from finscale.pipeline.recipe import patch_stride
 from finscale.search import Methods, SearchSpace, StudyAddress, file_address, middle
 from finscale.tracking import Kind, fingerprint, is_database, store_address
 from finscale.training import available_memory_bytes, measure_flops_per_second
+
+if TYPE_CHECKING:
+    import torch
 
 GIB = 2**30
 LARGE = 5_000_000

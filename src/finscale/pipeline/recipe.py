@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from finscale.config import SearchConfig
 from finscale.model import Architecture
 from finscale.pipeline.problem import ProblemData
 from finscale.search import Params, shape_of
 from finscale.tracking import fingerprint
-from finscale.training import FitSettings
+
+if TYPE_CHECKING:
+    from finscale.training import FitSettings
 
 _WINDOW = ("context_length", "patch_length", "patch_stride")
 
@@ -54,6 +56,8 @@ class Recipe:
 
     def settings(self, seed: int) -> FitSettings:
         """Return how to train it with one seed."""
+        from finscale.training import FitSettings  # torch: most recipes are only read
+
         return FitSettings(
             epochs=self.epochs,
             learning_rate=self.learning_rate,

@@ -7,7 +7,7 @@ from finscale.pipeline.bench import Bench
 from finscale.pipeline.progress import duration
 from finscale.pipeline.recipe import from_params
 from finscale.pipeline.trials import trial_name
-from finscale.search import Standing, search_pictures
+from finscale.search import Standing
 from finscale.tracking import Run, Tag
 
 
@@ -23,6 +23,8 @@ def write_pictures(bench: Bench, standing: Standing) -> None:
     """Draw Optuna's figures of the trials so far, unless they are there already."""
     if bench.parent.tags().get(Tag.PICTURED) == str(standing.n_finished):
         return
+    from finscale.search import search_pictures  # matplotlib: nothing else draws
+
     for name, png in search_pictures(bench.search.study).items():
         bench.parent.picture(name, png)
     bench.parent.tag({Tag.PICTURED: standing.n_finished})

@@ -6,14 +6,14 @@ import time
 from dataclasses import dataclass
 
 from finscale.config import HpoConfig, StoreError
+from finscale.pipeline.alignment import stand
 from finscale.pipeline.bench import open_bench, options_key
 from finscale.pipeline.plan import search_identity
 from finscale.pipeline.problem import load_problem
 from finscale.pipeline.progress import Listen
-from finscale.pipeline.turns import stand, work
+from finscale.pipeline.turns import work
 from finscale.search import StudyAddress, read_facts
 from finscale.tracking import Run
-from finscale.training import pick_device
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def join(order: Order, listen: Listen) -> None:
         order.address,
         facts,
         own=None,
-        device=pick_device(order.device),
+        device_name=order.device,
         listen=listen,
         deadline=deadline,
     )

@@ -20,13 +20,13 @@ from finscale.config import (
 )
 from finscale.pipeline.analyze import analyze, rules_text, study_rules
 from finscale.pipeline.baselines import ensure_baselines
-from finscale.pipeline.evidence import collect
+from finscale.pipeline.data_page import ensure_page
 from finscale.pipeline.hpo import hpo
 from finscale.pipeline.membership import finished_train, study_cells, study_parents
 from finscale.pipeline.problem import load_problem
 from finscale.pipeline.progress import Line, Listen, Screen
 from finscale.pipeline.renewal import renewing
-from finscale.pipeline.train import train
+from finscale.pipeline.train import DONE, train
 from finscale.pipeline.workers import Failure, available_cores, run_side_by_side
 from finscale.tracking import (
     Artifact,
@@ -37,6 +37,7 @@ from finscale.tracking import (
     finals_sha256,
     fingerprint,
     handle,
+    models_obstacle,
     prepare_store,
     read_text,
     search,
@@ -99,15 +100,23 @@ def _waiting(
     problems: set[str] = set()
     for cell in cells:
         try:
-            if finished_train(cell, listen) is None:
+            finished = finished_train(cell, listen)
+            if finished is None or _waits_for_the_registry(finished):
                 waiting.append(cell)
             if cell.problem_name not in problems:
-                ensure_baselines(load_problem(cell, cell.floors, listen), plan.name)
+                data = load_problem(cell, cell.floors, listen)
+                ensure_page(cell, data.inputs, listen, plan.name)
+                ensure_baselines(data, plan.name)
                 problems.add(cell.problem_name)
         except RefusedError as error:
             listen(Line(f"{cell.cell_name} is refused: {error.line}"))
             refused.append(f"`{cell.cell_name}`: {error.line}")
     return sorted(waiting, key=lambda cell: -cell.budget), refused
+
+
+def _waits_for_the_registry(finished: Run) -> bool:
+    """Tell whether a model is still to be registered, and now perhaps can be."""
+    return finished.tags().get(Tag.PROMOTION, DONE) != DONE and not models_obstacle()
 
 
 def _run(waiting: Sequence[TrainConfig], config: StudyConfig, listen: Listen) -> list[Failure]:
@@ -121,6 +130,8 @@ def _run(waiting: Sequence[TrainConfig], config: StudyConfig, listen: Listen) ->
 
 def _conclude(config: StudyConfig, plan: Study, listen: Listen) -> Run:
     """Analyze, unless these very finals have been analyzed for this study already."""
+    from finscale.pipeline.evidence import collect  # laws: a second
+
     wanted = AnalyzeConfig(study=plan.name, data_root=config.data_root)
     parents = study_parents(plan, config, listen).parents
     finals = [p for name, ids in parents.items() for p in collect(name, ids).finals["fingerprint"]]

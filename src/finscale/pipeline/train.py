@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -22,12 +23,9 @@ from finscale.config import (
     spell,
 )
 from finscale.pipeline.baselines import REFERENCE, ensure_baselines
-from finscale.pipeline.finals import Bench, train_finals
-from finscale.pipeline.fitting import served
 from finscale.pipeline.hpo import hpo
 from finscale.pipeline.neighbours import other_searches
 from finscale.pipeline.notes import against_reference
-from finscale.pipeline.perceptron import ensure_perceptron
 from finscale.pipeline.plan import search_identity, search_space
 from finscale.pipeline.problem import ProblemData, load_problem
 from finscale.pipeline.progress import Line, Listen, Screen
@@ -35,9 +33,7 @@ from finscale.pipeline.recipe import Recipe, from_params
 from finscale.pipeline.selection import Chosen, choose, mark
 from finscale.pipeline.trials import rows
 from finscale.tracking import (
-    Candidate,
     Kind,
-    Promotion,
     Run,
     Status,
     Tag,
@@ -47,12 +43,18 @@ from finscale.tracking import (
     load_trial,
     models_obstacle,
     prepare_store,
-    promote,
     searches,
     trials,
     verb_run,
 )
 from finscale.training import pick_device
+
+if TYPE_CHECKING:
+    from finscale.pipeline.finals import Bench
+    from finscale.tracking import Promotion
+
+DONE = "done"
+"""Tag of a parent whose model's promotion was decided."""
 
 
 def train(
@@ -81,6 +83,9 @@ def train(
             return train(config, run_id, listen=screen, study=study)
     prepare_store(time.time())
     data = load_problem(config, config.floors, listen)
+    from finscale.pipeline.finals import Bench, train_finals  # torch: a refusal waits for none
+    from finscale.pipeline.perceptron import ensure_perceptron
+
     tags = {**data.tags(), Tag.CELL: config.cell_name, Tag.TARGETS: train_targets(config)}
     with verb_run(
         Kind.TRAIN,
@@ -180,12 +185,15 @@ def _promoted(bench: Bench, chosen: Chosen) -> Promotion:
     except StoreError as error:
         uri = alias_uri(bench.config.problem_name, format_budget(bench.config.budget))
         promotion = Promotion(False, uri, f"promotion waits: {error.line}", waits=True)
-    state = promotion.reason if promotion.waits else "done"
+    state = promotion.reason if promotion.waits else DONE
     bench.parent.tag({Tag.PROMOTION: state})
     return promotion
 
 
 def _register(bench: Bench, chosen: Chosen) -> Promotion:
+    from finscale.pipeline.fitting import served
+    from finscale.tracking import Candidate, promote  # what registers a model takes seconds
+
     data = bench.data
     fold = data.folds[-1]  # the last block's: what is served knows the most
     trained = load_trial(chosen.served.run_id)

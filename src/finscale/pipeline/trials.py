@@ -12,7 +12,7 @@ from finscale.config import SearchConfig, format_size
 from finscale.model import Architecture, count_params
 from finscale.pipeline.recipe import Recipe, from_params
 from finscale.search import RUNNING, Claim, PastTrial
-from finscale.tracking import TRAIN_FLOPS, VAL_LOSS, Run, Status, trials
+from finscale.tracking import TRAIN_FLOPS, VAL_LOSS, Run, Status, searches, trials
 
 FINISHED = (Status.OK, Status.PRUNED, Status.DIVERGED)
 """What counts against `n_trials`."""
@@ -36,6 +36,14 @@ class OpenTrial:
     recipe: Recipe
     attempts: int
     curve: tuple[float, ...] = ()
+
+
+def n_stored(cell: str, identity: str) -> int:
+    """Count the finished trials that the store has of a search; it may have none yet."""
+    stored = searches(cell)
+    mine = stored[stored["fingerprint"] == identity] if len(stored) else stored
+    frame = trials(parent=mine.iloc[0]["run_id"]) if len(mine) else mine
+    return int(frame["status"].isin(FINISHED).sum()) if "status" in frame else 0
 
 
 def stored_claims(parent: Run, template: Architecture, config: SearchConfig) -> list[Claim]:

@@ -1,42 +1,28 @@
 """What a process of a search does next: take over, propose, wait, or end.
 
-Decided within the search's turn, from the tracking store alone: Optuna's study is brought in line
-with it first. A trial belongs to the process whose lease its run holds.
+Decided within the search's turn, from the tracking store alone. A trial belongs to the process
+whose lease its run holds.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
 
+from finscale.pipeline.alignment import align, in_turn, run_of
 from finscale.pipeline.bench import Bench
 from finscale.pipeline.progress import Line
 from finscale.pipeline.recipe import from_params
 from finscale.pipeline.search_page import refresh
 from finscale.pipeline.trial import checkpoint_path, open_trial, run_trial
-from finscale.pipeline.trials import OpenTrial, stored_claims
-from finscale.search import Claim, PastTrial, Standing, StudyGoneError
+from finscale.pipeline.trials import OpenTrial
+from finscale.search import Claim, PastTrial, Standing
 from finscale.tracking import Run, Status, Tag, other_holder, val_curve
 from finscale.training import last_epoch, remove_checkpoint
 
 MAX_ATTEMPTS = 2
 MAX_FAILURES_IN_A_ROW = 3
 POLL_S = 1.0
-Decision = TypeVar("Decision")
-MANY = 50
-"""Trials that take so long to read back that it has to be said."""
-
-
-def stand(bench: Bench) -> Standing:
-    """Make Optuna's study say what the store says; return where the search stands."""
-
-    def aligned() -> Standing:
-        _align(bench)
-        return bench.search.standing()
-
-    return _in_turn(bench, aligned)
 
 
 def work(bench: Bench) -> Standing:
@@ -50,21 +36,14 @@ def work(bench: Bench) -> Standing:
         failures = failures + 1 if status is Status.FAILED else 0
         if failures == MAX_FAILURES_IN_A_ROW:
             raise RuntimeError(f"{failures} trials in a row failed: see their traceback artifacts")
-        refresh(bench, _in_turn(bench, lambda: align(bench)))
-
-
-def _in_turn(bench: Bench, decide: Callable[[], Decision]) -> Decision:
-    """Decide within the search's turn; again, where the study was deleted in the middle of it."""
-    while True:
-        with suppress(StudyGoneError), bench.search.turn():
-            return decide()
+        refresh(bench, in_turn(bench, lambda: align(bench)))
 
 
 def _next(bench: Bench) -> tuple[OpenTrial | None, Standing]:
     """Return a trial that is now this process's, or None once there is none to come."""
     told = False
     while True:
-        standing, held, trial = _in_turn(bench, lambda: _choose(bench))
+        standing, held, trial = in_turn(bench, lambda: _choose(bench))
         if trial or not held or bench.is_over_time:
             return trial, standing
         if not told:
@@ -83,38 +62,13 @@ def _choose(bench: Bench) -> tuple[Standing, list[Claim], OpenTrial | None]:
     return standing, held, trial
 
 
-def align(bench: Bench) -> Standing:
-    """Bring Optuna's study in line with the store where they may differ; within a turn."""
-    search = bench.search
-    is_current = search.is_current()
-    standing = search.standing()
-    if is_current and all(claim.key and _run(bench, claim).is_open() for claim in standing.running):
-        return standing
-    _align(bench)
-    return search.standing()
-
-
-def _align(bench: Bench) -> None:
-    known = stored_claims(bench.parent, bench.template, bench.config)
-    n_missing = len(known) - bench.search.n_trials()
-    if n_missing >= MANY:
-        text = f"reading {n_missing} trials back from the store, a few seconds for a hundred"
-        bench.listen(Line(f"{bench.config.cell_name}: {text}."))
-    bench.search.align(known, val_curve)
-
-
-def _run(bench: Bench, claim: Claim) -> Run:
-    assert claim.key
-    return Run(claim.key, bench.parent.experiment_id)
-
-
 def _take_over(bench: Bench, standing: Standing) -> tuple[list[Claim], OpenTrial | None]:
     """Return the trials that others train, and one whose process is gone, if there is one."""
     held: list[Claim] = []
     for claim in standing.running:
         if claim.key is None or bench.is_over_time:
             continue
-        run = _run(bench, claim)
+        run = run_of(bench, claim)
         tags = run.tags()
         if other_holder(tags, time.time()) or Tag.STATUS in tags:
             held.append(claim)  # with a status it has ended since we looked, and is nobody's

@@ -11,7 +11,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import psutil
-import torch
 
 from finscale.config import (
     CONFIGS,
@@ -23,7 +22,6 @@ from finscale.config import (
 )
 from finscale.market import verify_store
 from finscale.pipeline.progress import Line, Listen, Screen
-from finscale.tracking import check_store, database_file, faults_of_artifacts, store_address
 from finscale.training import available_memory_bytes, pick_device
 
 MIN_PYTHON = (3, 11)
@@ -109,6 +107,8 @@ def _installed(name: str) -> str:
 
 
 def _device() -> Check:
+    import torch  # with the store below: seconds, which the data alone need not wait for
+
     device = pick_device("auto")
     name = torch.cuda.get_device_name() if device.type == "cuda" else f"{psutil.cpu_count()} cores"
     return Check("device", True, f"{device.type}, {name}, {torch.get_num_threads()} threads")
@@ -141,6 +141,13 @@ def _nearest(folder: Path) -> Path:
 
 
 def _store() -> Iterator[Check]:
+    from finscale.tracking import (  # MLflow: the data alone wait for none
+        check_store,
+        database_file,
+        faults_of_artifacts,
+        store_address,
+    )
+
     address, name = store_address(), "tracking store"
     file = database_file(address)
     if file and not file.exists():  # asking would make it

@@ -18,6 +18,10 @@ _SQLITE = "sqlite:///"
 _NO_FOLDER = (FileExistsError, FileNotFoundError, NotADirectoryError, PermissionError)
 
 
+class StudyGoneError(Exception):
+    """The study was deleted while it was read or written: align it, and decide again."""
+
+
 @dataclass(frozen=True)
 class StudyAddress:
     """An Optuna study: all that a worker needs to join its search.

@@ -8,7 +8,8 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from optuna.importance import FanovaImportanceEvaluator
 
-from finscale.search.trials import PastTrial, rebuilt
+from finscale.search.frozen import rebuilt
+from finscale.search.trials import PastTrial
 
 # A forest of fewer points finds trees everywhere.
 MIN_TRIALS = 10

@@ -1,26 +1,10 @@
-"""How a search proposes and when it stops a trial: Optuna's samplers and pruners by name."""
+"""How a search proposes and when it stops a trial."""
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
-import optuna
-from optuna.exceptions import ExperimentalWarning
-from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner, NopPruner
-from optuna.samplers import (
-    BaseSampler,
-    CmaEsSampler,
-    GPSampler,
-    QMCSampler,
-    RandomSampler,
-    TPESampler,
-)
-
 from finscale.config import Pruner, Sampler
-
-# Studies in memory come and go, and a database that fails is told of in one line of ours.
-optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
 @dataclass(frozen=True)
@@ -40,46 +24,3 @@ class Methods:
     pruner: Pruner = "median"
     epochs: int = 30
     n_objectives: int = 1
-
-
-def make_sampler(name: Sampler, seed: int, own_seed: int) -> BaseSampler:
-    """Return one of Optuna's samplers for one proposal.
-
-    Parameters
-    ----------
-    seed, own_seed : int
-        Of the search, for what has to be the same in all its proposals, and of this one.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        match name:
-            case "tpe":
-                # Running trials count as poor ones, so that workers do not all try the same place.
-                return TPESampler(seed=own_seed, multivariate=True, group=True, constant_liar=True)
-            case "gp":
-                return GPSampler(seed=own_seed, warn_independent_sampling=False)
-            case "qmc":
-                return QMCSampler(
-                    scramble=True,
-                    seed=seed,
-                    independent_sampler=RandomSampler(seed=own_seed),  # of what has no order
-                    warn_independent_sampling=False,
-                    warn_asynchronous_seeding=False,
-                )
-            case "cmaes":
-                return CmaEsSampler(seed=own_seed, warn_independent_sampling=False)
-            case "random":
-                return RandomSampler(seed=own_seed)
-
-
-def make_pruner(methods: Methods) -> BasePruner:
-    """Return one of Optuna's pruners; it compares equal epochs."""
-    if methods.n_objectives > 1:
-        return NopPruner()
-    match methods.pruner:
-        case "median":
-            return MedianPruner(n_startup_trials=5, n_warmup_steps=0)
-        case "hyperband":
-            return HyperbandPruner(min_resource=1, max_resource=methods.epochs, reduction_factor=3)
-        case "none":
-            return NopPruner()

@@ -24,8 +24,9 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from finscale.config import StoreError
-from finscale.search.address import StudyAddress, answering
-from finscale.search.trials import GAP, RUNNING, Attr, Claim, PastTrial, claim_of, rebuilt
+from finscale.search.address import StudyAddress, StudyGoneError, answering
+from finscale.search.frozen import Attr, claim_of, rebuilt
+from finscale.search.trials import GAP, RUNNING, Claim, PastTrial
 
 WAIT_S = 60.0
 """How long a writer of a file waits for others."""
@@ -33,10 +34,6 @@ N_ATTEMPTS = 5
 _MADE = "made"
 """Names one making of a study: a database gives the id of a deleted one to the next."""
 _GONE = (KeyError, StorageInternalError, UpdateFinishedTrialError)
-
-
-class StudyGoneError(Exception):
-    """The study was deleted while it was read or written: align it, and decide again."""
 
 
 class SharedStudy:

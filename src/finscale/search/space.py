@@ -11,17 +11,13 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
-
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from typing import TYPE_CHECKING, Any
 
 from finscale.config import ARCHITECTURE_AXES, Space
 from finscale.model import Architecture
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
 
 Params = dict[str, Any]
 AXES = ("d_model", "n_layers", "n_heads", "ff_ratio", "context_length", "patch_length")
@@ -37,6 +33,13 @@ class SearchSpace:
 
     def distributions(self) -> dict[str, BaseDistribution]:
         """Return Optuna's distributions of the dimensions that are free."""
+        # Needed here and below only: a space is also looked at where nothing is searched.
+        from optuna.distributions import (
+            CategoricalDistribution,
+            FloatDistribution,
+            IntDistribution,
+        )
+
         space = self.space
         free: dict[str, BaseDistribution] = {}
         for axis in ("d_model", "n_layers", "n_heads"):
@@ -67,6 +70,8 @@ class SearchSpace:
 
     def points(self) -> Iterator[Params]:
         """Yield every point where pins leave finitely many, else none: draws never run out then."""
+        from optuna.distributions import CategoricalDistribution
+
         free = {k: v for k, v in self.distributions().items() if k not in AXES}
         choices = [v.choices for v in free.values() if isinstance(v, CategoricalDistribution)]
         if len(choices) == len(free):

@@ -13,7 +13,6 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import Any
 
 import optuna
@@ -23,11 +22,12 @@ from optuna.terminator import EMMREvaluator, MedianErrorEvaluator, Terminator
 from optuna.trial import FrozenTrial, TrialState
 
 from finscale.model import Architecture
-from finscale.search.address import StudyAddress, turn
-from finscale.search.methods import Methods, make_pruner, make_sampler
-from finscale.search.shared import SharedStudy, StudyGoneError
+from finscale.search.address import StudyAddress, StudyGoneError, turn
+from finscale.search.methods import Methods
+from finscale.search.samplers import make_pruner, make_sampler
+from finscale.search.shared import SharedStudy
 from finscale.search.space import AXES, Params, SearchSpace, extremes, shape_of
-from finscale.search.trials import RUNNING, Claim, PastTrial
+from finscale.search.trials import RUNNING, Claim, PastTrial, Standing
 
 REFRESH_S = 2.0
 """How old what a pruner knows of other processes' trials may be."""
@@ -35,27 +35,6 @@ REBUILT_S = 0.05
 """A trial that was added whole began and ended at once."""
 _DRAWS = 10
 _COUNTED = ("ok", "pruned", "diverged")
-
-
-@dataclass(frozen=True)
-class Standing:
-    """Where a search stands.
-
-    Attributes
-    ----------
-    best : Claim or None
-        The trial with the lowest loss.
-    seconds_a_trial : float or None
-        Median over the trials that this study has seen from their beginning to their end.
-    """
-
-    running: tuple[Claim, ...]
-    n_finished: int
-    n_pruned: int
-    n_failed: int
-    n_architectures: int
-    best: Claim | None
-    seconds_a_trial: float | None
 
 
 class Search:

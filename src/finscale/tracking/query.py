@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from mlflow.entities import Metric
@@ -11,11 +11,14 @@ from mlflow.entities import Run as StoredRun
 from pandas.api.types import is_numeric_dtype
 
 from finscale.config import StoreError
-from finscale.model import Architecture, PatchTST, load_weights
+from finscale.model import Architecture
 from finscale.tracking.frames import read_runs
 from finscale.tracking.names import VAL_LOSS, Artifact, Kind, Selected, Status, Tag, curve
 from finscale.tracking.runs import downloaded, read_text, search, where
 from finscale.tracking.store import open_client
+
+if TYPE_CHECKING:
+    from finscale.model import PatchTST
 
 PREDICTION_COLUMNS = ("date", "ticker", "segment", "block", "y", "output", "log_sigma", "loss")
 _NUMBERS = ("block", "y", "output", "log_sigma", "loss")
@@ -125,10 +128,14 @@ def read_predictions(run_id: str) -> pd.DataFrame:
     return frame
 
 
+def has_artifact(run_id: str, artifact: str) -> bool:
+    """Tell whether a run has kept a file at the top of its artifacts."""
+    return artifact in {found.path for found in open_client().list_artifacts(run_id)}
+
+
 def find_predictions(run_id: str) -> pd.DataFrame | None:
     """Return a run's predictions, or None where it has kept none."""
-    there = {artifact.path for artifact in open_client().list_artifacts(run_id)}
-    return read_predictions(run_id) if Artifact.PREDICTIONS.value in there else None
+    return read_predictions(run_id) if has_artifact(run_id, Artifact.PREDICTIONS) else None
 
 
 def load_trial(run_id: str) -> PatchTST:
@@ -141,6 +148,8 @@ def load_trial(run_id: str) -> PatchTST:
     DataError
         If its weights belong to another architecture.
     """
+    from finscale.model import load_weights  # torch: to read tables takes none
+
     config = read_json(run_id, Artifact.CONFIG)
     if "architecture" not in config:
         raise StoreError(

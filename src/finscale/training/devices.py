@@ -6,12 +6,16 @@ import resource
 import statistics
 import sys
 import time
+from typing import TYPE_CHECKING
 
 import psutil
-import torch
 
 from finscale.config import ConfigError
-from finscale.model import Architecture, PatchTST, forward_flops
+from finscale.model import Architecture, forward_flops
+
+# torch takes seconds to import: what only names these functions does not wait for it.
+if TYPE_CHECKING:
+    import torch
 
 
 def pick_device(name: str) -> torch.device:
@@ -22,6 +26,8 @@ def pick_device(name: str) -> torch.device:
     ConfigError
         If the device that was asked for is not there.
     """
+    import torch
+
     there = {
         "cpu": True,
         "cuda": torch.cuda.is_available(),
@@ -42,6 +48,8 @@ def pick_device(name: str) -> torch.device:
 def available_memory_bytes(device: torch.device) -> int:
     """Return the memory that a model on `device` can still take."""
     if device.type == "cuda":
+        import torch
+
         return int(torch.cuda.mem_get_info(device)[0])
     return int(psutil.virtual_memory().available)
 
@@ -49,6 +57,8 @@ def available_memory_bytes(device: torch.device) -> int:
 def peak_memory_bytes(device: torch.device) -> int:
     """Return the most memory in use so far: of the device, or of this process on the CPU."""
     if device.type == "cuda":
+        import torch
+
         return int(torch.cuda.max_memory_allocated(device))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024  # Linux counts in KiB
@@ -58,6 +68,10 @@ def measure_flops_per_second(
     arch: Architecture, batch_size: int, device: torch.device, *, at_most_s: float = 2.0
 ) -> float:
     """Train a throw-away model of `arch` for a moment; return its floating-point rate."""
+    import torch
+
+    from finscale.model import PatchTST
+
     with torch.random.fork_rng(devices=[]):  # dropout draws too: later draws must not feel it
         model = PatchTST(arch).to(device)
         x_BLC = torch.randn(batch_size, arch.context_length, arch.n_channels, device=device)

@@ -252,7 +252,7 @@ RULES = (
         r"|IncompleteRead|ContentDecoding|ConnectionError|SSL connection has been closed"
         r"|OperationalError|InterfaceError|AdminShutdown|ProtocolError",
         "{store}",
-        "a store that answers",
+        "an MLflow store that answers",
         "{said}",
         "Start it, or set MLFLOW_TRACKING_URI to the one you mean.",
         passes=True,

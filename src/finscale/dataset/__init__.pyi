@@ -1,0 +1,64 @@
+from .catalogue.feature import Feature
+from .drift import drift_report
+from .features import (
+    FEATURE_VERSION,
+    TIERS,
+    WARMUP_ROWS,
+    build_features,
+    tier_features,
+)
+from .floors import check_floors, effective_size
+from .folds import Fold, Split
+from .inputs import Beside, build_inputs, first_position, warmup_rows
+from .labels import LABEL_VERSION, make_labels
+from .macro import MACRO, TERM_SPREAD
+from .normalise import Scaler, fit_scaler, to_stationary
+from .partition import DIAGNOSTIC_SPLITS, split
+from .pool import MIN_POOLED, pool_end, pooled_positions
+from .processed import (
+    PreparedInputs,
+    TickerInputs,
+    dataset_sha256,
+    prepare_inputs,
+)
+from .tiers.multi import MULTI
+from .vix import VIX
+from .windows import take_windows, window_positions
+
+__all__ = [
+    "DIAGNOSTIC_SPLITS",
+    "FEATURE_VERSION",
+    "LABEL_VERSION",
+    "MACRO",
+    "MIN_POOLED",
+    "MULTI",
+    "TERM_SPREAD",
+    "TIERS",
+    "VIX",
+    "WARMUP_ROWS",
+    "Beside",
+    "Feature",
+    "Fold",
+    "PreparedInputs",
+    "Scaler",
+    "Split",
+    "TickerInputs",
+    "build_features",
+    "build_inputs",
+    "check_floors",
+    "dataset_sha256",
+    "drift_report",
+    "effective_size",
+    "first_position",
+    "fit_scaler",
+    "make_labels",
+    "pool_end",
+    "pooled_positions",
+    "prepare_inputs",
+    "split",
+    "take_windows",
+    "tier_features",
+    "to_stationary",
+    "warmup_rows",
+    "window_positions",
+]

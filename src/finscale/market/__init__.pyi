@@ -1,0 +1,35 @@
+from .bars import COLUMNS, bars_sha256, validate_bars
+from .files import lock
+from .known import load_known
+from .manifest import Entry, read_manifest
+from .prepare import StoredBars, prepare_raw
+from .quality import quality_frame, quality_marks, quality_report
+from .replacement import find_file, put_parquet
+from .sources import FRED, planted_log_odds
+from .store import is_prepared, load_bars, raw_name
+from .timescale import resample
+from .verify import verify_store
+
+__all__ = [
+    "COLUMNS",
+    "FRED",
+    "Entry",
+    "StoredBars",
+    "bars_sha256",
+    "find_file",
+    "is_prepared",
+    "load_bars",
+    "load_known",
+    "lock",
+    "planted_log_odds",
+    "prepare_raw",
+    "put_parquet",
+    "quality_frame",
+    "quality_marks",
+    "quality_report",
+    "raw_name",
+    "read_manifest",
+    "resample",
+    "validate_bars",
+    "verify_store",
+]

@@ -1,0 +1,34 @@
+from .architecture import Architecture
+from .grid import TOLERANCE, Axes, architectures, fits
+from .mlp import MLP, MlpArchitecture, count_mlp_params, mlp_of_size
+from .patchtst import PatchTST
+from .served import ServedModel
+from .sizing import (
+    ParamCount,
+    count_params,
+    forward_flops,
+    training_memory_bytes,
+)
+from .storage import load_weights, save_weights
+from .units import LabelUnits
+
+__all__ = [
+    "MLP",
+    "TOLERANCE",
+    "Architecture",
+    "Axes",
+    "LabelUnits",
+    "MlpArchitecture",
+    "ParamCount",
+    "PatchTST",
+    "ServedModel",
+    "architectures",
+    "count_mlp_params",
+    "count_params",
+    "fits",
+    "forward_flops",
+    "load_weights",
+    "mlp_of_size",
+    "save_weights",
+    "training_memory_bytes",
+]

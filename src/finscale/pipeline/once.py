@@ -1,0 +1,47 @@
+"""What processes of one machine share is made by one of them, while the others wait."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+SAID_AFTER_S = 2.0
+_log = logging.getLogger("finscale")
+
+
+@contextmanager
+def one_at_a_time(root: Path, what: str) -> Iterator[None]:
+    """Hold the right to make something; the kernel takes it from a process that dies.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of the data, which the processes have in common.
+    what : str
+        Names what is made, for other processes and for the line that says what is waited for.
+    """
+    folder = root / "locks"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / f"{hashlib.sha256(what.encode()).hexdigest()[:32]}.lock")
+        _acquire(lock, what)
+    except OSError:  # a folder that cannot be written: made twice is better than not at all
+        yield
+        return
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _acquire(lock: FileLock, what: str) -> None:
+    try:
+        lock.acquire(timeout=SAID_AFTER_S)
+    except Timeout:
+        _log.warning("finscale: another process makes the %s: waiting for it.", what)
+        lock.acquire()

@@ -1,0 +1,33 @@
+from .address import StudyAddress, StudyGoneError, file_address, turn
+from .figures import search_pictures
+from .frozen import optuna_state
+from .importance import MIN_TRIALS, importances
+from .methods import Methods
+from .shared import read_facts
+from .space import Params, SearchSpace, extremes, middle, nearest, shape_of
+from .study import Search
+from .trials import RUNNING, Claim, PastTrial, Standing
+
+__all__ = [
+    "MIN_TRIALS",
+    "RUNNING",
+    "Claim",
+    "Methods",
+    "Params",
+    "PastTrial",
+    "Search",
+    "SearchSpace",
+    "Standing",
+    "StudyAddress",
+    "StudyGoneError",
+    "extremes",
+    "file_address",
+    "importances",
+    "middle",
+    "nearest",
+    "optuna_state",
+    "read_facts",
+    "search_pictures",
+    "shape_of",
+    "turn",
+]

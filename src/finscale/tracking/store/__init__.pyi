@@ -1,0 +1,33 @@
+from .address import (
+    database_file,
+    is_database,
+    open_engine,
+    store_address,
+    store_name,
+)
+from .artifacts import check_artifacts, faults_of_artifacts
+from .checks import check_store, check_store_once, server_version
+from .client import open_client
+from .faults import first_line
+from .patience import ask
+from .relocation import relocate
+from .rules import GoneError, TakenError
+
+__all__ = [
+    "GoneError",
+    "TakenError",
+    "ask",
+    "check_artifacts",
+    "check_store",
+    "check_store_once",
+    "database_file",
+    "faults_of_artifacts",
+    "first_line",
+    "is_database",
+    "open_client",
+    "open_engine",
+    "relocate",
+    "server_version",
+    "store_address",
+    "store_name",
+]

@@ -1,0 +1,34 @@
+from .checkpoint import Checkpoints, last_epoch, remove_checkpoint
+from .devices import (
+    available_memory_bytes,
+    measure_flops_per_second,
+    pick_device,
+)
+from .loop import Epoch, FitResult, FitSettings, OnEpoch, Signal, fit, predict
+from .losses import Loss, bce_loss, gaussian_nll_loss
+from .pace import Pace
+from .samples import Samples, make_samples
+from .schedule import learning_rate_factor
+
+__all__ = [
+    "Checkpoints",
+    "Epoch",
+    "FitResult",
+    "FitSettings",
+    "Loss",
+    "OnEpoch",
+    "Pace",
+    "Samples",
+    "Signal",
+    "available_memory_bytes",
+    "bce_loss",
+    "fit",
+    "gaussian_nll_loss",
+    "last_epoch",
+    "learning_rate_factor",
+    "make_samples",
+    "measure_flops_per_second",
+    "pick_device",
+    "predict",
+    "remove_checkpoint",
+]
