@@ -33,7 +33,9 @@ from finscale.pipeline.recipe import Recipe, from_params
 from finscale.pipeline.selection import Chosen, choose, mark
 from finscale.pipeline.trials import rows
 from finscale.tracking import (
+    Candidate,
     Kind,
+    Promotion,
     Run,
     Status,
     Tag,
@@ -51,7 +53,6 @@ from finscale.training import pick_device
 
 if TYPE_CHECKING:
     from finscale.pipeline.finals import Bench
-    from finscale.tracking import Promotion
 
 DONE = "done"
 """Tag of a parent whose model's promotion was decided."""
@@ -192,7 +193,7 @@ def _promoted(bench: Bench, chosen: Chosen) -> Promotion:
 
 def _register(bench: Bench, chosen: Chosen) -> Promotion:
     from finscale.pipeline.fitting import served
-    from finscale.tracking import Candidate, promote  # what registers a model takes seconds
+    from finscale.tracking import promote  # what registers a model takes seconds to import
 
     data = bench.data
     fold = data.folds[-1]  # the last block's: what is served knows the most

@@ -1,3 +1,4 @@
+from .candidate import Candidate, Promotion
 from .frames import runs_frame
 from .inputs import log_inputs
 from .lease import other_holder
@@ -20,6 +21,7 @@ from .names import (
     Selected,
     Status,
     Tag,
+    alias_uri,
     curve,
     fingerprint,
     problem_params,
@@ -40,15 +42,15 @@ from .query import (
     trials,
     val_curve,
 )
-from .registry import Candidate, Promotion, alias_uri, models_obstacle, promote
+from .registry import promote
 from .runs import LeaseLostError, Run, create_run, handle, read_text, search, where
 from .store import (
     check_store,
     database_file,
     faults_of_artifacts,
     is_database,
+    models_obstacle,
     relocate,
-    server_version,
     store_address,
 )
 from .verb import (
@@ -123,7 +125,6 @@ __all__ = [
     "score_metrics",
     "search",
     "searches",
-    "server_version",
     "size_metrics",
     "store_address",
     "tell_invocation",

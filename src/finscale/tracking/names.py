@@ -182,3 +182,8 @@ def registered_model_name(problem_name: str) -> str:
 def alias_name(budget: str) -> str:
     """Name the alias of a budget: ``best-2M``."""
     return f"best-{budget}"
+
+
+def alias_uri(problem_name: str, budget: str) -> str:
+    """Write the address of the best model of a budget."""
+    return f"models:/{registered_model_name(problem_name)}@{alias_name(budget)}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,51 +23,10 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from mlflow.types import Schema, TensorSpec
 
 from finscale.model import ServedModel
-from finscale.tracking.names import alias_name, registered_model_name
+from finscale.tracking.candidate import Candidate, Promotion
+from finscale.tracking.names import alias_name, alias_uri, registered_model_name
 from finscale.tracking.runs import Run
-from finscale.tracking.store import GoneError, TakenError, ask, open_client, server_version
-
-FIRST_WITH_MODELS = 3
-"""Release of MLflow since which servers keep logged models."""
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """What decides whether an alias moves: kept as tags of the model version.
-
-    Attributes
-    ----------
-    val_loss_mean : float
-        Mean validation loss of the configuration over its seeds, nats.
-    configuration : str
-        Digest of the configuration.
-    problem_sha256 : str
-        Digest of samples and labels: a task of the same name may have become another one.
-    """
-
-    val_loss_mean: float
-    configuration: str
-    data_sha256: str
-    problem_sha256: str
-    split: str
-    collapsed: bool
-    n_seeds: int
-
-
-@dataclass(frozen=True)
-class Promotion:
-    """What became of a candidate.
-
-    Attributes
-    ----------
-    waits : bool
-        Whether it could not be decided, or not be done: the next `train` tries again.
-    """
-
-    moved: bool
-    uri: str
-    reason: str
-    waits: bool = False
+from finscale.tracking.store import GoneError, TakenError, ask, open_client
 
 
 def promote(
@@ -109,19 +68,6 @@ def promote(
     client.set_registered_model_alias(name, alias, created.version)
     why = _why_moved(holder, candidate, is_lost)
     return Promotion(True, uri, f"version {created.version}: {why}")
-
-
-def alias_uri(problem_name: str, budget: str) -> str:
-    """Write the address of the best model of a budget."""
-    return f"models:/{registered_model_name(problem_name)}@{alias_name(budget)}"
-
-
-def models_obstacle() -> str:
-    """Say why this store cannot keep models, where that is known beforehand; else nothing."""
-    release = server_version()
-    if int(release.partition(".")[0]) >= FIRST_WITH_MODELS:
-        return ""
-    return f"the tracking server is MLflow {release}, which keeps no logged models"
 
 
 def _ensure_registered(client: MlflowClient, name: str) -> None:

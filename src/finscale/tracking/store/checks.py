@@ -26,6 +26,8 @@ from finscale.tracking.store.patience import ask
 
 _ONE_EXPERIMENT = "/api/2.0/mlflow/experiments/search"
 _VERSION = "/version"
+FIRST_WITH_MODELS = 3
+"""Release of MLflow since which servers keep logged models."""
 _answered: set[str] = set()
 
 
@@ -62,6 +64,14 @@ def check_store() -> None:
         ask(lambda: _check_server(uri), once=True)
     elif is_database(uri) and not _is_made_when_asked(uri):
         ask(lambda: _check_database(uri), once=True)
+
+
+def models_obstacle() -> str:
+    """Say why this store cannot keep models, where that is known beforehand; else nothing."""
+    release = server_version()
+    if int(release.partition(".")[0]) >= FIRST_WITH_MODELS:
+        return ""
+    return f"the tracking server is MLflow {release}, which keeps no logged models"
 
 
 def server_version() -> str:
