@@ -360,7 +360,7 @@ def test_three_failures_in_a_row_stop_the_search(
         raise error
 
     monkeypatch.setattr("finscale.pipeline.fitting.fit", fails)
-    with pytest.raises(RuntimeError, match="3 trials in a row failed"):
+    with pytest.raises(StoreError, match="got 3 in a row that failed"):
         lab.hpo(n_trials=5)
     assert len(lab.runs("trial")) == 3
     for run in lab.runs("trial"):

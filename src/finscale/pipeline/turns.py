@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
+from finscale.config import StoreError, spell
 from finscale.pipeline.alignment import align, in_turn, run_of
 from finscale.pipeline.bench import Bench
 from finscale.pipeline.progress import Line
@@ -35,8 +36,17 @@ def work(bench: Bench) -> Standing:
         status = run_trial(bench, trial, standing)
         failures = failures + 1 if status is Status.FAILED else 0
         if failures == MAX_FAILURES_IN_A_ROW:
-            raise RuntimeError(f"{failures} trials in a row failed: see their traceback artifacts")
+            raise _fails_again_and_again(bench, failures)
         refresh(bench, in_turn(bench, lambda: align(bench)))
+
+
+def _fails_again_and_again(bench: Bench, failures: int) -> StoreError:
+    return StoreError(
+        f"search {bench.config.cell_name}",
+        expected="trials that can be trained",
+        got=f"{failures} in a row that failed",
+        todo=f"Their runs say why in traceback.txt. Then go on: {spell('hpo', bench.config)}",
+    )
 
 
 def _next(bench: Bench) -> tuple[OpenTrial | None, Standing]:
