@@ -25,6 +25,15 @@ from finscale.config.problem import (
     load_task,
 )
 from finscale.config.space import Space, load_space
+from finscale.config.stopping import (
+    check_stop,
+    deaf_children,
+    ignore_stops,
+    install_stops,
+    stop_asked,
+    unbroken,
+    was_stopped,
+)
 from finscale.config.store import check_tracking_uri
 from finscale.config.study import Study, StudyConfig, load_study
 from finscale.config.tickers import check_ticker, file_stem
@@ -86,11 +95,15 @@ __all__ = [
     "TrainConfig",
     "Universe",
     "VerifyConfig",
+    "check_stop",
     "check_ticker",
     "check_tracking_uri",
+    "deaf_children",
     "file_stem",
     "format_budget",
     "format_size",
+    "ignore_stops",
+    "install_stops",
     "load_floors",
     "load_space",
     "load_study",
@@ -102,6 +115,9 @@ __all__ = [
     "parse_budget",
     "read_pins",
     "spell",
+    "stop_asked",
+    "unbroken",
     "universe_names",
     "unknown",
+    "was_stopped",
 ]

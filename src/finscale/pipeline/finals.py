@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from finscale.config import StoreError, TrainConfig, format_budget
+from finscale.config import StoreError, TrainConfig, format_budget, was_stopped
 from finscale.evaluation import sample_losses, score_outputs
 from finscale.pipeline.epoch_log import EpochLog
 from finscale.pipeline.fitting import (
@@ -130,6 +130,9 @@ def _train_final(
         run.interrupt("interrupted")
         raise
     except Exception as error:
+        if was_stopped():  # a library that was interrupted has made another error of it
+            run.interrupt("interrupted")
+            raise KeyboardInterrupt from error
         run.fail(failure_reason(error), traceback.format_exc())
         raise
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from finscale.config import StoreError, format_budget
+from finscale.config import StoreError, format_budget, was_stopped
 from finscale.evaluation import score_outputs
 from finscale.model import TOLERANCE
 from finscale.pipeline.artifacts import LARGE_BYTES, thin_out
@@ -104,6 +104,9 @@ def run_trial(bench: Bench, trial: OpenTrial, standing: Standing) -> Status | No
     except StoreError:
         raise
     except Exception as error:
+        if was_stopped():  # a library that was interrupted has made another error of it
+            _put_aside(trial, "interrupted")
+            raise KeyboardInterrupt from error
         if is_disk_full(error):
             raise  # no fault of the trial's, which goes on another time
         trial.run.tag({Tag.TRIAL_STATE: optuna_state(Status.FAILED)})

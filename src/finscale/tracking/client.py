@@ -8,10 +8,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import mlflow
@@ -19,29 +15,10 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from finscale.config import StoreError
+from finscale.config import unbroken as unbroken  # callers know it from here
 from finscale.tracking.answers import check_store_once
 
 _DELETED = "must be in the 'active' state"
-_STOPS = (signal.SIGINT, signal.SIGTERM)
-
-
-@contextmanager
-def unbroken() -> Iterator[None]:
-    """Hold back Ctrl-C and SIGTERM until the block is over; then they do what they always do."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals reach the main thread alone
-        return
-    held: list[int] = []
-    before = {number: signal.getsignal(number) for number in _STOPS}
-    for number in _STOPS:
-        signal.signal(number, lambda number, _: held.append(number))
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        if held:
-            signal.raise_signal(held[0])
 
 
 def open_client() -> MlflowClient:

@@ -1,6 +1,12 @@
 """Training: samples, schedule, one `fit`, checkpoints, devices; reports by a plain callable."""
 
-from finscale.training.checkpoint import Checkpoints, last_epoch, remove_checkpoint
+from finscale.training.checkpoint import (
+    Checkpoints,
+    Reached,
+    last_epoch,
+    reached,
+    remove_checkpoint,
+)
 from finscale.training.devices import (
     available_memory_bytes,
     measure_flops_per_second,
@@ -20,6 +26,7 @@ __all__ = [
     "Loss",
     "OnEpoch",
     "Pace",
+    "Reached",
     "Samples",
     "Signal",
     "available_memory_bytes",
@@ -32,5 +39,6 @@ __all__ = [
     "measure_flops_per_second",
     "pick_device",
     "predict",
+    "reached",
     "remove_checkpoint",
 ]
