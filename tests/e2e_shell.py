@@ -56,8 +56,11 @@ class Shell:
 
     def python(self, verb: str, *arguments: str, **variables: str) -> Done:
         """Give ``python -m entrypoints.<verb> ...``, as `mlflow run` does."""
+        return self.finish(self.start_python(verb, *arguments, **variables))
+
+    def start_python(self, verb: str, *arguments: str, **variables: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", f"entrypoints.{verb}", *arguments]
-        return self.finish(self._start(command, variables))
+        return self._start(command, variables)
 
     def mlflow_run(self, verb: str, **params: str) -> Done:
         """Give ``mlflow run . -e <verb> -P ...``."""

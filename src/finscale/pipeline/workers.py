@@ -5,6 +5,7 @@ Each worker has a pipe of its own: a queue's lock would stay locked for all when
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
 import signal
@@ -146,9 +147,10 @@ def _work(job: Job[Any], pipe: Connection) -> None:
             check_stop()
             pipe.send(outcome)
     except (KeyboardInterrupt, EOFError, OSError):
-        return
-    finally:
         ignore_stops()
+    # Python would take its libraries apart first, for seconds.
+    atexit._run_exitfuncs()
+    os._exit(0)
 
 
 def _outcome(job: Job[Any], name: str, piece: Any, tell: Listen) -> _Done | Failure:
