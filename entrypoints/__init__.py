@@ -27,6 +27,7 @@ from finscale.config import (
     check_tracking_uri,
     ignore_stops,
     install_stops,
+    steady_console,
     was_stopped,
 )
 
@@ -42,6 +43,7 @@ def exit_code(verb: Callable[[], None]) -> int:
     """Run a verb; a user's mistake becomes one line, a failed run and exit code 2."""
     try:
         install_stops()
+        steady_console()
         return _outcome(verb)
     except KeyboardInterrupt:
         return _stopped()

@@ -105,7 +105,7 @@ def test_a_trial_that_is_stopped_in_its_epochs_ends_as_if_nothing_had_happened(
     def in_an_epoch(n: int) -> Callable[[Popen[str]], bool]:
         return lambda _: any(len(val_curve(run.info.run_id)) >= n for run in by_number(shell))
 
-    def again(process: Popen[str]) -> bool:
+    def again(_: Popen[str]) -> bool:
         return any(run.info.status == "RUNNING" for run in by_number(shell))
 
     for reached in (in_an_epoch(1), again, in_an_epoch(2)):

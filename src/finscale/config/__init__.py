@@ -2,6 +2,7 @@
 
 from finscale.config.budget import format_budget, format_size, parse_budget
 from finscale.config.command_line import option_names, options, parse, spell
+from finscale.config.console import steady, steady_console
 from finscale.config.errors import (
     ConfigError,
     DataError,
@@ -115,6 +116,8 @@ __all__ = [
     "parse_budget",
     "read_pins",
     "spell",
+    "steady",
+    "steady_console",
     "stop_asked",
     "unbroken",
     "universe_names",

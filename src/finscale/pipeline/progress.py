@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from finscale.config import steady
 
 PLAIN_EVERY_S = 10.0
 
@@ -54,7 +57,7 @@ class Screen:
     """
 
     def __init__(self, weights: dict[str, float] | None = None) -> None:
-        self._console = Console(highlight=False, soft_wrap=True)
+        self._console = Console(file=steady(sys.stdout), highlight=False, soft_wrap=True)
         self._weights = weights or {}
         self._shares: dict[str, float] = {}
         self._tasks: dict[str, TaskID] = {}

@@ -25,6 +25,7 @@ from finscale.config import (
     deaf_children,
     ignore_stops,
     install_stops,
+    steady_console,
     unbroken,
 )
 from finscale.pipeline.progress import Event, Listen
@@ -141,6 +142,7 @@ def _work(job: Job[Any], pipe: Connection) -> None:
 
     try:
         install_stops()
+        steady_console()
         while True:
             name, piece = pipe.recv()
             outcome = _outcome(job, name, piece, tell)
