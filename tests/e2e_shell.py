@@ -99,6 +99,7 @@ class Shell:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            errors="backslashreplace",  # a test may ask for another encoding
             start_new_session=True,
         )
 
