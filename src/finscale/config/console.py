@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Iterable
@@ -28,6 +29,13 @@ _READABLE = str.maketrans(
 )
 
 
+class _Nowhere(io.StringIO):
+    """A stream of which nothing remains."""
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+
 class SteadyStream:
     """A text stream that fails nobody who writes to it.
 
@@ -36,7 +44,7 @@ class SteadyStream:
     """
 
     def __init__(self, stream: TextIO | None) -> None:
-        self._stream = stream or _nowhere()
+        self._stream: TextIO = stream or _Nowhere()
 
     def write(self, text: str) -> int:
         """Write what can be written."""
@@ -60,9 +68,12 @@ class SteadyStream:
 
     def _give_up(self) -> None:
         """Write to nowhere, what waits in a buffer too: Python flushes it again when it ends."""
-        lost, self._stream = self._stream, _nowhere()
+        lost, self._stream = self._stream, _Nowhere()
         with suppress(OSError, ValueError):
-            os.dup2(self._stream.fileno(), lost.fileno())
+            descriptor = lost.fileno()
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, descriptor)
+            os.close(nowhere)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -91,7 +102,3 @@ def _fitting(text: str, encoding: str) -> str:
     except UnicodeEncodeError:
         return text.translate(_READABLE).encode(encoding, "replace").decode(encoding)
     return text
-
-
-def _nowhere() -> TextIO:
-    return open(os.devnull, "w", encoding="utf-8")

@@ -89,8 +89,8 @@ def train_finals(bench: Bench, recipes: list[Recipe]) -> pd.DataFrame:
     wanted = [(recipe, seed) for recipe in recipes for seed in seeds]
     identities = [recipe.fingerprint(Kind.FINAL, bench.data, seed) for recipe, seed in wanted]
     for number, ((recipe, seed), identity) in enumerate(zip(wanted, identities, strict=True)):
-        bench.listen(_progress(bench, number, len(wanted), 0, ""))
         if find_result(Kind.FINAL, identity) is None:
+            bench.listen(_progress(bench, number, len(wanted), 0, f"seed {seed}"))
             _train_final(bench, recipe, seed, identity, number, len(wanted))
     bench.listen(_progress(bench, len(wanted), len(wanted), 0, "done"))
     # A result may belong to the cell of a neighbouring budget: it is not trained twice.
