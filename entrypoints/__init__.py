@@ -12,6 +12,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+if sys.argv[0] == "-m":  # this is the command itself: until `exit_code` there is nothing to save
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 # Their chatter would drown the progress; a user's own setting wins.
@@ -22,7 +25,14 @@ os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 # A server that does not answer is asked again by our own border, which says so.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 
-from finscale.config import FinscaleError, check_environment
+from finscale.config import (
+    FinscaleError,
+    check_environment,
+    ignore_stops,
+    install_stops,
+    steady_console,
+    was_stopped,
+)
 
 USER_ERROR, INTERRUPTED = 2, 130
 
@@ -34,8 +44,21 @@ def run_id() -> str | None:
 
 def exit_code(verb: Callable[[], None]) -> int:
     """Run a verb; a user's mistake becomes one line, a failed run and exit code 2."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stop_once)
+    try:
+        install_stops()
+        steady_console()
+        return _outcome(verb)
+    except KeyboardInterrupt:
+        return _stopped()
+    except Exception:
+        if not was_stopped():
+            raise
+        return _stopped()  # a library that was interrupted has made another error of it
+    finally:
+        ignore_stops()
+
+
+def _outcome(verb: Callable[[], None]) -> int:
     try:
         check_environment(os.environ)
         verb()
@@ -43,20 +66,12 @@ def exit_code(verb: Callable[[], None]) -> int:
         print(f"finscale: {error.line}", file=sys.stderr, flush=True)
         _mark_failed(error)
         return USER_ERROR
-    except KeyboardInterrupt:
-        print("finscale: stopped. The same line goes on from here.", file=sys.stderr, flush=True)
-        return INTERRUPTED
     return 0
 
 
-def _stop_once(*_: object) -> None:
-    """Stop as Ctrl-C does; a second signal must not cut short how runs are closed.
-
-    `mlflow run` sends one: SIGTERM, right after the terminal's SIGINT.
-    """
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: None)  # SIG_IGN would complain of one under way
-    raise KeyboardInterrupt
+def _stopped() -> int:
+    print("finscale: stopped. The same line goes on from here.", file=sys.stderr, flush=True)
+    return INTERRUPTED
 
 
 def _mark_failed(error: FinscaleError) -> None:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.entities import Run as StoredRun
@@ -56,8 +57,15 @@ class Shell:
 
     def python(self, verb: str, *arguments: str, **variables: str) -> Done:
         """Give ``python -m entrypoints.<verb> ...``, as `mlflow run` does."""
+        return self.finish(self.start_python(verb, *arguments, **variables))
+
+    def start_python(self, verb: str, *arguments: str, **variables: str) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", f"entrypoints.{verb}", *arguments]
-        return self.finish(self._start(command, variables))
+        return self._start(command, variables)
+
+    def start(self, command: list[str]) -> subprocess.Popen[str]:
+        """Start any command in the project, with the shell's variables."""
+        return self._start(command, {})
 
     def mlflow_run(self, verb: str, **params: str) -> Done:
         """Give ``mlflow run . -e <verb> -P ...``."""
@@ -91,6 +99,7 @@ class Shell:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            errors="backslashreplace",  # a test may ask for another encoding
             start_new_session=True,
         )
 
@@ -122,7 +131,7 @@ class Shell:
 class killed_at_the_end:  # noqa: N801 - reads as what it does
     """Leave no process behind, whatever a test ends with."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: subprocess.Popen[Any]) -> None:
         self.process = process
 
     def __enter__(self) -> None:

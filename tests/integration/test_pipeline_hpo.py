@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Any
 
 import mlflow
@@ -26,7 +27,7 @@ from finscale.tracking import (
     trials,
     val_curve,
 )
-from finscale.training import make_samples, predict
+from finscale.training import bce_loss, make_samples, predict
 from tests.lab import CELL, PROBLEM, TINY, Lab, dead_lease, living_lease
 
 COORDINATES = {
@@ -100,6 +101,56 @@ def left_by_the_dead(lab: Lab, attempts: int) -> str:
     for key, value in ((Tag.LEASE, dead_lease()), (Tag.ATTEMPTS, str(attempts))):
         MlflowClient().set_tag(run_id, key.value, value)
     return run_id
+
+
+# A stop in the middle of an epoch: `SMALL` has 8 batches, and a loss of the evaluation after them.
+
+
+class PressAt:
+    """A loss that presses Ctrl-C when it is asked for the nth time."""
+
+    def __init__(self, n: int) -> None:
+        self.left = n
+
+    def __call__(self, outputs_BK: torch.Tensor, labels_B: torch.Tensor) -> torch.Tensor:
+        self.left -= 1
+        if self.left == 0:
+            signal.raise_signal(signal.SIGINT)
+        return bce_loss(outputs_BK, labels_B)
+
+
+@pytest.mark.parametrize(
+    ("press_at", "place"),
+    [
+        (4, "from batch 5 of epoch 1"),
+        (8, "from the end of epoch 1"),
+        (9, "from epoch 2"),  # within the evaluation: it is over before anybody looks
+        (14, "from batch 6 of epoch 2"),
+    ],
+)
+def test_ctrl_c_in_an_epoch_goes_on_from_its_batch(
+    press_at: int, place: str, searched: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = by_number(searched)[0]
+    weights = load_trial(expected.info.run_id).state_dict()
+    curve = val_curve(expected.info.run_id)
+    for kind in ("hpo", "trial"):
+        for run in searched.runs(kind):
+            searched.delete(run.info.run_id)
+    with monkeypatch.context() as patch:
+        patch.setattr("finscale.pipeline.fitting.task_loss", lambda *_: PressAt(press_at))
+        with pytest.raises(KeyboardInterrupt):
+            searched.hpo(n_trials=1)
+    (run,) = by_number(searched)
+    assert (run.info.status, run.data.tags[Tag.REASON]) == ("KILLED", "interrupted")
+    searched.lines.clear()
+    searched.hpo(n_trials=1)
+    assert f"{CELL}: going on with trial 0 {place}." in searched.lines
+    (run,) = by_number(searched)
+    assert val_curve(run.info.run_id) == curve
+    assert run.data.metrics["val_loss"] == expected.data.metrics["val_loss"]
+    mine = load_trial(run.info.run_id).state_dict()
+    assert all(torch.equal(mine[name], weight) for name, weight in weights.items())
 
 
 # What a finished search leaves

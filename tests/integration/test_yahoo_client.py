@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -174,6 +179,40 @@ def test_a_server_that_is_silent_once_is_asked_again(yahoo: Yahoo) -> None:
     assert frame["close"].to_list() == [6.0, 6.5, 7.0] and len(pauses) == 1
 
 
+FETCH = """
+import random, sys, time
+from datetime import date
+from finscale.config import install_stops
+from finscale.market.sources.yahoo import yahoo_bars
+from tests.yahoo_server import Loopback
+install_stops()
+day, session = date(2024, 1, 2), Loopback(int(sys.argv[1]))
+try:
+    yahoo_bars("MUTE2", day, day, session=session, sleep=time.sleep, rng=random.Random(7))
+except KeyboardInterrupt:
+    print("stopped")
+"""
+
+
+@pytest.mark.parametrize("turn", ["silent", 503])
+def test_ctrl_c_does_not_wait_for_a_server(yahoo: Yahoo, turn: Turn) -> None:
+    yahoo.statuses["MUTE2"] = [turn]
+    with subprocess.Popen(
+        [sys.executable, "-c", FETCH, str(yahoo.server_address[1])],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        while not yahoo.asked["MUTE2"]:
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.02)  # between two looks, not instead of one
+        began = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=60) == ("stopped\n", "")
+    assert time.monotonic() - began < 5
+
+
 @pytest.mark.parametrize("ticker", ["../quote/SPY", "/SPY", "SPY?a=b", "SPY#", "NUL", "A" * 300])
 def test_a_ticker_that_is_a_path_is_never_asked_for(
     yahoo: Yahoo, session: Loopback, ticker: str
@@ -181,6 +220,89 @@ def test_a_ticker_that_is_a_path_is_never_asked_for(
     with pytest.raises(ConfigError, match="ticker of source yahoo: expected tickers of letters"):
         fetch(ticker, session, [])
     assert not yahoo.asked
+
+
+# yfinance's cache, shared with whoever uses it on this machine.
+
+LOCK = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("CREATE TABLE IF NOT EXISTS mine (x)")
+connection.execute("BEGIN EXCLUSIVE")
+print("locked", flush=True)
+sys.stdin.readline()
+"""
+
+
+@pytest.fixture
+def cache_folder(tmp_path: Path) -> Iterator[Path]:
+    """A cache that yfinance has not opened yet; afterwards it has the tests' own again."""
+    before = yfinance.cache._TzDBManager.get_location()
+    _open_cache_in(tmp_path / "cache")
+    yield tmp_path / "cache"
+    _open_cache_in(Path(before))
+
+
+def _open_cache_in(folder: Path) -> None:
+    made = yfinance.cache
+    yfinance.set_tz_cache_location(str(folder))
+    made._TzCacheManager._tz_cache = made._CookieCacheManager._Cookie_cache = None
+
+
+def fetched(yahoo: Yahoo, session: Loopback, ticker: str) -> list[float]:
+    yahoo.statuses[ticker] = [200]
+    pauses: list[float] = []
+    frame = fetch(ticker, session, pauses)
+    assert pauses == []
+    closes: list[float] = frame["close"].to_list()
+    return closes
+
+
+@pytest.mark.parametrize("name", ["tkr-tz.db", "cookies.db"])
+@pytest.mark.parametrize(
+    "content", [b"no database, but as long as one begins" * 30, b"\x00" * 4096]
+)
+def test_a_damaged_cache_is_done_without(
+    yahoo: Yahoo, session: Loopback, cache_folder: Path, name: str, content: bytes
+) -> None:
+    cache_folder.mkdir()
+    (cache_folder / name).write_bytes(content)
+    yfinance.data.YfData()._cookie = None
+    ticker = f"BAD{name[:3]}{len(content)}".upper()
+    assert fetched(yahoo, session, ticker) == [6.0, 6.5, 7.0]
+    assert fetched(yahoo, session, f"{ticker}2") == [6.0, 6.5, 7.0]
+    assert (cache_folder / name).read_bytes() == content  # not ours to delete
+
+
+def test_a_cache_that_another_process_holds_is_done_without(
+    yahoo: Yahoo, session: Loopback, cache_folder: Path
+) -> None:
+    cache_folder.mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-c", LOCK, str(cache_folder / "tkr-tz.db")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as holder:
+        assert holder.stdout and holder.stdout.readline() == "locked\n"
+        assert fetched(yahoo, session, "HELD") == [6.0, 6.5, 7.0]
+        holder.communicate("done\n")
+    assert yfinance.cache._TzDBManager.get_location() != str(cache_folder)
+
+
+def test_a_cache_folder_that_cannot_be_made_is_done_without(
+    yahoo: Yahoo, session: Loopback, tmp_path: Path, cache_folder: Path
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    _open_cache_in(tmp_path / "file" / "cache")
+    assert fetched(yahoo, session, "HOMELESS") == [6.0, 6.5, 7.0]
+    assert not cache_folder.exists()
+
+
+def test_a_sound_cache_stays_in_use(yahoo: Yahoo, session: Loopback, cache_folder: Path) -> None:
+    assert fetched(yahoo, session, "SOUND") == [6.0, 6.5, 7.0]
+    assert yfinance.cache._TzDBManager.get_location() == str(cache_folder)
+    assert (cache_folder / "tkr-tz.db").exists()
 
 
 # What Yahoo gives that is no plain bar.

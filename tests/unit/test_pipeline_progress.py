@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
+
 import pytest
 
 from finscale.pipeline.progress import Line, Screen, Work, duration
+from finscale.pipeline.trial import _so_far
+from finscale.search import Claim, PastTrial, Standing
 
 
 @pytest.mark.parametrize(
@@ -32,61 +37,159 @@ def test_lines_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> No
     assert capsys.readouterr().out.splitlines() == ["[red]2 of 7[/red]", long]
 
 
-def test_without_a_terminal_work_is_a_plain_line_now_and_then(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clock = iter([0.0, 11.0, 12.0, 13.0])
-    monkeypatch.setattr("finscale.pipeline.progress.time.monotonic", lambda: next(clock))
-    screen = Screen()
-    screen(Work("search", 1, 4, "trial 0"))  # at 11 s
-    screen(Work("search", 2, 4, "trial 0"))  # at 12 s: too soon
-    screen(Work("search", 4, 4, "trial 1"))  # at 13 s: the end is always said
-    assert capsys.readouterr().out.splitlines() == [
-        "search: 1 of 4 trial 0 (25%, about 33 s left)",
-        "search: 4 of 4 trial 1 (100%)",
+@dataclass
+class Clock:
+    """A clock that the test sets."""
+
+    now: float = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("finscale.pipeline.progress.time.monotonic", clock)
+    return clock
+
+
+@dataclass
+class Told:
+    """A screen that is told things at moments, and what it then said."""
+
+    clock: Clock
+    capsys: pytest.CaptureFixture[str]
+    weights: dict[str, float] | None = None
+
+    @cached_property
+    def screen(self) -> Screen:
+        """Made in the test itself: where a fixture is made, nobody listens."""
+        screen = Screen(self.weights)
+        self.clock.now += 60.0  # imports, data, baselines
+        return screen
+
+    def at(self, seconds: float, event: Work) -> list[str]:
+        screen = self.screen
+        self.clock.now += seconds
+        screen(event)
+        return self.capsys.readouterr().out.splitlines()
+
+
+@pytest.fixture
+def told(clock: Clock, capsys: pytest.CaptureFixture[str]) -> Told:
+    return Told(clock, capsys)
+
+
+def test_without_a_terminal_work_is_a_plain_line_now_and_then(told: Told) -> None:
+    assert told.at(0, Work("search", 0, 4, "begins")) == ["search: 0 of 4 begins (0%)"]
+    assert told.at(3, Work("search", 1, 4, "trial 0")) == []  # too soon
+    assert told.at(8, Work("search", 2, 4, "trial 0")) == [
+        "search: 2 of 4 trial 0 (50%, about 11 s left)"
+    ]
+    assert told.at(1, Work("search", 4, 4, "trial 1")) == ["search: 4 of 4 trial 1 (100%)"]
+    assert told.at(1, Work("search", 4, 4, "ok")) == []  # the end is said once
+
+
+def test_what_came_before_the_work_is_no_part_of_its_rate(told: Told) -> None:
+    """Sixty seconds went by before the first epoch began; each takes one."""
+    told.at(0, Work("search", 0, 40, "begins"))
+    said = [line for epoch in range(1, 41) for line in told.at(1, Work("search", epoch, 40, "e"))]
+    assert said == [
+        "search: 10 of 40 e (25%, about 30 s left)",
+        "search: 20 of 40 e (50%, about 20 s left)",
+        "search: 30 of 40 e (75%, about 10 s left)",
+        "search: 40 of 40 e (100%)",
     ]
 
 
+def test_without_a_rate_there_is_no_time_left(told: Told, clock: Clock) -> None:
+    assert told.at(0, Work("search", 1, 40, "epoch 1")) == ["search: 1 of 40 epoch 1 (2%)"]
+    assert told.at(12, Work("search", 1, 40, "epoch 1")) == ["search: 1 of 40 epoch 1 (2%)"]
+    told.screen._last_plain = 0.0
+    told.at(0, Work("finals", 0, 9, "seed 43"))
+    clock.now += 4.0  # too little to tell
+    told.screen._last_plain = 0.0
+    assert told.at(0, Work("finals", 1, 9, "seed 43")) == ["finals: 1 of 9 seed 43 (11%)"]
+
+
+def test_what_was_done_before_says_nothing_of_the_rate(told: Told) -> None:
+    """Three of five were done by an earlier command; the search before took a hundred seconds."""
+    told.at(100, Work("search", 1, 1, "done"))
+    told.at(0, Work("finals", 3, 5, "seed 43"))
+    assert told.at(21, Work("finals", 4, 5, "seed 43")) == [
+        "finals: 4 of 5 seed 43 (80%, about 21 s left)"
+    ]
+
+
+def test_parts_that_go_on_side_by_side_add_up(told: Told) -> None:
+    """Two workers, a trial each of 10 epochs; another command has finished two."""
+
+    def work(number: int, epoch: int, before: float = 20) -> Work:
+        return Work("search", epoch, 60, f"trial {number}", f"trial {number}", before)
+
+    assert told.at(0, work(2, 0)) == ["search: 20 of 60 trial 2 (33%)"]
+    told.at(0, work(3, 0))
+    told.at(5, work(2, 3))
+    assert told.at(5, work(3, 5)) == ["search: 28 of 60 trial 3 (47%, about 40 s left)"]
+    told.at(0, work(3, 10))  # it stopped early
+    assert told.at(10, work(2, 7)) == ["search: 37 of 60 trial 2 (62%, about 27 s left)"]
+    # Meanwhile somebody else has finished one more.
+    assert told.at(10, work(4, 1, before=40)) == ["search: 41 of 60 trial 4 (68%, about 27 s left)"]
+
+
+def test_a_trial_that_failed_counts_for_nothing(told: Told) -> None:
+    told.at(0, Work("search", 0, 20, "trial 0", "trial 0"))
+    told.at(5, Work("search", 0, 20, "failed", "trial 0"))
+    (line,) = told.at(6, Work("search", 1, 20, "trial 1", "trial 1"))
+    assert line == "search: 1 of 20 trial 1 (5%, about 3 min left)"
+
+
 def test_pieces_of_known_cost_are_shares_of_the_whole(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    clock = iter([0.0, 30.0])
-    monkeypatch.setattr("finscale.pipeline.progress.time.monotonic", lambda: next(clock))
-    screen = Screen({"small": 1.0, "large": 3.0})
-    screen(Work("large", 1, 1, "done"))
-    assert capsys.readouterr().out.splitlines() == ["large: 1 of 1 done (75%, about 10 s left)"]
+    told = Told(clock, capsys, weights={"small": 1.0, "large": 3.0})
+    told.at(0, Work("large", 0, 2, "begins"))
+    assert told.at(15, Work("large", 1, 2, "half")) == ["large: 1 of 2 half (38%, about 25 s left)"]
+    told.at(15, Work("large", 2, 2, "done"))
+    assert told.at(10, Work("small", 0, 1, "begins")) == [
+        "small: 0 of 1 begins (75%, about 13 s left)"
+    ]
 
 
 def test_a_piece_that_is_no_part_of_the_whole_has_its_own_share(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    clock = iter([0.0, 30.0, 41.0])
-    monkeypatch.setattr("finscale.pipeline.progress.time.monotonic", lambda: next(clock))
-    screen = Screen({"finals": 1.0})
-    screen(Work("finals", 1, 1, "done"))
-    screen(Work("trial", 1, 4, "verdicts"))
-    last = capsys.readouterr().out.splitlines()[-1]
-    assert last == "trial: 1 of 4 verdicts (25%, about 33 s left)"
+    told = Told(clock, capsys, weights={"finals": 1.0})
+    told.at(30, Work("finals", 1, 1, "done"))
+    told.at(0, Work("trial", 0, 4, "verdicts"))
+    assert told.at(11, Work("trial", 1, 4, "verdicts")) == [
+        "trial: 1 of 4 verdicts (25%, about 33 s left)"
+    ]
 
 
-def test_what_was_done_before_says_nothing_of_the_rate(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Three of five were done by an earlier command; the search before took a hundred seconds."""
-    clock = iter([0.0, 100.0, 107.0])
-    monkeypatch.setattr("finscale.pipeline.progress.time.monotonic", lambda: next(clock))
-    screen = Screen()
-    screen(Work("search", 1, 1, "done"))
-    screen(Work("finals", 4, 5, "seed 43"))
-    last = capsys.readouterr().out.splitlines()[-1]
-    assert last == "search: 1 of 1 done (100%)"
-    screen._last_plain = 0.0
-    clock = iter([121.0])
-    screen(Work("finals", 4, 5, "seed 43"))
-    assert "about 21 s left" in capsys.readouterr().out
+def test_work_without_an_end_is_done(told: Told) -> None:
+    assert told.at(0, Work("nothing", 0, 0, "done")) == ["nothing: 0 of 0 done (100%)"]
 
 
-def test_work_without_an_end_is_done() -> None:
-    screen = Screen({"nothing": 1.0})
-    screen(Work("nothing", 0, 0))
-    assert screen._whole() == Work("everything", 1.0, 1.0)
+def test_on_a_terminal_the_time_left_stands_in_the_bar(clock: Clock) -> None:
+    screen = Screen({"search": 1.0})
+    screen(Work("search", 0, 4, "begins"))
+    clock.now += 10.0
+    screen(Work("search", 1, 4, "trial 0"))
+    fields = [(task.description, task.completed, task.fields) for task in screen._bars.tasks]
+    assert fields == [
+        ("search", 0.25, {"text": "trial 0", "left": "about 30 s left"}),
+        ("everything", 0.25, {"text": "", "left": "about 30 s left"}),
+    ]
+
+
+def standing(best: float | None, n_pruned: int = 0) -> Standing:
+    trial = Claim(3, "run", PastTrial({}, "ok", best)) if best is not None else None
+    return Standing((), 4, n_pruned, 0, 1, trial, None)
+
+
+def test_the_lowest_loss_is_never_above_the_one_beside_it() -> None:
+    assert _so_far(standing(None), 0.4901) == "; lowest so far 0.4901 (this trial)"
+    assert _so_far(standing(0.5845, 1), 0.4901) == "; lowest so far 0.4901 (this trial), 1 pruned"
+    assert _so_far(standing(0.5845), 0.6001) == "; lowest so far 0.5845 (trial 3)"

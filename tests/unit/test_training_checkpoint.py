@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -38,9 +39,11 @@ from finscale.training import (
     fit,
     last_epoch,
     make_samples,
+    predict,
+    reached,
     remove_checkpoint,
 )
-from finscale.training.checkpoint import CheckpointKeeper
+from finscale.training.checkpoint import CheckpointKeeper, Reached
 from finscale.training.state import TrainingState
 
 ARCH = Architecture(
@@ -109,10 +112,15 @@ def go_on(
     data: tuple[Samples, Samples] | None = None,
     arch: dict[str, Any] | None = None,
     every_s: float = 0.0,
+    n_looks: int | None = None,
     **changed: Any,
 ) -> Outcome:
-    """Train a new model on from a checkpoint, until an epoch of `ends` says otherwise."""
+    """Train a new model on from a checkpoint, until an epoch of `ends` says otherwise.
+
+    It is stopped when it looks once more than `n_looks` times.
+    """
     model, outcome = network(**(arch or {})), Outcome()
+    looks = count()
     torch.rand(13)  # what the global generator gave in between does not matter
 
     def on_epoch(epoch: Epoch) -> Signal:
@@ -130,6 +138,7 @@ def go_on(
         replace(SETTINGS, **changed),
         on_epoch=on_epoch,
         checkpoints=Checkpoints(path, every_s) if path else None,
+        is_stopping=lambda: next(looks) == n_looks,
     )
     outcome.weights = [weight.detach() for weight in model.state_dict().values()]
     return outcome
@@ -242,6 +251,61 @@ def test_time_before_a_stop_counts(tmp_path: Path) -> None:
     after = state()
     keeper(path).resume(after)
     assert 1009.0 < after.seconds < 1109.0
+
+
+# A stop in the middle of an epoch. It looks before each of 4 batches, in the evaluation, and after.
+
+LOOKS = 6
+
+
+@pytest.mark.parametrize("n_looks", range(7 * LOOKS))
+def test_a_stop_at_any_batch_does_not_change_a_bit(n_looks: int, tmp_path: Path) -> None:
+    path = tmp_path / "run.safetensors"
+    part = go_on(path, every_s=1e9, n_looks=n_looks)
+    assert part.result and (part.result.status, part.result.reason) == ("stopped",) * 2
+    epoch, look = divmod(n_looks, LOOKS)
+    expected = Reached(epoch, look) if look < 5 else Reached(epoch + 1)
+    assert reached(path) == expected and last_epoch(path) == expected.epoch
+    assert joined(part, go_on(path)) == whole()
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    stops=st.lists(st.integers(0, 20), min_size=2, max_size=4),
+    changed=st.sampled_from([IMPATIENT, {"warmup_steps": 0}, {"warmup_steps": 100}]),
+)
+def test_stops_at_batches_do_not_change_a_bit(stops: list[int], changed: dict[str, Any]) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "run.safetensors"
+        parts: list[Outcome] = []
+        for n_looks in [*stops, None]:
+            parts.append(go_on(path, every_s=1e9, n_looks=n_looks, **changed))
+            if parts[-1].result and parts[-1].result.status == "ok":
+                break  # it was at its end before it looked so often
+        assert joined(*parts) == whole(**changed)
+
+
+def test_an_older_program_does_not_misread_the_middle_of_an_epoch(tmp_path: Path) -> None:
+    path = tmp_path / "run.safetensors"
+    go_on(path, every_s=1e9, n_looks=2 * LOOKS + 3)
+    with safe_open(path, framework="pt") as file:
+        plain, names = json.loads(file.metadata()["plain"]), set(file.keys())
+    assert plain["schema"] == 2  # it knows 1
+    assert (plain["values"]["epoch"], plain["values"]["batch"]) == (2, 3)
+    assert "losses" in names
+
+
+def test_a_prediction_ends_where_it_is_told_to() -> None:
+    class EnoughError(Exception):
+        pass
+
+    def enough() -> None:
+        raise EnoughError
+
+    model, (train, _) = network(), problem()
+    assert predict(model, train).shape == (N_TRAIN, 1)
+    with pytest.raises(EnoughError):
+        predict(model, train, enough)
 
 
 # What is not the same run starts again.

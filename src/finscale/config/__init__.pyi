@@ -1,5 +1,6 @@
 from .budget import format_budget, format_size, parse_budget
 from .command_line import option_names, options, parse, spell
+from .console import steady, steady_console
 from .environment import check_environment
 from .errors import (
     ConfigError,
@@ -124,6 +125,8 @@ __all__ = [
     "parse_budget",
     "read_pins",
     "spell",
+    "steady",
+    "steady_console",
     "stop_asked",
     "store_patience_s",
     "unbroken",

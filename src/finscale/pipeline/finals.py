@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from finscale.config import StoreError, TrainConfig, format_budget
+from finscale.config import StoreError, TrainConfig, format_budget, was_stopped
 from finscale.evaluation import sample_losses, score_outputs
 from finscale.pipeline.epoch_log import EpochLog
 from finscale.pipeline.fitting import (
@@ -91,8 +91,8 @@ def train_finals(bench: Bench, recipes: list[Recipe]) -> pd.DataFrame:
     wanted = [(recipe, seed) for recipe in recipes for seed in seeds]
     identities = [recipe.fingerprint(Kind.FINAL, bench.data, seed) for recipe, seed in wanted]
     for number, ((recipe, seed), identity) in enumerate(zip(wanted, identities, strict=True)):
-        bench.listen(_progress(bench, number, len(wanted), 0, ""))
         if find_result(Kind.FINAL, identity) is None:
+            bench.listen(_progress(bench, number, len(wanted), 0, f"seed {seed}"))
             _train_final(bench, recipe, seed, identity, number, len(wanted))
     bench.listen(_progress(bench, len(wanted), len(wanted), 0, "done"))
     # A result may belong to the cell of a neighbouring budget: it is not trained twice.
@@ -138,6 +138,9 @@ def _train_final(
             run.interrupt("store")
         raise
     except Exception as error:
+        if was_stopped():  # a library that was interrupted has made another error of it
+            run.interrupt("interrupted")
+            raise KeyboardInterrupt from error
         run.fail(failure_reason(error), traceback.format_exc())
         raise
 

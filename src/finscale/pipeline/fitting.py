@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from finscale.config import RefusedError, format_budget
+from finscale.config import RefusedError, check_stop, format_budget, stop_asked, unbroken
 from finscale.evaluation import RegressionScores, Scores, is_collapsed_forecast
 from finscale.model import (
     MLP,
@@ -113,20 +113,28 @@ def fit_network(
     on_epoch: OnEpoch,
     checkpoints: Checkpoints | None = None,
 ) -> FitResult:
-    """Train any network on a fold, by the loss that the task binds; it ends on the CPU."""
+    """Train any network on a fold, by the loss that the task binds; it ends on the CPU.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If a stop was asked for: within a batch or two, and after the checkpoint was written.
+    """
     context_length = model.arch.context_length
     train = samples(data, fold, fold.at.train, context_length).to(device)
     validation = samples(data, fold, fold.at.validation, context_length).to(device)
     loss = task_loss(data, fold)
-    result = fit(
-        model.to(device),
-        train,
-        validation,
-        settings,
-        on_epoch=on_epoch,
-        loss=loss,
-        checkpoints=checkpoints,
-    )
+    with unbroken():
+        result = fit(
+            model.to(device),
+            train,
+            validation,
+            settings,
+            on_epoch=on_epoch,
+            loss=loss,
+            checkpoints=checkpoints,
+            is_stopping=stop_asked,
+        )
     model.cpu()
     return result
 
@@ -159,7 +167,7 @@ def outputs_at(
 ) -> Outputs:
     """Return a network's outputs_NK at `positions`, in the labels' units."""
     windows = samples(data, fold, positions, model.arch.context_length).to(device)
-    outputs_NK = fold.units.restore(predict(model.to(device), windows).double())
+    outputs_NK = fold.units.restore(predict(model.to(device), windows, check_stop).double())
     model.cpu()
     return np.asarray(outputs_NK.numpy())
 
@@ -247,6 +255,6 @@ def serve_predictions(
     raw_TC = np.nan_to_num(data.inputs.frame.to_numpy(dtype=np.float32))  # warm-up rows only
     seen = samples(data, fold, positions, model.arch.context_length)
     windows = replace(seen, values_TC=torch.from_numpy(raw_TC))
-    outputs_NK = predict(served(model, fold).to(device), windows.to(device))
+    outputs_NK = predict(served(model, fold).to(device), windows.to(device), check_stop)
     model.cpu()  # the served model has taken it along
     return np.asarray(outputs_NK.numpy())

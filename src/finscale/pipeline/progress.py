@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+from finscale.config import steady
 
 PLAIN_EVERY_S = 10.0
+WORTH_S = 5.0
+"""Of work, before a time left is worth saying."""
 
 
 @dataclass(frozen=True)
@@ -29,19 +34,65 @@ class Work:
     key : str
         Names the piece; later events with this key update it.
     done, total : float
-        In any unit.
+        In any unit. The first event says what was done before the work began.
     text : str
         What is being done now.
+    part : str
+        Names a part of the piece, where parts go on side by side: `done` is the part's alone.
+    before : float
+        What other parts had done when this one began.
     """
 
     key: str
     done: float
     total: float
     text: str = ""
+    part: str = ""
+    before: float = 0.0
 
 
 Event = Line | Work
 Listen = Callable[[Event], None]
+
+
+@dataclass(frozen=True)
+class _Course:
+    """How far something is since `begun`, as shares of it: `fresh` was done since then."""
+
+    begun: float
+    share: float
+    fresh: float
+
+    def left(self, now: float) -> str:
+        """Say how long it will take, once there is a rate worth saying."""
+        if now - self.begun < WORTH_S or self.fresh <= 0.0 or self.share >= 1.0:
+            return ""
+        return f"about {duration((now - self.begun) * (1.0 - self.share) / self.fresh)} left"
+
+
+class _Piece:
+    """A piece of work, from its first event on."""
+
+    def __init__(self, event: Work, now: float) -> None:
+        self._begun, self._before = now, event.before
+        self._at_first = self._known = event.before + event.done
+        self._parts: dict[str, float] = {}
+
+    def take(self, event: Work) -> None:
+        self.total = event.total
+        self._parts[event.part] = event.done
+        self._known = max(self._known, event.before + event.done)  # others may work on it too
+
+    @property
+    def done(self) -> float:
+        return min(self.total, max(self._known, self._before + sum(self._parts.values())))
+
+    @property
+    def course(self) -> _Course:
+        if not self.total:
+            return _Course(self._begun, 1.0, 0.0)
+        fresh = self.done - self._at_first
+        return _Course(self._begun, self.done / self.total, fresh / self.total)
 
 
 class Screen:
@@ -54,18 +105,17 @@ class Screen:
     """
 
     def __init__(self, weights: dict[str, float] | None = None) -> None:
-        self._console = Console(highlight=False, soft_wrap=True)
+        self._console = Console(file=steady(sys.stdout), highlight=False, soft_wrap=True)
         self._weights = weights or {}
-        self._shares: dict[str, float] = {}
+        self._pieces: dict[str, _Piece] = {}
         self._tasks: dict[str, TaskID] = {}
-        self._begun: dict[str, tuple[float, float]] = {}
-        self._last_plain = 0.0
-        self._last_event = time.monotonic()
+        self._last_plain = -PLAIN_EVERY_S
+        self._ended: set[str] = set()
         self._bars = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
             TextColumn("{task.percentage:>3.0f}%"),
-            TimeRemainingColumn(),
+            TextColumn("{task.fields[left]}"),
             TextColumn("{task.fields[text]}"),
             console=self._console,
             disable=not self._console.is_terminal,
@@ -88,49 +138,47 @@ class Screen:
         if isinstance(event, Line):
             self._console.print(event.text, markup=False)
             return
-        self._shares[event.key] = event.done / event.total if event.total else 1.0
-        self._bar(event)
-        if self._weights:
-            self._bar(self._whole())
+        now = time.monotonic()
+        piece = self._pieces.setdefault(event.key, _Piece(event, now))
+        piece.take(event)
+        course = piece.course
+        self._bar(event.key, course, now, event.text)
+        if event.key in self._weights:
+            course = self._whole()
+            self._bar("everything", course, now, "")
         if not self._console.is_terminal:
-            self._plain(event)
+            self._plain(event, piece.done, course, now)
 
-    def _bar(self, event: Work) -> None:
-        if event.key not in self._tasks:
-            self._tasks[event.key] = self._bars.add_task(event.key, total=event.total, text="")
-        self._bars.update(
-            self._tasks[event.key], completed=event.done, total=event.total, text=event.text
+    def _bar(self, name: str, course: _Course, now: float, text: str) -> None:
+        if name not in self._tasks:
+            self._tasks[name] = self._bars.add_task(name, total=1.0, text="", left="")
+        left = course.left(now)
+        self._bars.update(self._tasks[name], completed=course.share, text=text, left=left)
+
+    def _whole(self) -> _Course:
+        """Return how far everything is, by what each piece costs."""
+        total = sum(self._weights.values())
+        known = {
+            key: (self._weights[key] / total, piece.course)
+            for key, piece in self._pieces.items()
+            if key in self._weights
+        }
+        return _Course(
+            begun=min(course.begun for _, course in known.values()),
+            share=sum(weight * course.share for weight, course in known.values()),
+            fresh=sum(weight * course.fresh for weight, course in known.values()),
         )
 
-    def _whole(self) -> Work:
-        total = sum(self._weights.values())
-        done = sum(w * self._shares.get(key, 0.0) for key, w in self._weights.items())
-        return Work("everything", done, total)
-
-    def _standing(self, event: Work) -> tuple[str, float, float]:
-        """Return what a time left is about, its share done now, and one unit of work ago."""
-        one_ago = max(0.0, event.done - 1.0) / event.total if event.total else 1.0
-        if event.key not in self._weights:
-            return event.key, self._shares[event.key], one_ago
-        whole = self._whole()
-        unit = self._weights.get(event.key, 0.0) * (self._shares[event.key] - one_ago)
-        return whole.key, whole.done / whole.total, (whole.done - unit) / whole.total
-
-    def _plain(self, event: Work) -> None:
-        now = time.monotonic()
-        key, share, before = self._standing(event)
-        # From this piece's own beginning, and what an earlier command did left out: both went at
-        # another rate.
-        start, share_then = self._begun.setdefault(key, (self._last_event, before))
-        self._last_event = now
-        if event.done < event.total and now - self._last_plain < PLAIN_EVERY_S:
+    def _plain(self, event: Work, done: float, course: _Course, now: float) -> None:
+        ends = done >= event.total and event.key not in self._ended
+        if not ends and now - self._last_plain < PLAIN_EVERY_S:
             return
+        if ends:
+            self._ended.add(event.key)
         self._last_plain = now
-        left = ""
-        if share_then < share < 1.0:
-            seconds = (now - start) * (1.0 - share) / (share - share_then)
-            left = f", about {duration(seconds)} left"
-        line = f"{event.key}: {event.done:g} of {event.total:g} {event.text} ({share:.0%}{left})"
+        left = course.left(now)
+        standing = f"{course.share:.0%}{', ' if left else ''}{left}"
+        line = f"{event.key}: {done:g} of {event.total:g} {event.text} ({standing})"
         self._console.print(line, markup=False)
 
 

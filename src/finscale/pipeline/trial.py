@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import torch
 
-from finscale.config import StoreError, format_budget
+from finscale.config import StoreError, format_budget, was_stopped
 from finscale.evaluation import score_outputs
 from finscale.model import TOLERANCE
 from finscale.pipeline.artifacts import LARGE_BYTES, thin_out
@@ -27,7 +28,7 @@ from finscale.pipeline.plan import GIB
 from finscale.pipeline.predictions import log_predictions, validation_frame
 from finscale.pipeline.progress import Line, Work
 from finscale.pipeline.recipe import from_params
-from finscale.pipeline.trials import OpenTrial, trial_name
+from finscale.pipeline.trials import FINISHED, OpenTrial, trial_name
 from finscale.search import Claim, PastTrial, Standing, optuna_state
 from finscale.tracking import (
     TRAIN_FLOPS,
@@ -89,9 +90,11 @@ def run_trial(bench: Bench, trial: OpenTrial, standing: Standing) -> Status | No
     """
     path = checkpoint_path(bench, trial.run)
     curve = list(trial.curve[: last_epoch(path)])  # the epochs after it are trained again
-    decide = _decider(bench, trial, standing, curve)
+    tell = _teller(bench, trial, standing)
+    decide = _decider(bench, trial, standing, curve, tell)
     log = EpochLog(trial.run, bench.own, len(trial.curve), decide)
     try:
+        tell(len(curve), "goes on" if curve else "begins")
         _describe(bench, trial)
         trained = train_model(
             trial.recipe,
@@ -118,6 +121,9 @@ def run_trial(bench: Bench, trial: OpenTrial, standing: Standing) -> Status | No
             _put_aside(trial, "store")
         raise
     except Exception as error:
+        if was_stopped():  # a library that was interrupted has made another error of it
+            _put_aside(trial, "interrupted")
+            raise KeyboardInterrupt from error
         if is_disk_full(error):
             raise  # no fault of the trial's, which goes on another time
         trial.run.tag({Tag.TRIAL_STATE: optuna_state(Status.FAILED)})
@@ -130,23 +136,40 @@ def run_trial(bench: Bench, trial: OpenTrial, standing: Standing) -> Status | No
         bench.search.finish(trial.number, past)
         if past.status == Status.OK:
             _thin_out(bench, standing.n_finished + 1)
+    tell(bench.config.epochs if past.status in FINISHED else 0, past.status)
     return Status(past.status)
 
 
-def _decider(bench: Bench, trial: OpenTrial, standing: Standing, curve: list[float]) -> OnEpoch:
+def _teller(bench: Bench, trial: OpenTrial, standing: Standing) -> Callable[[int, str], None]:
+    """Return what says how far a trial is, as a part of its search."""
+    config = bench.config
+    total, before = config.n_trials * config.epochs, standing.n_finished * config.epochs
+
+    def tell(epoch: int, text: str) -> None:
+        name = f"trial {trial.number}"
+        text = f"{name}, {text}, {bench.device}"
+        bench.listen(Work(f"{config.cell_name} search", epoch, total, text, name, before))
+
+    return tell
+
+
+def _decider(
+    bench: Bench,
+    trial: OpenTrial,
+    standing: Standing,
+    curve: list[float],
+    tell: Callable[[int, str], None],
+) -> OnEpoch:
     """Return what is told of each epoch: it shows progress, and stops what is not worth more."""
     config = bench.config
-    total = config.n_trials * config.epochs
     n_train = len(bench.data.search.at.train)
     warmup = trial.recipe.settings(config.seed).warmup_epochs(n_train)
-    so_far = _so_far(standing)
 
     def decide(epoch: Epoch) -> Signal:
         curve.append(epoch.val_loss)
         bench.search.report(trial.number, epoch.number, epoch.val_loss)
-        text = f"trial {trial.number}, epoch {epoch.number}: {epoch.val_loss:.4f} nats{so_far}"
-        done = standing.n_finished * config.epochs + epoch.number
-        bench.listen(Work(f"{config.cell_name} search", done, total, f"{text}, {bench.device}"))
+        so_far = _so_far(standing, min(curve))
+        tell(epoch.number, f"epoch {epoch.number}: {epoch.val_loss:.4f} nats{so_far}")
         # The loss of a warm-up says nothing about where a trial will end.
         if epoch.number > warmup and bench.search.should_prune(trial.number, curve):
             return Signal.PRUNE
@@ -155,12 +178,13 @@ def _decider(bench: Bench, trial: OpenTrial, standing: Standing, curve: list[flo
     return decide
 
 
-def _so_far(standing: Standing) -> str:
+def _so_far(standing: Standing, own: float) -> str:
+    """Say the lowest loss there is, this trial's own among them."""
     best = standing.best
-    if best is None or best.trial.loss is None:
-        return ""
     pruned = f", {standing.n_pruned} pruned" if standing.n_pruned else ""
-    return f"; best {best.trial.loss:.4f} (trial {best.number}){pruned}"
+    if best is None or best.trial.loss is None or own < best.trial.loss:
+        return f"; lowest so far {own:.4f} (this trial){pruned}"
+    return f"; lowest so far {best.trial.loss:.4f} (trial {best.number}){pruned}"
 
 
 def _log_trial(

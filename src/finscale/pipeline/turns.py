@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
-from finscale.config import StoreError, spell
+from finscale.config import StoreError, check_stop, spell
 from finscale.pipeline.alignment import align, in_turn, run_of
 from finscale.pipeline.bench import Bench
 from finscale.pipeline.progress import Line
@@ -19,7 +19,7 @@ from finscale.pipeline.trial import checkpoint_path, open_trial, run_trial
 from finscale.pipeline.trials import OpenTrial
 from finscale.search import Claim, PastTrial, Standing
 from finscale.tracking import Run, Status, Tag, other_holder, val_curve
-from finscale.training import last_epoch, remove_checkpoint
+from finscale.training import Reached, reached, remove_checkpoint
 
 MAX_ATTEMPTS = 2
 MAX_FAILURES_IN_A_ROW = 3
@@ -60,6 +60,7 @@ def _next(bench: Bench) -> tuple[OpenTrial | None, Standing]:
             waits = f"waiting for {len(held)} trials that other processes train"
             bench.listen(Line(f"{bench.config.cell_name}: {waits}."))
             told = True
+        check_stop()
         time.sleep(POLL_S)
 
 
@@ -94,8 +95,8 @@ def _reopen(bench: Bench, claim: Claim, run: Run, tags: Mapping[str, str]) -> Op
     end as they did.
     """
     path = checkpoint_path(bench, run)
-    epoch = last_epoch(path)
-    has_moved = epoch > int(tags.get(Tag.RESUMED_EPOCH, "0"))
+    at = reached(path)
+    has_moved = at.epoch > int(tags.get(Tag.RESUMED_EPOCH, "0"))
     attempts = 0 if has_moved else int(tags.get(Tag.ATTEMPTS, "0"))
     if attempts >= MAX_ATTEMPTS or not claim.trial.params:
         run.end(Status.FAILED, "killed")
@@ -103,12 +104,22 @@ def _reopen(bench: Bench, claim: Claim, run: Run, tags: Mapping[str, str]) -> Op
         bench.search.finish(claim.number, PastTrial(claim.trial.params, Status.FAILED.value))
         return None
     run.reopen()
-    run.tag({Tag.ATTEMPTS: attempts + 1, Tag.RESUMED_EPOCH: epoch})
+    run.tag({Tag.ATTEMPTS: attempts + 1, Tag.RESUMED_EPOCH: at.epoch})
     run.tag({Tag.REASON: "restarted"})
-    start = f"from epoch {epoch + 1}" if epoch else "from its beginning"
-    bench.listen(Line(f"{bench.config.cell_name}: going on with trial {claim.number} {start}."))
     recipe = from_params(claim.trial.params, bench.template, bench.config)
+    n_train = len(bench.data.search.at.train)
+    start = _place(at, recipe.settings(bench.config.seed).steps_per_epoch(n_train))
+    bench.listen(Line(f"{bench.config.cell_name}: going on with trial {claim.number} {start}."))
     return OpenTrial(claim.number, run, recipe, attempts + 1, val_curve(run.run_id))
+
+
+def _place(at: Reached, n_batches: int) -> str:
+    """Say from where a trial goes on."""
+    if at.batch == n_batches:
+        return f"from the end of epoch {at.epoch + 1}"
+    if at.batch:
+        return f"from batch {at.batch + 1} of epoch {at.epoch + 1}"
+    return f"from epoch {at.epoch + 1}" if at.epoch else "from its beginning"
 
 
 def _wants_more(bench: Bench, standing: Standing, held: Sequence[Claim]) -> bool:

@@ -5,21 +5,35 @@ Each worker has a pipe of its own: a queue's lock would stay locked for all when
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
 import signal
+import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
-from finscale.config import FinscaleError
+from finscale.config import (
+    FinscaleError,
+    check_stop,
+    deaf_children,
+    ignore_stops,
+    install_stops,
+    steady_console,
+    unbroken,
+)
 from finscale.pipeline.progress import Event, Listen
 
 GRACE_S = 30.0
+"""For all workers together to leave in: one may be writing a large model's checkpoint."""
+LOOK_S = 0.5
+"""How often a command that waits for its workers looks whether it shall stop."""
 LOST = "the process that worked on it died (out of memory, or killed)"
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -58,11 +72,12 @@ def run_side_by_side(
     workers: dict[Connection, BaseProcess] = {}
     try:
         for _ in range(n_workers):
-            pipe, worker = _start(job)
-            workers[pipe] = worker
+            with unbroken():  # none is started that is not known
+                pipe, worker = _start(job)
+                workers[pipe] = worker
         return _follow(list(workers), pieces, listen)
     finally:
-        _stop(list(workers.values()))
+        _stop(workers)
 
 
 def available_cores() -> int:
@@ -74,7 +89,9 @@ def _start(job: Job[Any]) -> tuple[Connection, BaseProcess]:
     context = multiprocessing.get_context("spawn")  # a forked torch or sqlite handle is broken
     ours, theirs = context.Pipe()
     worker = context.Process(target=_work, args=(job, theirs), daemon=True)
-    worker.start()
+    resource_tracker.ensure_running()  # its start would let Ctrl-C through again
+    with deaf_children():
+        worker.start()
     theirs.close()  # the worker's death is then the end of the pipe
     return ours, worker
 
@@ -97,7 +114,8 @@ def _follow(
     for pipe in pipes:
         hand_out(pipe)
     while at_work:
-        ready = wait(list(at_work))
+        check_stop()
+        ready = wait(list(at_work), LOOK_S)
         for pipe in [pipe for pipe in at_work if pipe in ready]:
             try:
                 event = pipe.recv()
@@ -115,21 +133,26 @@ def _follow(
 
 def _work(job: Job[Any], pipe: Connection) -> None:
     """Do pieces as they come until nobody hands out any."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _stop_once)
 
     def tell(event: Event) -> None:
         try:
             pipe.send(event)
         except OSError:
-            raise KeyboardInterrupt from None  # who started this is gone: leave in order
+            signal.raise_signal(signal.SIGTERM)  # who started this is gone: leave in order
 
     try:
+        install_stops()
+        steady_console()
         while True:
             name, piece = pipe.recv()
-            pipe.send(_outcome(job, name, piece, tell))
+            outcome = _outcome(job, name, piece, tell)
+            check_stop()
+            pipe.send(outcome)
     except (KeyboardInterrupt, EOFError, OSError):
-        return
+        ignore_stops()
+    # Python would take its libraries apart first, for seconds.
+    atexit._run_exitfuncs()
+    os._exit(0)
 
 
 def _outcome(job: Job[Any], name: str, piece: Any, tell: Listen) -> _Done | Failure:
@@ -143,21 +166,17 @@ def _outcome(job: Job[Any], name: str, piece: Any, tell: Listen) -> _Done | Fail
     return _Done(name)
 
 
-def _stop_once(*_: object) -> None:
-    """Stop as Ctrl-C does; the second signal, from `_stop`, must not cut short the leaving."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: None)  # SIG_IGN would complain of one under way
-    raise KeyboardInterrupt
-
-
-def _stop(workers: Sequence[BaseProcess]) -> None:
-    for worker in workers:
-        if worker.is_alive():
-            worker.terminate()
-    for worker in workers:
-        worker.join(GRACE_S)
-        if worker.is_alive():
+def _stop(workers: Mapping[Connection, BaseProcess]) -> None:
+    """Ask workers to leave, and kill those that have not when the grace is over."""
+    for pipe, worker in workers.items():
+        worker.terminate()
+        pipe.close()  # nobody listens: one that waits to tell something need not
+    until = time.monotonic() + GRACE_S
+    for worker in workers.values():
+        worker.join(max(0.0, until - time.monotonic()))
+        if worker.exitcode is None:
             worker.kill()
+            worker.join()
 
 
 def _set_threads(n_threads: int) -> None:

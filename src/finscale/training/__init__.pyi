@@ -1,4 +1,10 @@
-from .checkpoint import Checkpoints, last_epoch, remove_checkpoint
+from .checkpoint import (
+    Checkpoints,
+    Reached,
+    last_epoch,
+    reached,
+    remove_checkpoint,
+)
 from .devices import (
     available_memory_bytes,
     measure_flops_per_second,
@@ -18,6 +24,7 @@ __all__ = [
     "Loss",
     "OnEpoch",
     "Pace",
+    "Reached",
     "Samples",
     "Signal",
     "available_memory_bytes",
@@ -30,5 +37,6 @@ __all__ = [
     "measure_flops_per_second",
     "pick_device",
     "predict",
+    "reached",
     "remove_checkpoint",
 ]

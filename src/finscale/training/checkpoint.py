@@ -23,6 +23,8 @@ from finscale.training.state import Tensors, TrainingState
 
 SCHEMA = 1
 """Version of names and values below: a file of another version is not resumed."""
+MID_EPOCH_SCHEMA = 2
+"""Of a file that was written in the middle of an epoch: it holds what has come of that, too."""
 
 
 @dataclass(frozen=True)
@@ -90,10 +92,23 @@ def remove_checkpoint(path: Path) -> None:
     shutil.rmtree(_draft(path), ignore_errors=True)
 
 
-def last_epoch(path: Path) -> int:
-    """Return the epoch from which a checkpoint goes on, 0 where there is none to read."""
+@dataclass(frozen=True)
+class Reached:
+    """How far a run is: epochs that are over, and batches done of the one under way."""
+
+    epoch: int = 0
+    batch: int = 0
+
+
+def reached(path: Path) -> Reached:
+    """Return from where a checkpoint goes on: the beginning, where there is none to read."""
     found = _read(path)
-    return int(found.values["epoch"]) if found else 0
+    return found.reached if found else Reached()
+
+
+def last_epoch(path: Path) -> int:
+    """Return the number of epochs that are over, 0 where there is no checkpoint to read."""
+    return reached(path).epoch
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,10 +117,15 @@ class _Checkpoint:
     values: dict[str, float]
     tensors: Tensors
 
+    @property
+    def reached(self) -> Reached:
+        return Reached(int(self.values["epoch"]), int(self.values.get("batch", 0)))
+
 
 def _write(path: Path, checkpoint: _Checkpoint) -> None:
     """Replace the file in one step: a kill at any moment leaves the old one or the new one."""
-    plain = {"schema": SCHEMA, "identity": checkpoint.identity, "values": checkpoint.values}
+    schema = MID_EPOCH_SCHEMA if checkpoint.reached.batch else SCHEMA
+    plain = {"schema": schema, "identity": checkpoint.identity, "values": checkpoint.values}
     header = {"plain": json.dumps(plain)}
     header["crc32"] = _checksum(header["plain"], checkpoint.tensors)
     draft = _draft(path)
@@ -145,7 +165,7 @@ def _read(path: Path) -> _Checkpoint | None:
     if header.get("crc32") != _checksum(text, tensors):
         return None
     plain = json.loads(text)
-    if plain["schema"] != SCHEMA:
+    if plain["schema"] not in (SCHEMA, MID_EPOCH_SCHEMA):
         return None
     return _Checkpoint(plain["identity"], plain["values"], tensors)
 

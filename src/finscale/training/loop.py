@@ -6,7 +6,7 @@ Legend: `B` batch, `N` samples, `K` outputs.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from enum import Enum
 
@@ -67,6 +67,11 @@ class Signal(Enum):
 
 
 OnEpoch = Callable[[Epoch], Signal]
+IsStopping = Callable[[], bool]
+
+
+class _StopAskedError(Exception):
+    """Raised between two batches, to leave from there."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,7 @@ def fit(
     on_epoch: OnEpoch,
     loss: Loss = bce_loss,
     checkpoints: Checkpoints | None = None,
+    is_stopping: IsStopping = lambda: False,
 ) -> FitResult:
     """Train `model` in place and leave it with its best weights.
 
@@ -121,6 +127,9 @@ def fit(
     checkpoints : Checkpoints, optional
         Where to go on from, if a file of the same settings, model and number of samples is there,
         and what to write on the way. Who keeps the result removes the file, once it is safe.
+    is_stopping : callable, optional
+        Asked before each batch and after each epoch: if it says so, the checkpoint is written at
+        once, and the run is "stopped".
 
     Raises
     ------
@@ -140,7 +149,17 @@ def fit(
         identity = {"settings": asdict(settings), "n_train": len(train)}
         keeper = CheckpointKeeper(checkpoints, identity)
         keeper.resume(state)
-    status, reason = _run(state, train, validation, settings, on_epoch, loss, keeper)
+
+    def look() -> None:
+        if is_stopping():
+            raise _StopAskedError
+
+    try:
+        status, reason = _run(state, train, validation, settings, on_epoch, loss, keeper, look)
+    except _StopAskedError:
+        status, reason = "stopped", "stopped"
+        if keeper:
+            keeper.save(state, at_once=True)
     if status != "stopped":
         state.take_best()
     return _result(state, status, reason, train)
@@ -154,17 +173,15 @@ def _run(
     on_epoch: OnEpoch,
     loss: Loss,
     keeper: CheckpointKeeper | None,
+    look: Callable[[], object],
 ) -> tuple[str, str]:
     """Train epoch after epoch; return status and reason."""
     schedule = _schedule(state, settings, len(train))
     while not (reason := _over(state, settings, len(train))):
-        rate = state.optimiser.param_groups[0]["lr"]
-        batches = _batches(len(train), settings.batch_size, state.order)
-        train_loss = _train_epoch(
-            state.model, train, batches, state.optimiser, schedule, settings.clip_norm, loss
-        )
-        val_loss = _mean_loss(state.model, validation, loss)
-        state.epoch += 1
+        rate = _rate_at_start(state, settings, len(train))
+        train_loss = _train_epoch(state, train, settings, schedule, loss, look)
+        val_loss = _mean_loss(state.model, validation, loss, look)
+        state.end_epoch()
         if not (math.isfinite(train_loss) and math.isfinite(val_loss)):
             return "diverged", "not_finite"
         state.see(val_loss)
@@ -176,6 +193,7 @@ def _run(
             keeper.save(state, at_once=signal is Signal.STOP)
         if signal is Signal.STOP:
             return "stopped", "stopped"
+        look()  # after the last epoch too: what it came to is not stored yet
     return "ok", reason
 
 
@@ -203,14 +221,22 @@ def _result(state: TrainingState, status: str, reason: str, train: Samples) -> F
     )
 
 
-def predict(model: nn.Module, samples: Samples) -> Tensor:
-    """Return outputs_NK of a model in evaluation mode, on the CPU."""
+def predict(
+    model: nn.Module, samples: Samples, look: Callable[[], object] = lambda: None
+) -> Tensor:
+    """Return outputs_NK of a model in evaluation mode, on the CPU.
+
+    Parameters
+    ----------
+    look : callable, optional
+        Called before each batch: what it raises ends the prediction.
+    """
     model.eval()
+    parts: list[Tensor] = []
     with torch.inference_mode():
-        parts = [
-            model(samples.windows(which_B)).cpu()
-            for which_B in torch.arange(len(samples)).split(EVALUATION_BATCH)
-        ]
+        for which_B in torch.arange(len(samples)).split(EVALUATION_BATCH):
+            look()
+            parts.append(model(samples.windows(which_B)).cpu())
     return torch.cat(parts)
 
 
@@ -224,45 +250,52 @@ def _optimiser(model: nn.Module, settings: FitSettings) -> torch.optim.Optimizer
     )
 
 
+def _factor(settings: FitSettings, n_train: int, step: int) -> float:
+    total = settings.epochs * settings.steps_per_epoch(n_train)
+    return learning_rate_factor(step, settings.warmup_steps, total)
+
+
+def _rate_at_start(state: TrainingState, settings: FitSettings, n_train: int) -> float:
+    """Return the learning rate with which the epoch under way began."""
+    step = state.epoch * settings.steps_per_epoch(n_train)
+    return settings.learning_rate * _factor(settings, n_train, step)
+
+
 def _schedule(
     state: TrainingState, settings: FitSettings, n_train: int
 ) -> torch.optim.lr_scheduler.LambdaLR:
     """Go on with the schedule after the steps that were taken: they are all its state."""
-    steps = settings.steps_per_epoch(n_train)
-    total = settings.epochs * steps
+    done = state.epoch * settings.steps_per_epoch(n_train) + state.batch
     return torch.optim.lr_scheduler.LambdaLR(
-        state.optimiser,
-        lambda step: learning_rate_factor(step, settings.warmup_steps, total),
-        last_epoch=state.epoch * steps - 1,
+        state.optimiser, lambda step: _factor(settings, n_train, step), last_epoch=done - 1
     )
 
 
 def _train_epoch(
-    model: nn.Module,
+    state: TrainingState,
     train: Samples,
-    batches: Iterator[Tensor],
-    optimiser: torch.optim.Optimizer,
+    settings: FitSettings,
     schedule: torch.optim.lr_scheduler.LambdaLR,
-    clip_norm: float,
     loss: Loss,
+    look: Callable[[], object],
 ) -> float:
-    """Take one pass; return the mean loss of the batches as they were met."""
-    model.train()
-    total = torch.zeros((), device=train.values_TC.device)
-    for which_B in batches:
-        mean = loss(model(train.windows(which_B)), train.labels_N[which_B])
-        optimiser.zero_grad(set_to_none=True)
+    """Take a pass, or the rest of one; return the mean loss of the batches as they were met."""
+    state.model.train()
+    if not state.batch:
+        state.losses = torch.zeros((), device=train.values_TC.device)
+    for which_B in state.draw_order(len(train)).split(settings.batch_size)[state.batch :]:
+        look()
+        mean = loss(state.model(train.windows(which_B)), train.labels_N[which_B])
+        state.optimiser.zero_grad(set_to_none=True)
         mean.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
-        optimiser.step()
+        torch.nn.utils.clip_grad_norm_(state.model.parameters(), settings.clip_norm)
+        state.optimiser.step()
         schedule.step()
-        total += mean.detach() * len(which_B)
-    return float(total) / len(train)
+        state.losses += mean.detach() * len(which_B)
+        state.batch += 1
+    return float(state.losses) / len(train)
 
 
-def _mean_loss(model: nn.Module, samples: Samples, loss: Loss) -> float:
-    return float(loss(predict(model, samples).double(), samples.labels_N.cpu().double()))
-
-
-def _batches(n: int, batch_size: int, order: torch.Generator) -> Iterator[Tensor]:
-    yield from torch.randperm(n, generator=order).split(batch_size)
+def _mean_loss(model: nn.Module, samples: Samples, loss: Loss, look: Callable[[], object]) -> float:
+    outputs_NK = predict(model, samples, look).double()
+    return float(loss(outputs_NK, samples.labels_N.cpu().double()))

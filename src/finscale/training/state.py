@@ -19,9 +19,14 @@ class TrainingState:
     Attributes
     ----------
     order : Generator
-        Of the order of samples: on the CPU, whatever the device.
+        Of the order of samples: on the CPU, whatever the device. It stands at the beginning of
+        the epoch under way until that is over.
     epoch : int
         Epochs that are over.
+    batch : int
+        Batches of the epoch under way that the model was trained on.
+    losses : Tensor
+        Sum of their losses over their samples.
     started : float
         On the performance counter; a resumed run started as long ago as it has trained.
     """
@@ -30,15 +35,31 @@ class TrainingState:
     optimiser: torch.optim.Optimizer
     order: torch.Generator
     epoch: int = 0
+    batch: int = 0
+    losses: Tensor = field(default_factory=lambda: torch.zeros(()))
     best_epoch: int = 0
     best_loss: float = math.inf
     best_weights: Tensors = field(default_factory=dict)
     started: float = field(default_factory=time.perf_counter)
+    _order_after: Tensor = field(default_factory=lambda: torch.empty(0))
 
     @property
     def seconds(self) -> float:
         """Time spent so far, before a resume too."""
         return time.perf_counter() - self.started
+
+    def draw_order(self, n: int) -> Tensor:
+        """Draw the order of the epoch's samples, the same until the epoch is over."""
+        ahead = torch.Generator()
+        ahead.set_state(self.order.get_state())
+        drawn = torch.randperm(n, generator=ahead)
+        self._order_after = ahead.get_state()
+        return drawn
+
+    def end_epoch(self) -> None:
+        """Go on to the next epoch, of which no batch is done yet."""
+        self.epoch, self.batch = self.epoch + 1, 0
+        self.order.set_state(self._order_after)
 
     def see(self, loss: float) -> None:
         """Keep the weights of this epoch if none had a lower loss."""
@@ -61,6 +82,7 @@ class TrainingState:
             "best_epoch": self.best_epoch,
             "best_loss": self.best_loss,
             "seconds": self.seconds,
+            **({"batch": self.batch} if self.batch else {}),
         }
 
     def tensors(self) -> Tensors:
@@ -73,6 +95,8 @@ class TrainingState:
             "rng.cpu": torch.get_rng_state(),
             "rng.order": self.order.get_state(),
         }
+        if self.batch:
+            everything["losses"] = self.losses
         if self._device.type == "cuda":
             everything["rng.cuda"] = torch.cuda.get_rng_state(self._device)
         return {name: tensor.detach().cpu().contiguous() for name, tensor in everything.items()}
@@ -93,6 +117,8 @@ class TrainingState:
         self.optimiser.load_state_dict({"state": moments, "param_groups": groups})
         self.epoch, self.best_epoch = int(values["epoch"]), int(values["best_epoch"])
         self.best_loss = values["best_loss"]
+        self.batch = int(values.get("batch", 0))
+        self.losses = tensors.get("losses", torch.zeros(())).to(self._device, copy=True)
         self.started = time.perf_counter() - values["seconds"]
         torch.set_rng_state(tensors["rng.cpu"])
         self.order.set_state(tensors["rng.order"])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from curl_cffi import requests
+
+from finscale.market.sources.aside import Aside
 
 _CHART = "/v8/finance/chart/"
 PATIENCE_SECONDS = 30.0
@@ -27,14 +30,22 @@ class ChartSession(requests.Session[requests.Response]):
     def __init__(self, patience: float = PATIENCE_SECONDS) -> None:
         super().__init__(impersonate="chrome")
         self.patience = patience
+        self._aside = Aside()
 
     def request(self, method: Any, url: str, *args: Any, **kwargs: Any) -> requests.Response:
         """Send a request; raise `HTTPError` or `ValueError` for a chart that is none."""
         kwargs["timeout"] = self.patience
-        response = super().request(method, url, *args, **kwargs)
+        # libcurl waits for a server that says nothing whatever signals come.
+        ask = partial(super().request, method, url, *args, **kwargs)
+        response: requests.Response = self._aside.call(ask)
         if _CHART in url:
             _check_chart(response)
         return response
+
+    def close(self) -> None:
+        """End the connections."""
+        self._aside.end()
+        super().close()
 
 
 def _check_chart(response: requests.Response) -> None:

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from typing import TypeVar
 
-from finscale.config import DataError
+from finscale.config import DataError, check_stop
 
 RETRY_SECONDS = (1.0, 2.0, 4.0)
 N_TRIES = len(RETRY_SECONDS) + 1
@@ -35,6 +35,7 @@ def ask_patiently(
         try:
             return ask()
         except transient:
+            check_stop()  # it may be what has cut the answer
             sleep(pause * (1.0 + JITTER * rng.random()))
     return ask()
 

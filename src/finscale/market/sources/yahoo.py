@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from finscale.config import DataError, check_ticker
+from finscale.market.sources.chart_cache import without_broken_cache
 from finscale.market.sources.patience import (
     N_TRIES,
     UnreachableError,
@@ -57,7 +58,7 @@ def yahoo_bars(
         from finscale.market.sources.chart_session import ChartSession
 
         session = ChartSession()
-    ask = partial(_history, ticker, start, end, session)
+    ask = partial(without_broken_cache, partial(_history, ticker, start, end, session))
     try:
         return ask_patiently(ask, _transient(), sleep=sleep, rng=rng)
     except _transient() as error:
