@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import tempfile
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,10 +33,12 @@ from finscale.config import (
     ignore_stops,
     install_stops,
     steady_console,
+    variable_fault,
     was_stopped,
+    without_passwords,
 )
 
-USER_ERROR, INTERRUPTED = 2, 130
+UNEXPECTED, USER_ERROR, INTERRUPTED = 1, 2, 130
 
 
 def run_id() -> str | None:
@@ -50,10 +54,10 @@ def exit_code(verb: Callable[[], None]) -> int:
         return _outcome(verb)
     except KeyboardInterrupt:
         return _stopped()
-    except Exception:
-        if not was_stopped():
-            raise
-        return _stopped()  # a library that was interrupted has made another error of it
+    except Exception as error:
+        if was_stopped():
+            return _stopped()  # a library that was interrupted has made another error of it
+        return _unexpected(error)
     finally:
         ignore_stops()
 
@@ -63,10 +67,37 @@ def _outcome(verb: Callable[[], None]) -> int:
         check_environment(os.environ)
         verb()
     except FinscaleError as error:
-        print(f"finscale: {error.line}", file=sys.stderr, flush=True)
-        _mark_failed(error)
-        return USER_ERROR
+        return _mistake(error)
+    except ValueError as error:
+        fault = variable_fault(error)
+        if fault is None:
+            raise
+        return _mistake(fault)
     return 0
+
+
+def _mistake(error: FinscaleError) -> int:
+    """Say the line first: to mark the run takes seconds."""
+    print(f"finscale: {error.line}", file=sys.stderr, flush=True)
+    _mark_failed(error)
+    return USER_ERROR
+
+
+def _unexpected(error: Exception) -> int:
+    """Say an error of ours in one line, and where its traceback is."""
+    text = "".join(traceback.format_exception(error))
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="finscale-", suffix=".txt", delete=False, encoding="utf-8"
+        ) as file:
+            file.write(without_passwords(text))
+            place = file.name
+    except OSError:
+        place = "nowhere: the temporary folder cannot be written"
+    said = without_passwords(f"{type(error).__name__}: {error}".split("\n")[0])
+    line = f"an error that finscale does not know: {said}. Its traceback is in {place}; please "
+    print(f"finscale: {line}report it.", file=sys.stderr, flush=True)
+    return UNEXPECTED
 
 
 def _stopped() -> int:

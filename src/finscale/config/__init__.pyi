@@ -1,7 +1,7 @@
 from .budget import format_budget, format_size, parse_budget
 from .command_line import option_names, options, parse, spell
 from .console import steady, steady_console
-from .environment import check_environment
+from .environment import UNREADABLE, check_environment, variable_fault
 from .errors import (
     ConfigError,
     DataError,
@@ -73,6 +73,7 @@ __all__ = [
     "N_BLOCKS",
     "TIMESCALES",
     "TRAINING_AXES",
+    "UNREADABLE",
     "WAIT_VARIABLE",
     "AnalyzeConfig",
     "Artifacts",
@@ -132,6 +133,7 @@ __all__ = [
     "unbroken",
     "universe_names",
     "unknown",
+    "variable_fault",
     "was_stopped",
     "without_passwords",
 ]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from finscale.config.errors import ConfigError
 from finscale.config.store import check_tracking_uri, store_patience_s
 
+UNREADABLE = r"(?:Failed to convert .* for )?(MLFLOW_\w+)(?:: | value must be)"
+"""What MLflow says of a variable of its own that it cannot read."""
 _YES = ("true", "1")
 
 
@@ -32,3 +35,16 @@ def check_environment(variables: Mapping[str, str]) -> None:
             got="none: the variable is unset, and this user has no entry in the list of users",
             todo="Set it to a folder that can be written: HOME=/tmp, say.",
         ) from None
+
+
+def variable_fault(error: BaseException) -> ConfigError | None:
+    """Return the line about a variable that MLflow could not read, if that is what went wrong."""
+    found = re.search(UNREADABLE, str(error))
+    if not isinstance(error, ValueError) or found is None:
+        return None
+    return ConfigError(
+        found[1],
+        expected="a value that MLflow takes",
+        got=str(error).split("\n")[0],
+        todo="Correct the variable, or unset it.",
+    )

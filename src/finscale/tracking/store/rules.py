@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from finscale.config import StoreError
+from finscale.config import UNREADABLE, StoreError
 
 
 class GoneError(StoreError):
@@ -54,7 +54,7 @@ _CREDENTIALS = f"Look at MLFLOW_TRACKING_USERNAME, _PASSWORD or _TOKEN, {_AGAIN}
 
 RULES = (
     Rule(
-        r"(?:Failed to convert .* for )?(MLFLOW_\w+)(?:: | value must be)",
+        UNREADABLE,
         "{0}",
         "a value that MLflow takes",
         "{said}",
