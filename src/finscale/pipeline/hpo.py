@@ -71,7 +71,7 @@ def hpo(
         with Screen() as screen:
             return hpo(config, run_id, listen=screen, study=study)
     deadline = time.monotonic() + (config.timeout or math.inf)
-    check_store()
+    check_store()  # a wrong address is said before data are fetched
     data = load_problem(config, config.floors, listen)
     close_abandoned(time.time())
     space, identity = search_space(config, data), search_identity(config, data)
