@@ -337,7 +337,7 @@ def test_the_opening_is_written_before_anything_is_scored(
         assert [opening.number for opening in recorded_openings()] == [1]
         raise OSError("power cut")
 
-    monkeypatch.setitem(verb.__globals__, "score_test", power_cut)
+    monkeypatch.setattr("finscale.pipeline.verdicts.score_test", power_cut)
     with pytest.raises(OSError, match="power cut"):
         study.analyze()
     assert metrics_of_the_test(study) == set() and len(recorded_openings()) == 1

@@ -11,17 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from finscale.config import Problem, unbroken
-from finscale.evaluation import (
-    choose_penalty,
-    fit_boosted_gaussian,
-    fit_boosting,
-    fit_gaussian_prior,
-    fit_linear_gaussian,
-    fit_logit,
-    fit_prior,
-    reference_inputs,
-    score_outputs,
-)
 from finscale.market import planted_log_odds
 from finscale.pipeline.once import one_at_a_time
 from finscale.pipeline.predictions import (
@@ -134,6 +123,8 @@ def log_forecast(
     reference : float, optional
         Validation loss of the reference; None for the reference itself.
     """
+    from finscale.evaluation import score_outputs
+
     validation = data.folds[0].at.validation
     scores = score_outputs(data.labels_T[validation], outputs[0][: len(validation)])
     log_predictions(run, predictions_frame(data, outputs))
@@ -159,6 +150,18 @@ def _forecast(data: ProblemData, fold: FoldData, name: str) -> Outputs:
 
     Prior and reference know the target alone; the others train on what a model trains on.
     """
+    # scipy and more: baselines are computed once, and looked up by every command.
+    from finscale.evaluation import (
+        choose_penalty,
+        fit_boosted_gaussian,
+        fit_boosting,
+        fit_gaussian_prior,
+        fit_linear_gaussian,
+        fit_logit,
+        fit_prior,
+        reference_inputs,
+    )
+
     is_binary = data.problem.task.is_binary
     ahead, horizon = evaluation_positions(fold.at), data.problem.horizon
     own = fold.at.train[fold.at.train < len(data.bars)]

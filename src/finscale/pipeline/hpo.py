@@ -64,7 +64,7 @@ def hpo(
         with Screen() as screen:
             return hpo(config, run_id, listen=screen, study=study)
     deadline = time.monotonic() + (config.timeout or math.inf)
-    prepare_store(time.time())
+    prepare_store(time.time())  # a wrong address is said before data are fetched
     data = load_problem(config, config.floors, listen)
     space, identity = search_space(config, data), search_identity(config, data)
     if n_stored(config.cell_name, identity) < config.n_trials:  # else nothing is trained

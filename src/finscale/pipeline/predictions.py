@@ -14,7 +14,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from finscale.dataset import Fold
-from finscale.evaluation import sample_losses
 from finscale.pipeline.problem import ProblemData
 from finscale.tracking import Artifact, Run
 
@@ -65,6 +64,8 @@ def part(frame: pd.DataFrame, segment: str) -> pd.DataFrame:
 def _rows(
     data: ProblemData, positions: NDArray[np.int64], outputs_NK: Outputs, segment: str, block: int
 ) -> pd.DataFrame:
+    from finscale.evaluation import sample_losses  # scipy: positions alone are asked for more often
+
     assert outputs_NK.shape == (len(positions), data.problem.task.n_outputs)
     y = data.labels_T[positions]
     unseen = np.full(len(positions), np.nan)

@@ -82,7 +82,7 @@ def train(
     if listen is None:
         with Screen() as screen:
             return train(config, run_id, listen=screen, study=study)
-    prepare_store(time.time())
+    prepare_store(time.time())  # a wrong address is said before data are fetched
     data = load_problem(config, config.floors, listen)
     from finscale.pipeline.finals import Bench, train_finals  # torch: a refusal waits for none
     from finscale.pipeline.perceptron import ensure_perceptron

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
-from finscale.evaluation import RegressionScores, Scores, skill_of
 from finscale.model import Architecture, count_params
 from finscale.tracking.names import N_PARAMS, TRAIN_FLOPS
+
+if TYPE_CHECKING:
+    from finscale.evaluation import RegressionScores, Scores
 
 Floats = NDArray[np.float64]
 
@@ -16,6 +20,8 @@ def score_metrics(
     part: str, scores: Scores | RegressionScores, reference_loss: float
 ) -> dict[str, float]:
     """Return a part's scores under its prefix: `val` or `test`."""
+    from finscale.evaluation import RegressionScores, skill_of  # scipy: here and below only
+
     common = {
         f"{part}_loss": scores.loss,
         f"{part}_loss_ref": reference_loss,
@@ -57,6 +63,8 @@ def opened_metrics(
     n_days, n_effective : int
         Days forecast, and how many independent ones their paired losses are worth.
     """
+    from finscale.evaluation import Scores
+
     is_binary = isinstance(scores, Scores)
     rate = {"test_base_rate": float(labels.mean())} if is_binary else {}
     counts = {"n_test": n_days, "n_test_effective": n_effective}

@@ -37,7 +37,7 @@ def trials(
     parent : str, optional
         Run id of the search.
     """
-    frame = read_runs(KIND=Kind.TRIAL, PROBLEM=problem, CELL=cell, PARENT=parent)
+    frame = _read_runs(KIND=Kind.TRIAL, PROBLEM=problem, CELL=cell, PARENT=parent)
     return (
         frame.sort_values(VAL_LOSS, ignore_index=True, kind="stable")
         if VAL_LOSS in frame
@@ -49,17 +49,17 @@ def finals(
     *, problem: str | None = None, cell: str | None = None, parent: str | None = None
 ) -> pd.DataFrame:
     """Return finals, each fingerprint once (its first run), in the order they were made."""
-    return _distinct(read_runs(KIND=Kind.FINAL, PROBLEM=problem, CELL=cell, PARENT=parent))
+    return _distinct(_read_runs(KIND=Kind.FINAL, PROBLEM=problem, CELL=cell, PARENT=parent))
 
 
 def baselines(problem: str) -> pd.DataFrame:
     """Return the finished baselines of a problem, each fingerprint once."""
-    return _distinct(read_runs(KIND=Kind.BASELINE, PROBLEM=problem, STATUS=Status.OK))
+    return _distinct(_read_runs(KIND=Kind.BASELINE, PROBLEM=problem, STATUS=Status.OK))
 
 
 def searches(cell: str) -> pd.DataFrame:
     """Return the searches there are for a cell."""
-    return read_runs(KIND=Kind.HPO, CELL=cell)
+    return _read_runs(KIND=Kind.HPO, CELL=cell)
 
 
 def cells(problem: str | None = None) -> pd.DataFrame:
@@ -168,6 +168,11 @@ def load_trial(run_id: str) -> PatchTST:
         )
     with downloaded(run_id, Artifact.WEIGHTS) as path:
         return load_weights(path, Architecture(**config["architecture"]))
+
+
+def _read_runs(**tags: str | None) -> pd.DataFrame:
+
+    return read_runs(**tags)
 
 
 def _damaged(run_id: str, got: str) -> StoreError:
