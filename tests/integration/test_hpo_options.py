@@ -308,7 +308,7 @@ def test_a_deleted_parent_under_way_is_one_line(lab: Lab) -> None:
         if not isinstance(event, Line):
             lab.delete(lab.runs("hpo")[0].info.run_id)
 
-    with pytest.raises(StoreError, match="expected a run that is there"):
+    with pytest.raises(StoreError, match="expected one that is there while it is worked on"):
         lab.hpo(n_trials=3, listen=delete)
 
 

@@ -6,7 +6,6 @@ Legend: `B` batch, `L` context length, `C` channels, `K` outputs.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from importlib.metadata import version
@@ -147,8 +146,15 @@ def _obstacle(holder: ModelVersion, candidate: Candidate) -> str | None:
     problem = tags.get("problem_sha256", candidate.problem_sha256)
     if (tags.get("data_sha256"), tags.get("split"), problem) != ours:
         return f"{there} was chosen on other data, days or labels: delete the alias to replace it"
-    if tags.get("configuration") == candidate.configuration:
-        return _why_not_again(tags, there, candidate)
+    is_same = tags.get("configuration") == candidate.configuration
+    # Versions of before they were counted have no number of seeds.
+    n_seeds = int(tags.get("n_seeds", "0"))
+    if is_same and float(tags["val_loss_mean"]) == candidate.val_loss_mean:
+        return f"{there} is this very configuration"
+    if is_same and n_seeds > candidate.n_seeds:
+        return f"{there} is this configuration, with its mean over {n_seeds} seeds"
+    if is_same and n_seeds < candidate.n_seeds:
+        return None  # its mean is better known now, be it higher or lower
     if candidate.collapsed and tags.get("collapsed") == "False":
         return f"{there} did not collapse, this one did"
     if not candidate.val_loss_mean < float(tags["val_loss_mean"]):
@@ -162,14 +168,3 @@ def _why_moved(holder: ModelVersion | None, candidate: Candidate, is_lost: bool)
     if holder and holder.tags.get("configuration") == candidate.configuration:
         return f"the configuration of version {holder.version}, its mean now over more seeds"
     return "it has the lowest mean so far"
-
-
-def _why_not_again(tags: Mapping[str, str], there: str, candidate: Candidate) -> str | None:
-    """Say why the same configuration keeps its version, or None if its mean is better known."""
-    # Versions of before they were counted have no number of seeds.
-    n_seeds = int(tags.get("n_seeds", "0"))
-    if float(tags["val_loss_mean"]) == candidate.val_loss_mean:
-        return f"{there} is this very configuration"
-    if n_seeds > candidate.n_seeds:
-        return f"{there} is this configuration, with its mean over {n_seeds} seeds"
-    return None
