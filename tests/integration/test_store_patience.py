@@ -73,7 +73,7 @@ def test_a_lock_that_is_let_go_of_costs_a_line_and_no_more(
     assert len(waited) == 3
     (said,) = [record for record in caplog.records if record.name == "finscale"]
     assert said.levelno == logging.WARNING
-    assert "one that another program keeps locked. Up to 5 minutes: Waiting" in said.getMessage()
+    assert "program keeps locked. Waiting for it, 5 minutes at most." in said.getMessage()
 
 
 @pytest.mark.usefixtures("patience")
@@ -94,9 +94,11 @@ def test_a_store_that_was_given_up_is_asked_once_until_it_answers(
     with locked(lab.folder / "mlflow.db"):
         with pytest.raises(StoreError):
             run.tag({Tag.REASON: "x"})
-        patience.setattr("finscale.tracking.store.patience.time.sleep", pytest.fail)
+        slept: list[float] = []
+        patience.setattr("finscale.tracking.store.patience.time.sleep", slept.append)
         with pytest.raises(StoreError):
             run.tag({Tag.REASON: "y"})
+        assert slept == []
     run.tag({Tag.REASON: "z"})
 
 
@@ -139,6 +141,21 @@ def locked_at_the_first_epoch(lab: Lab) -> Iterator[object]:
     finally:
         assert holders, "no epoch was told of"
         holders[0].__exit__(None, None, None)  # type: ignore[attr-defined]
+
+
+def test_a_locked_file_of_optuna_is_one_line_and_fails_no_trial(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("finscale.search.shared.WAIT_S", 0.2)
+    lab.hpo(n_trials=1, epochs=2)
+    files = (lab.data_root / "searches").glob("*.db")
+    file = max(files, key=lambda path: path.stat().st_mtime)
+    with locked(file), pytest.raises(StoreError, match="Optuna's database to answer") as caught:
+        lab.hpo(n_trials=2, epochs=2)
+    assert "database is locked" in caught.value.line
+    lab.hpo(n_trials=2, epochs=2)
+    statuses = [run.data.tags[Tag.STATUS] for run in lab.runs(Kind.TRIAL)]
+    assert statuses == ["ok", "ok"]
 
 
 @pytest.mark.usefixtures("patience")

@@ -163,12 +163,16 @@ class SharedStudy:
         StudyGoneError
             If it was deleted: `is_current` opens another, within a turn, for two processes that
             make a file at once are in each other's way.
+        StoreError
+            If its database does not answer.
         """
         try:
             yield
         except StorageInternalError as error:
-            if self._address is None or self._is_there():
+            if self._address is None:
                 raise
+            if self._is_there():
+                raise _no_answer(error) from error
             raise StudyGoneError from error
 
     def _freeze(
@@ -209,6 +213,12 @@ class SharedStudy:
             self.add(PastTrial({}, GAP), None)
 
     def _open(self) -> None:
+        try:
+            self._open_study()
+        except (StorageInternalError, SQLAlchemyError) as error:
+            raise _no_answer(error) from error
+
+    def _open_study(self) -> None:
         self._over, self._ids, self._is_aligned = {}, {}, False
         name = self._address.name if self._address else "search"
         self._storage = _database(self._address) if self._address else InMemoryStorage()
@@ -223,6 +233,19 @@ class SharedStudy:
         self._made = self.study.user_attrs.get(_MADE) or uuid.uuid4().hex
         for fact, value in {**self._facts, _MADE: self._made}.items():
             self.study.set_user_attr(fact, value)
+
+
+def _no_answer(error: Exception) -> StoreError:
+    """Return the line about Optuna's database, which takes nothing from the tracking store."""
+    cause = error.__cause__ or error
+    said = str(getattr(cause, "orig", None) or cause).strip().split("\n")[0]
+    return StoreError(
+        "storage",
+        expected=f"Optuna's database to answer within {WAIT_S:g} s",
+        got=said,
+        todo="See that nothing else keeps it locked, then give the same line again: no trial is "
+        "lost, for the tracking store has them all.",
+    )
 
 
 def read_facts(address: StudyAddress) -> dict[str, Any]:

@@ -14,11 +14,15 @@ from typing import Any
 from mlflow import MlflowClient
 from sqlalchemy import Engine, event
 
+from finscale.tracking.store.address import store_address
 from finscale.tracking.store.checks import check_store_once
 from finscale.tracking.store.patience import ask
 
 BUSY_MS = 2000
 """How long one try waits for a locked sqlite file: Ctrl-C is not heard meanwhile."""
+
+
+_clients: dict[str, MlflowClient] = {}
 
 
 def open_client() -> MlflowClient:
@@ -30,7 +34,10 @@ def open_client() -> MlflowClient:
         If the store does not answer when it is first asked.
     """
     check_store_once()
-    return ask(_BorderClient)
+    uri = store_address()
+    if uri not in _clients:
+        _clients[uri] = ask(_BorderClient)
+    return _clients[uri]
 
 
 class _BorderClient(MlflowClient):

@@ -65,7 +65,7 @@ def ask(call: Callable[[], Answer], *, once: bool = False) -> Answer:
                     fault = read_fault(error, store_name(uri), _holders(uri))
                 raise fault.error from error
             if pause == _FIRST_S:
-                _log.warning("finscale: %s Waiting for it.", _waiting(fault.error.line, patience_s))
+                _log.warning("finscale: %s", _waiting(fault.error.line, patience_s))
             time.sleep(pause)
             check_stop()
         else:
@@ -75,6 +75,7 @@ def ask(call: Callable[[], Answer], *, once: bool = False) -> Answer:
 
 
 _FIRST_S = 0.2
+SHORT_S = 90.0
 
 
 def _pauses() -> Iterator[float]:
@@ -83,8 +84,9 @@ def _pauses() -> Iterator[float]:
 
 
 def _waiting(line: str, patience_s: float) -> str:
-    text, _, _ = line.partition(". ")
-    return f"{text}. Up to {patience_s / 60:.3g} minutes:"
+    what_is_wrong, _, _ = line.partition(". ")
+    most = f"{patience_s / 60:.3g} minutes" if patience_s >= SHORT_S else f"{patience_s:g} s"
+    return f"{what_is_wrong}. Waiting for it, {most} at most."
 
 
 def _holders(uri: str) -> str:
