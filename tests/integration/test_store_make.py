@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 
-from finscale.config import StoreError, VerifyConfig
+from finscale.config import FinscaleError, StoreError, VerifyConfig
 from finscale.pipeline.verify import verify
 from finscale.tracking import Kind, create_run
 from finscale.tracking.store import check_store
@@ -135,6 +136,19 @@ def test_verify_says_the_same_line(lab: Lab) -> None:
         verify(VerifyConfig(data_root=lab.data_root), listen=lambda e: lines.append(e.text))  # type: ignore[union-attr]
     (wrong,) = [line for line in lines if "tracking store" in line]
     assert wrong.startswith("WRONG tracking store") and wrong.count("tracking store") == 1
+
+
+def test_verify_sees_a_deleted_experiment_and_makes_none(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "a new name")
+    config, lines = VerifyConfig(data_root=lab.data_root), list[str]()
+    verify(config, listen=lambda e: lines.append(e.text))  # type: ignore[union-attr]
+    assert MlflowClient().get_experiment_by_name("a new name") is None
+    monkeypatch.delenv("MLFLOW_EXPERIMENT_NAME")
+    MlflowClient().delete_experiment("0")
+    with pytest.raises(FinscaleError, match="mlflow experiments restore --experiment-id 0"):
+        verify(config, listen=lambda e: lines.append(e.text))  # type: ignore[union-attr]
 
 
 def test_a_folder_that_cannot_be_made_is_said_before_anything_is(

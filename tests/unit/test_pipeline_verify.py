@@ -234,6 +234,7 @@ def test_looking_makes_no_store(machine: Machine) -> None:
 
 def test_a_password_is_not_shown(machine: Machine) -> None:
     machine.patch.setattr("finscale.tracking.check_store", lambda: None)
+    machine.patch.setattr("finscale.tracking.find_experiment", lambda: None)
     machine.patch.setattr("finscale.tracking.faults_of_artifacts", list)
     machine.patch.setenv("MLFLOW_TRACKING_URI", "postgresql://me:secret@127.0.0.1:1/runs")
     (line,) = [line for line in machine.lines() if "tracking store" in line]

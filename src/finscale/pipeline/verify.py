@@ -145,6 +145,7 @@ def _store() -> Iterator[Check]:
         check_store,
         database_file,
         faults_of_artifacts,
+        find_experiment,
         store_address,
     )
 
@@ -155,6 +156,7 @@ def _store() -> Iterator[Check]:
         return
     try:
         check_store()
+        find_experiment()
         faults = faults_of_artifacts()
     except FinscaleError as error:
         yield Check(name, False, error.line.removeprefix(f"{name} "))

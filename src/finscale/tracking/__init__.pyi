@@ -1,4 +1,5 @@
 from .candidate import Candidate, Promotion
+from .experiments import find_experiment
 from .frames import runs_frame
 from .inputs import log_inputs
 from .lease import other_holder
@@ -94,6 +95,7 @@ __all__ = [
     "faults_of_artifacts",
     "finals",
     "finals_sha256",
+    "find_experiment",
     "find_predictions",
     "find_result",
     "fingerprint",

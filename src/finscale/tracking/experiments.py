@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from mlflow.entities import Experiment, LifecycleStage
 from mlflow.environment_variables import MLFLOW_EXPERIMENT_ID, MLFLOW_EXPERIMENT_NAME
 
@@ -19,17 +21,30 @@ def current_experiment_id() -> str:
     StoreError
         If it was deleted, or the store does not hold it.
     """
-    name, client = MLFLOW_EXPERIMENT_NAME.get(), open_client()
-    if not name:
-        return _living(_experiment(str(MLFLOW_EXPERIMENT_ID.get() or DEFAULT_EXPERIMENT_ID)))
-    experiment = client.get_experiment_by_name(name)
-    if experiment is None:
-        try:
-            return str(client.create_experiment(name))
-        except TakenError:  # another process was faster
-            experiment = client.get_experiment_by_name(name)
-    assert experiment is not None
-    return _living(experiment)
+    found = find_experiment()
+    if found:
+        return str(found.experiment_id)
+    client, name = open_client(), MLFLOW_EXPERIMENT_NAME.get()
+    with suppress(TakenError):  # another process was faster
+        return str(client.create_experiment(name))
+    made = find_experiment()
+    assert made is not None
+    return str(made.experiment_id)
+
+
+def find_experiment() -> Experiment | None:
+    """Return the experiment the user works in, or None where its name is a new one.
+
+    Raises
+    ------
+    StoreError
+        If it was deleted, or the store does not hold it.
+    """
+    name = MLFLOW_EXPERIMENT_NAME.get()
+    if name:
+        found = open_client().get_experiment_by_name(name)
+        return _living(found) if found else None
+    return _living(_experiment(str(MLFLOW_EXPERIMENT_ID.get() or DEFAULT_EXPERIMENT_ID)))
 
 
 def _experiment(experiment_id: str) -> Experiment:
@@ -45,7 +60,7 @@ def _experiment(experiment_id: str) -> Experiment:
         ) from None
 
 
-def _living(experiment: Experiment) -> str:
+def _living(experiment: Experiment) -> Experiment:
     if experiment.lifecycle_stage != LifecycleStage.ACTIVE:
         raise StoreError(
             f"experiment {experiment.name}",
@@ -54,4 +69,4 @@ def _living(experiment: Experiment) -> str:
             todo=f"Give `mlflow experiments restore --experiment-id {experiment.experiment_id}`, "
             "or set MLFLOW_EXPERIMENT_NAME to another.",
         )
-    return str(experiment.experiment_id)
+    return experiment

@@ -27,6 +27,9 @@ from finscale.config import (
 from finscale.tracking.store.address import database_file, store_address, store_name
 from finscale.tracking.store.faults import read_fault
 
+FIRST_S = 0.2
+SHORT_S = 90.0
+"""Waits that are told in seconds."""
 Answer = TypeVar("Answer")
 _log = logging.getLogger("finscale")
 _given_up: set[str] = set()
@@ -64,7 +67,7 @@ def ask(call: Callable[[], Answer], *, once: bool = False) -> Answer:
                     _given_up.add(uri)
                     fault = read_fault(error, store_name(uri), _holders(uri))
                 raise fault.error from error
-            if pause == _FIRST_S:
+            if pause == FIRST_S:
                 _log.warning("finscale: %s", _waiting(fault.error.line, patience_s))
             time.sleep(pause)
             check_stop()
@@ -74,13 +77,9 @@ def ask(call: Callable[[], Answer], *, once: bool = False) -> Answer:
     raise AssertionError("pauses have no end")
 
 
-_FIRST_S = 0.2
-SHORT_S = 90.0
-
-
 def _pauses() -> Iterator[float]:
     """Yield how long to wait before each further try, in seconds."""
-    return chain((_FIRST_S, 0.5, 1.0, 2.0), repeat(5.0))
+    return chain((FIRST_S, 0.5, 1.0, 2.0), repeat(5.0))
 
 
 def _waiting(line: str, patience_s: float) -> str:
