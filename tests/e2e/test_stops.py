@@ -63,14 +63,15 @@ def check(shell: Shell, stopped: Stopped) -> None:
     assert (stopped.done.code, stopped.done.err) == (130, STOPPED), stopped.done
     assert stopped.seconds < WITHIN_S
     assert shell.running() == []
-    children = [p for p in psutil.process_iter(["environ"]) if _is_of(shell, p)]
-    assert children == []
+    assert [process for process in psutil.process_iter() if _is_of(shell, process)] == []
 
 
 def _is_of(shell: Shell, process: psutil.Process) -> bool:
-    variables = process.info["environ"] or {}
     mine = shell.variables["MLFLOW_TRACKING_URI"]
-    return variables.get("MLFLOW_TRACKING_URI") == mine and process.pid != os.getpid()
+    try:
+        return process.pid != os.getpid() and process.environ().get("MLFLOW_TRACKING_URI") == mine
+    except psutil.Error:
+        return False  # gone, or not ours to look at
 
 
 def result(run: StoredRun) -> tuple[object, ...]:
