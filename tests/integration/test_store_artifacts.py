@@ -116,7 +116,7 @@ def test_a_folder_that_was_moved_is_said_with_both_ways_out(moved: Lab) -> None:
 def test_verify_sees_it_also_where_the_old_folder_was_made_anew(moved: Lab) -> None:
     (moved.folder / "mlruns" / "0").mkdir(parents=True)
     lines: list[str] = []
-    with pytest.raises(FinscaleError, match="artifacts of experiment Default"):
+    with pytest.raises(FinscaleError, match="artifacts: experiment Default"):
         verify(VerifyConfig(data_root=moved.data_root), listen=lambda e: lines.append(e.text))  # type: ignore[union-attr]
     assert any(line.startswith("WRONG artifacts") for line in lines)
 

@@ -162,7 +162,8 @@ def _store() -> Iterator[Check]:
         yield Check(name, False, error.line.removeprefix(f"{name} "))
         return
     yield Check(name, True, f"{without_passwords(address)} answers")
-    yield from (Check("artifacts", False, fault.line) for fault in faults)
+    for fault in faults:
+        yield Check("artifacts", False, fault.line.removeprefix("artifacts of "))
 
 
 def _data(root: Path) -> Iterator[Check]:
