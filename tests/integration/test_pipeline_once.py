@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -15,45 +12,25 @@ from finscale.pipeline.hpo import hpo
 from finscale.pipeline.once import one_at_a_time
 from finscale.tracking import Artifact, Kind, Tag
 from tests.e2e_shell import PINS
-from tests.lab import ROOT, Lab
+from tests.lab import Lab
+from tests.together import READY, begin_together
 
-SEARCH = """
+SEARCH = f"""
 import sys
 from finscale.config import HpoConfig
 from finscale.pipeline.hpo import hpo
 from tests.lab import TINY
 
 pins = dict(argument[2:].split("=") for argument in sys.argv[1:])
-print("ready", flush=True)
-sys.stdin.readline()
+{READY}
 hpo(HpoConfig(universe=TINY, **pins))
 """
 
 
-def begin(lab: Lab, seed: int) -> subprocess.Popen[str]:
-    pins = [f"--{name}={value}" for name, value in PINS.items() if name != "universe"]
-    options = [f"--data_root={lab.data_root}", "--n_trials=1", "--epochs=1", f"--seed={seed}"]
-    return subprocess.Popen(
-        [sys.executable, "-c", SEARCH, *pins, *options],
-        cwd=lab.folder,
-        env=os.environ | {"PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 def test_two_searches_begun_together_make_baselines_and_page_once(lab: Lab) -> None:
-    started = [begin(lab, seed) for seed in (7, 11)]
-    for process in started:
-        assert process.stdout and process.stdout.readline() == "ready\n", process.communicate()[1]
-    for process in started:
-        assert process.stdin
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    ended = [process.communicate(timeout=240) for process in started]
-    assert [process.returncode for process in started] == [0, 0], ended
+    pins = [f"--{name}={value}" for name, value in PINS.items() if name != "universe"]
+    options = [*pins, f"--data_root={lab.data_root}", "--n_trials=1", "--epochs=1"]
+    begin_together(SEARCH, [[*options, f"--seed={seed}"] for seed in (7, 11)], lab.folder)
     names = [run.data.tags[Tag.BASELINE] for run in lab.runs(Kind.BASELINE)]
     assert sorted(names) == ["boosting", "logistic", "prior", "reference"]
     assert len(lab.runs(Kind.DATA)) == 1 and len(lab.runs(Kind.HPO)) == 2

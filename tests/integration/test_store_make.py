@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -16,48 +13,26 @@ from finscale.pipeline.verify import verify
 from finscale.tracking import Kind, create_run
 from finscale.tracking.store import check_store
 from finscale.tracking.store.making import _lock_file
-from tests.lab import ROOT, Lab
+from tests.lab import Lab
+from tests.together import READY, begin_together
 
-OPEN = """
-import pathlib, sys, time
+OPEN = f"""
+import sys
 import mlflow
 from finscale.tracking import Kind, create_run
-print("ready", flush=True)
-sys.stdin.readline()
+{READY}
 print(create_run(Kind.DATA, "a run").run_id)
 """
 
 
-def begin(address: str, **variables: str) -> subprocess.Popen[str]:
-    """Start a process that opens a store when it is told to."""
-    paths = {"PYTHONPATH": f"{ROOT / 'src'}", "MLFLOW_TRACKING_URI": address}
-    return subprocess.Popen(
-        [sys.executable, "-c", OPEN],
-        env=os.environ | paths | variables,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def open_together(address: str, n: int, **variables: str) -> list[str]:
-    """Open a store by several processes at the same moment; return their runs."""
-    started = [begin(address, **variables) for _ in range(n)]
-    for process in started:
-        assert process.stdout and process.stdout.readline() == "ready\n", process.communicate()[1]
-    for process in started:
-        assert process.stdin
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    ended = [process.communicate(timeout=120) for process in started]
-    assert [process.returncode for process in started] == [0] * n, ended
-    return [out.strip() for out, _ in ended]
+def open_together(address: str, folder: Path, **variables: str) -> list[str]:
+    """Open a store by four processes at the same moment; return their runs."""
+    return begin_together(OPEN, [()] * 4, folder, MLFLOW_TRACKING_URI=address, **variables)
 
 
 def test_processes_that_begin_together_make_one_store(tmp_path: Path) -> None:
     address = f"sqlite:///{tmp_path}/new/mlflow.db"
-    runs = open_together(address, 4)
+    runs = open_together(address, tmp_path)
     connection = sqlite3.connect(tmp_path / "new" / "mlflow.db")
     stored = {row[0] for row in connection.execute("SELECT run_uuid FROM runs")}
     connection.close()
@@ -67,7 +42,7 @@ def test_processes_that_begin_together_make_one_store(tmp_path: Path) -> None:
 
 def test_processes_that_name_a_new_experiment_together_make_one(lab: Lab) -> None:
     address = f"sqlite:///{lab.folder}/mlflow.db"
-    open_together(address, 4, MLFLOW_EXPERIMENT_NAME="a new name")
+    open_together(address, lab.folder, MLFLOW_EXPERIMENT_NAME="a new name")
     connection = sqlite3.connect(lab.folder / "mlflow.db")
     query = "SELECT count(*), count(DISTINCT experiment_id) FROM runs"
     assert connection.execute(query).fetchone() == (4, 1)

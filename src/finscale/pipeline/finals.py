@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import torch
 
-from finscale.config import StoreError, TrainConfig, format_budget, was_stopped
+from finscale.config import StoreError, TrainConfig, format_budget
 from finscale.evaluation import sample_losses, score_outputs
 from finscale.pipeline.epoch_log import EpochLog
 from finscale.pipeline.fitting import (
@@ -24,6 +23,7 @@ from finscale.pipeline.fitting import (
     store_weights,
     train_model,
 )
+from finscale.pipeline.interruption import put_aside
 from finscale.pipeline.notes import final_note
 from finscale.pipeline.predictions import (
     Outputs,
@@ -38,7 +38,6 @@ from finscale.pipeline.trial import failure_reason
 from finscale.pipeline.trials import architecture_name
 from finscale.tracking import (
     Kind,
-    LeaseLostError,
     Run,
     Status,
     Tag,
@@ -124,23 +123,14 @@ def _train_final(
         bench.listen(_progress(bench, number, n_finals, step, f"seed {seed}, {text}"))
 
     try:
-        final, status, reason = _train_folds(bench, recipe, seed, run, show)
-        if final:
-            _log_final(bench, run, final, seed)
-        run.end(status, reason)
-    except KeyboardInterrupt:
-        run.interrupt("interrupted")
-        raise
-    except LeaseLostError:
-        raise
+        with put_aside(run.interrupt):
+            final, status, reason = _train_folds(bench, recipe, seed, run, show)
+            if final:
+                _log_final(bench, run, final, seed)
+            run.end(status, reason)
     except StoreError:
-        with suppress(StoreError):  # no fault of the final's, which is trained another time
-            run.interrupt("store")
         raise
     except Exception as error:
-        if was_stopped():  # a library that was interrupted has made another error of it
-            run.interrupt("interrupted")
-            raise KeyboardInterrupt from error
         run.fail(failure_reason(error), traceback.format_exc())
         raise
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import torch
 
-from finscale.config import StoreError, format_budget, was_stopped
+from finscale.config import StoreError, format_budget
 from finscale.evaluation import score_outputs
 from finscale.model import TOLERANCE
 from finscale.pipeline.artifacts import LARGE_BYTES, thin_out
@@ -24,6 +24,7 @@ from finscale.pipeline.fitting import (
     store_weights,
     train_model,
 )
+from finscale.pipeline.interruption import put_aside
 from finscale.pipeline.plan import GIB
 from finscale.pipeline.predictions import log_predictions, validation_frame
 from finscale.pipeline.progress import Line, Work
@@ -34,7 +35,6 @@ from finscale.tracking import (
     TRAIN_FLOPS,
     VAL_LOSS,
     Kind,
-    LeaseLostError,
     Run,
     Status,
     Tag,
@@ -94,36 +94,27 @@ def run_trial(bench: Bench, trial: OpenTrial, standing: Standing) -> Status | No
     decide = _decider(bench, trial, standing, curve, tell)
     log = EpochLog(trial.run, bench.own, len(trial.curve), decide)
     try:
-        tell(len(curve), "goes on" if curve else "begins")
-        _describe(bench, trial)
-        trained = train_model(
-            trial.recipe,
-            bench.data,
-            bench.data.search,
-            bench.config.budget,
-            bench.config.seed,
-            bench.device,
-            log,
-            Checkpoints(path, CHECKPOINT_EVERY_S, before=log.flush),
-        )
-        log.flush()
-        if trained.result.status == "stopped":
-            _put_aside(trial, "timeout")
-            return None
-        past = _log_trial(bench, trial, trained, tuple(curve))
-    except KeyboardInterrupt:
-        _put_aside(trial, "interrupted")
-        raise
-    except LeaseLostError:
-        raise
+        with put_aside(partial(_put_aside, trial)):
+            tell(len(curve), "goes on" if curve else "begins")
+            _describe(bench, trial)
+            trained = train_model(
+                trial.recipe,
+                bench.data,
+                bench.data.search,
+                bench.config.budget,
+                bench.config.seed,
+                bench.device,
+                log,
+                Checkpoints(path, CHECKPOINT_EVERY_S, before=log.flush),
+            )
+            log.flush()
+            if trained.result.status == "stopped":
+                _put_aside(trial, "timeout")
+                return None
+            past = _log_trial(bench, trial, trained, tuple(curve))
     except StoreError:
-        with suppress(StoreError):  # no fault of the trial's, which goes on another time
-            _put_aside(trial, "store")
         raise
     except Exception as error:
-        if was_stopped():  # a library that was interrupted has made another error of it
-            _put_aside(trial, "interrupted")
-            raise KeyboardInterrupt from error
         if is_disk_full(error):
             raise  # no fault of the trial's, which goes on another time
         trial.run.tag({Tag.TRIAL_STATE: optuna_state(Status.FAILED)})
