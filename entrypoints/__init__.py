@@ -27,16 +27,24 @@ os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 # A server that does not answer is asked again by our own border, which says so.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 
-from finscale.config import (
-    FinscaleError,
-    check_environment,
-    ignore_stops,
-    install_stops,
-    steady_console,
-    variable_fault,
-    was_stopped,
-    without_passwords,
-)
+try:
+    from finscale.config import (
+        FinscaleError,
+        check_environment,
+        ignore_stops,
+        install_stops,
+        steady_console,
+        variable_fault,
+        was_stopped,
+        without_passwords,
+    )
+except ModuleNotFoundError as error:  # another Python than the project's
+    print(
+        f"finscale: packages: expected those of this project in {sys.executable}; got no "
+        f"{error.name}. Run `make setup`, then `source .venv/bin/activate`.",
+        file=sys.stderr,
+    )
+    raise SystemExit(2) from None
 
 UNEXPECTED, USER_ERROR, INTERRUPTED = 1, 2, 130
 

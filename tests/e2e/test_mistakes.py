@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -116,3 +118,11 @@ def test_mlflow_run_shows_the_line_and_fails_the_run(shell: Shell) -> None:
     (run,) = shell.every_run()
     assert run.info.status == "FAILED"
     assert run.data.tags[Tag.NOTE] == line.removeprefix("finscale: ")
+
+
+def test_a_python_without_the_packages_is_one_line(shell: Shell) -> None:
+    command = [sys.executable, "-S", "-m", "entrypoints.hpo", "--budget=2M"]
+    done = subprocess.run(command, cwd=shell.project, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+    assert f"expected those of this project in {sys.executable}" in done.stderr
+    assert "Run `make setup`, then `source .venv/bin/activate`." in done.stderr
