@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from finscale.config import DataError
 from finscale.dataset import build_features, to_stationary
 from finscale.dataset.features import TIERS, WARMUP_ROWS
 from finscale.dataset.indicators import as_arrays, relative
@@ -65,6 +66,17 @@ def test_prices_beyond_all_use_are_still_the_same_market(seed: int) -> None:
     scale = usual.std() + 1e-9
     assert ((tiny - usual).abs().max() / scale).max() < 1e-4
     assert ((huge - usual).abs().max() / scale).max() < 1e-4
+
+
+def test_a_leap_through_all_numbers_is_one_line() -> None:
+    bars = random_bars(480, seed=4)
+    prices = ["open", "high", "low", "close"]
+    bars.loc[bars.index[:440], prices] *= 1e-100
+    bars.loc[bars.index[440:], prices] *= 1e97
+    says = pytest.raises(DataError, match="bars whose indicators are finite numbers; got")
+    with np.errstate(all="ignore"), says as caught:
+        build_features(bars, "a500")
+    assert "\n" not in caught.value.line
 
 
 def test_a_day_without_trade_is_a_small_share_of_the_one_before() -> None:

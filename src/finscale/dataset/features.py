@@ -101,6 +101,11 @@ def build_table(
     -------
     DataFrame, shape (T, C)
         On the index of the bars; NaN only before the largest `Feature.warmup`.
+
+    Raises
+    ------
+    DataError
+        If an indicator of the bars is no finite number.
     """
     price = volume = 1.0
     if not any(feature.group in NOT_OF_BARS for feature in features):
@@ -113,9 +118,21 @@ def build_table(
     for row, feature in zip(values_CT, features, strict=True):
         row[:] = feature.compute(arrays) * units.get(feature.unit, 1.0)
     warmup = max(feature.warmup for feature in features)
-    assert np.isfinite(values_CT[:, warmup:]).all(), "a feature is not finite after the warm-up"
     names = [feature.name for feature in features]
+    _check_finite(values_CT[:, warmup:], names, bars.index[warmup:])
     return pd.DataFrame(values_CT.T, index=bars.index, columns=names, copy=False)
+
+
+def _check_finite(values_CT: FloatArray, names: list[str], index: pd.Index) -> None:
+    holes = np.argwhere(~np.isfinite(values_CT))
+    if len(holes):
+        column, row = holes[0]
+        raise DataError(
+            f"feature {names[column]}",
+            expected="bars whose indicators are finite numbers",
+            got=f"{values_CT[column, row]} on {index[row]:%Y-%m-%d}",
+            todo="Look for prices or volumes before that day that no market has had.",
+        )
 
 
 def _unit(values: FloatArray, size: int) -> float:
