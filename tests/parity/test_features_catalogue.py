@@ -81,7 +81,7 @@ def place(b: pd.DataFrame) -> Series:
 
 
 def relative_volume(b: pd.DataFrame) -> Series:
-    return (b["volume"] + 1) / (b["volume"].rolling(20).mean() + 1)
+    return b["volume"] / b["volume"].rolling(20).mean()
 
 
 def deviation(values: Series, n: int) -> Series:
@@ -198,7 +198,7 @@ def enriched(b: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
             wide=span(table),
             tr=true_range(table),
             rv=relative_volume(table),
-            lv=np.log(table["volume"] + 1),
+            lv=np.log(table["volume"]),
         )
         for table in (b, weeks)
     )
@@ -282,9 +282,9 @@ FORMULAS: dict[str, Callable[[pd.DataFrame, pd.DataFrame], Series]] = {
         / np.log(14)
     ),
     "volume_ratio_5_20": lambda b, w: logs(
-        (b.volume.rolling(5).mean() + 1) / (b.volume.rolling(20).mean() + 1)
+        b.volume.rolling(5).mean() / b.volume.rolling(20).mean()
     ),
-    "rvol_50": lambda b, w: logs((b.volume + 1) / (b.volume.rolling(50).mean().shift() + 1)),
+    "rvol_50": lambda b, w: logs(b.volume / b.volume.rolling(50).mean().shift()),
     "volume_change_5": lambda b, w: b.lv.diff(5),
     "volume_spread_20": lambda b, w: deviation(b.lv, 20),
     "volume_z_5": lambda b, w: (b.lv - b.lv.rolling(5).mean()) / deviation(b.lv, 5),
@@ -292,9 +292,7 @@ FORMULAS: dict[str, Callable[[pd.DataFrame, pd.DataFrame], Series]] = {
     "volume_trend_50": lambda b, w: with_time(b.lv, 50),
     "volume_return_corr_60": lambda b, w: correlation(b.lv.diff(), b.r, 60),
     "volume_size_corr_60": lambda b, w: correlation(b.lv.diff(), b.r.abs(), 60),
-    "volume_peak_20": lambda b, w: logs(
-        (b.volume.rolling(20).max() + 1) / (b.volume.rolling(20).mean() + 1)
-    ),
+    "volume_peak_20": lambda b, w: logs(b.volume.rolling(20).max() / b.volume.rolling(20).mean()),
     "since_volume_high_20": lambda b, w: since(b.volume, 20, np.argmax),
     "up_volume_60": lambda b, w: (
         (b.volume * (b.r > 0)).where(b.r.notna()).rolling(60).sum() / b.volume.rolling(60).sum()
@@ -395,7 +393,7 @@ FORMULAS: dict[str, Callable[[pd.DataFrame, pd.DataFrame], Series]] = {
         logs(so_far(b)["high"] / so_far(b)["low"]) / shown(w.wide.rolling(4).mean(), b)
     ),
     "volume_so_far": lambda b, w: logs(
-        (so_far(b)["volume"] / so_far(b)["n"] + 1) / (b.volume.rolling(20).mean() + 1)
+        so_far(b)["volume"] / so_far(b)["n"] / b.volume.rolling(20).mean()
     ),
     "volatility_gap_20_8": lambda b, w: logs(
         (deviation(b.r, 20) + 1e-6) / (shown(deviation(w.r, 8), b) + 1e-6)
@@ -425,7 +423,7 @@ FORMULAS: dict[str, Callable[[pd.DataFrame, pd.DataFrame], Series]] = {
         logs((deviation(w.r, 4) + 1e-6) / (deviation(w.r, 26) + 1e-6)), b
     ),
     "coarse_volume_ratio_2_8": lambda b, w: shown(
-        logs((w.volume.rolling(2).mean() + 1) / (w.volume.rolling(8).mean() + 1)), b
+        logs(w.volume.rolling(2).mean() / w.volume.rolling(8).mean()), b
     ),
     "coarse_close_place_4": lambda b, w: shown(place(w).rolling(4).mean(), b),
     "coarse_up_share_8": lambda b, w: shown(flags(w.r > 0, w.r).rolling(8).mean(), b),

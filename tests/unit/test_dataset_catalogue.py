@@ -22,7 +22,15 @@ from finscale.dataset.catalogue import (
 )
 from finscale.dataset.catalogue.feature import SPAN, TURNED_OVER, Feature, from_talib
 from finscale.dataset.features import build_table
-from finscale.dataset.indicators import as_arrays, coarser_period, finished, lagged, ratio
+from finscale.dataset.indicators import (
+    BarArrays,
+    FloatArray,
+    as_arrays,
+    coarser_period,
+    finished,
+    lagged,
+    ratio,
+)
 from finscale.dataset.normalise import stationary_table
 
 E = math.e
@@ -132,8 +140,8 @@ def test_shapes_of_a_bar() -> None:
 
 def test_volume_by_hand() -> None:
     bars = bars_of([1.0, 2.0, 1.0, 3.0], [9.0, 6.0, 3.0, 11.0])
-    assert last(volume.volume_ratio(2, 4), bars) == pytest.approx(math.log(8 / 8.25))
-    assert last(volume.relative_volume(3), bars) == pytest.approx(math.log(12 / 7))
+    assert last(volume.volume_ratio(2, 4), bars) == pytest.approx(math.log(7 / 7.25))
+    assert last(volume.relative_volume(3), bars) == pytest.approx(math.log(11 / 6))
     assert last(volume.up_volume(3), bars) == pytest.approx(17 / 20)
     assert last(volume.balance_change(3), bars) == pytest.approx((6 - 3 + 11) / 3)
     # Volume fell on the second and third day, rose on the fourth.
@@ -313,9 +321,13 @@ def test_a_feature_of_talib_says_its_call() -> None:
 
 
 def test_turnover_is_taken_out_of_a_force() -> None:
-    # Close 5, then 4 after 20 bars with volume 9: (4 - 5) * 9 / (4 * (9 + 1)).
+    # Close 5, then 4 after 20 bars with volume 9: (4 - 5) * 9 / (4 * 9).
     bars = bars_of([5.0] * 22 + [4.0], [9.0] * 23)
-    force = (Feature("f", "volume", "", ("close",), (), 19, TURNED_OVER, lambda b: -b.volume),)
+
+    def moved(b: BarArrays) -> FloatArray:
+        return (b.close - lagged(b.close, 1)) * b.volume
+
+    force = (Feature("f", "volume", "", ("close",), (), 19, TURNED_OVER, moved),)
     table = build_table(bars, force)
     found = stationary_table(table, force, bars["close"], bars["volume"])
-    assert found["f"].iat[-1] == pytest.approx(-9 / 40)
+    assert found["f"].iat[-1] == pytest.approx(-9 / 36)

@@ -31,9 +31,9 @@ def test_each_rule_by_hand() -> None:
     expected = dict.fromkeys(NAMES, 20.0 / 40.0 - 1.0)
     expected |= {
         "close": math.log(40.0 / 50.0),
-        "volume": math.log(30.0 / 11.0),
-        "obv": -29.0 / 11.0,
-        "adosc": 33.0 / 11.0,
+        "volume": math.log(29.0 / 10.0),
+        "obv": -29.0 / 10.0,
+        "adosc": 33.0 / 10.0,
         "bb_percent_b": 1.25,
         "atr_14": 20.0 / 40.0,
         "macd_line": 20.0 / 40.0,

@@ -22,7 +22,8 @@ from finscale.laws import (
     fit_joint_law,
     fit_loss,
 )
-from finscale.laws.huber import huber, quasi_deviance
+from finscale.laws.descent import huber
+from finscale.laws.huber import quasi_deviance
 
 GRID = np.meshgrid(np.geomspace(4e7, 1.6e10, 16), np.geomspace(5e8, 5e11, 15))
 N, D = (side.ravel() for side in GRID)

@@ -38,6 +38,10 @@ def put(column: str, row: int, value: float) -> Edit:
     return edit
 
 
+def at(counts: int | list[int], unit: str) -> pd.DatetimeIndex:
+    return pd.DatetimeIndex(np.atleast_1d(counts).astype(f"datetime64[{unit}]"))
+
+
 def test_valid_bars_come_back_in_canonical_form() -> None:
     given = three_bars().astype({"volume": "int64"})[list(reversed(COLUMNS))]
     given["adj close"] = 1.0
@@ -67,6 +71,19 @@ def test_valid_bars_come_back_in_canonical_form() -> None:
         (put("open", 2, np.nan), "got open nan on 2024-01-05"),
         (put("volume", 1, np.inf), "got volume inf on 2024-01-03"),
         (put("high", 2, 1e101), "a number, 1e+100 at most; got high 1e+101 on 2024-01-05"),
+        (put("low", 0, 1e-150), "low of 0, or 1e-100 at least; got low 1e-150 on 2024-01-02"),
+        (put("volume", 2, 3e-300), "volume of 0, or 1e-100 at least; got volume 3e-300"),
+        (put("close", 1, 5e-324), "close of 0, or 1e-100 at least"),
+        (
+            lambda b: b.set_axis(pd.DatetimeIndex(["1677-09-22", *b.index[1:]])),
+            "dates from 1700-01-01 to 2200-12-31; got 1677-09-22 in row 1. Correct the unit",
+        ),
+        (
+            lambda b: b.set_axis(b.index[:2].append(at(np.iinfo(np.int64).max // 2, "us"))),
+            "in row 3. Correct the unit of the dates (s, ms, us, ns)",
+        ),
+        (lambda b: b.set_axis(at([1 - 2**63, 5, 9], "ns")), "got 1677-09-21 in row 1"),
+        (lambda b: b.set_axis(at([1, 2, 3], "s") - pd.Timedelta(days=719_162)), "got 0001-01-01"),
         (put("low", 0, 0.0), "low above 0; got low 0 on 2024-01-02"),
         (put("close", 1, -3.0), "close above 0; got close -3 on 2024-01-03"),
         (put("volume", 2, -1.0), "volume of 0 or more; got volume -1 on 2024-01-05"),

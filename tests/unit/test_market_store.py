@@ -6,6 +6,7 @@ import threading
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -106,6 +107,56 @@ def test_malformed_bars_are_not_stored(prices: Path, root: Path) -> None:
     with pytest.raises(DataError, match="BBB of source csv: expected high >= low"):
         prepare_raw(universe(prices), root, now=NOW)
     assert not (root / "raw" / "three" / "BBB.parquet").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "got"),
+    [
+        ({"start": date(1, 1, 1)}, "got start 0001-01-01, end 2024-01-04"),
+        ({"start": date(1699, 12, 31)}, "got start 1699-12-31"),
+        ({"end": date(9999, 12, 31)}, "end 9999-12-31"),
+        ({"start": date(2, 3, 4), "source": "csv", "fred": ("DGS10",)}, "got start 0002-03-04"),
+    ],
+)
+def test_days_that_no_market_had_are_not_asked_for(
+    prices: Path, root: Path, changes: dict[str, object], got: str
+) -> None:
+    drawn = {"source": "synthetic", "path": None, "synthetic": {}}
+    odd = universe(prices, **(changes if "source" in changes else drawn | changes))
+    with pytest.raises(ConfigError, match=got) as caught:
+        prepare_raw(odd, root, now=NOW)
+    assert "expected sessions from 1700-01-01 to 2200-12-31" in caught.value.line
+    assert not root.exists()
+    with pytest.raises(ConfigError, match=got):
+        load_bars(odd, root)
+
+
+@pytest.mark.parametrize(
+    ("unit", "first", "got"),
+    [
+        ("ns", -(2**63) + 1, "got 1677-09-21 in row 1"),
+        # Seconds of 2024, written as if they were days and a bit: the year 37,6xx.
+        ("ms", 1_126_000_000_000_000, "37651-07-09 in row 1"),
+        ("s", -62_135_596_800, "got 0001-01-01 in row 1"),
+        ("us", 2**62, "in row 1"),
+    ],
+)
+def test_dates_in_another_unit_of_time_are_one_line(
+    prices: Path, root: Path, unit: str, first: int, got: str
+) -> None:
+    days = np.array([first, first + 1], dtype=f"datetime64[{unit}]")
+    table = pd.DataFrame(dict.fromkeys(("Open", "High", "Low", "Close", "Volume"), 7.0), days)
+    for ticker in ("^AAA", "BBB", "CCC"):
+        table.rename_axis("Date").to_parquet(prices / f"{ticker}.parquet")
+    with pytest.raises(DataError) as caught:
+        prepare_raw(universe(prices, source="parquet"), root, now=NOW)
+    assert got in caught.value.line
+    assert "expected dates from 1700-01-01 to 2200-12-31" in caught.value.line
+
+
+def test_a_file_is_read_from_whatever_start(prices: Path, root: Path) -> None:
+    stored = prepare_raw(universe(prices, start=date(1, 1, 1)), root, now=NOW)
+    assert [each.first for each in stored] == [date(2023, 12, 29)] * 3
 
 
 def test_a_range_without_bars_is_one_line(prices: Path, root: Path) -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from finscale.config import DataError, unknown
 from finscale.dataset.catalogue.feature import Feature
-from finscale.dataset.indicators import as_arrays
+from finscale.dataset.indicators import FloatArray, as_arrays
 from finscale.dataset.tiers.a20 import A20
 from finscale.dataset.tiers.a50 import A50_ADDS
 from finscale.dataset.tiers.a100 import A100_ADDS
@@ -16,7 +16,7 @@ from finscale.dataset.tiers.a250 import A250_ADDS
 from finscale.dataset.tiers.a500 import A500_ADDS
 
 # Goes up whenever a number in a feature or in its stationary form changes.
-FEATURE_VERSION = "1"
+FEATURE_VERSION = "2"
 
 A50 = A20 + A50_ADDS
 A100 = A50 + A100_ADDS
@@ -31,6 +31,13 @@ TIERS: dict[str, tuple[Feature, ...]] = {
     "a500": A250 + A500_ADDS,
 }
 """The columns of each tier: its number of indicators and the five channels of the bars."""
+
+# A feature of bars has no unit once it is stationary, but TA-Lib holds sums below absolute sizes
+# (1e-14, for a money flow 1) for nothing. Bars are computed on with a first close near 2^10 and a
+# first volume near 2^40, by powers of two, which change no other digit.
+PRICE_SIZE, VOLUME_SIZE = 10, 40
+# Their levels mean something: a VIX of 25 is fear.
+NOT_OF_BARS = ("vix", "macro")
 
 # Rows at the start in which a feature of the tier may be NaN.
 WARMUP_ROWS = {tier: max(each.warmup for each in features) for tier, features in TIERS.items()}
@@ -94,12 +101,44 @@ def build_table(
     -------
     DataFrame, shape (T, C)
         On the index of the bars; NaN only before the largest `Feature.warmup`.
+
+    Raises
+    ------
+    DataError
+        If an indicator of the bars is no finite number.
     """
-    arrays = as_arrays(bars, timescale)
+    price = volume = 1.0
+    if not any(feature.group in NOT_OF_BARS for feature in features):
+        price = _unit(bars["close"].to_numpy(), PRICE_SIZE)
+        volume = _unit(bars["volume"].to_numpy(), VOLUME_SIZE)
+    by = [volume if name == "volume" else price for name in bars.columns]
+    arrays = as_arrays(bars / by, timescale)
+    units = {"price": price, "units traded": volume, "price * units traded": price * volume}
     values_CT = np.empty((len(features), len(bars)))
     for row, feature in zip(values_CT, features, strict=True):
-        row[:] = feature.compute(arrays)
+        row[:] = feature.compute(arrays) * units.get(feature.unit, 1.0)
     warmup = max(feature.warmup for feature in features)
-    assert np.isfinite(values_CT[:, warmup:]).all(), "a feature is not finite after the warm-up"
     names = [feature.name for feature in features]
+    _check_finite(values_CT[:, warmup:], names, bars.index[warmup:])
     return pd.DataFrame(values_CT.T, index=bars.index, columns=names, copy=False)
+
+
+def _check_finite(values_CT: FloatArray, names: list[str], index: pd.Index) -> None:
+    holes = np.argwhere(~np.isfinite(values_CT))
+    if len(holes):
+        column, row = holes[0]
+        raise DataError(
+            f"feature {names[column]}",
+            expected="bars whose indicators are finite numbers",
+            got=f"{values_CT[column, row]} on {index[row]:%Y-%m-%d}",
+            todo="Look for prices or volumes before that day that no market has had.",
+        )
+
+
+def _unit(values: FloatArray, size: int) -> float:
+    """Power of two that brings the first positive value to between 2^size and twice that."""
+    positive = np.flatnonzero(values > 0.0)
+    if len(positive) == 0:
+        return 1.0
+    _, exponent = np.frexp(values[positive[0]])
+    return float(np.ldexp(1.0, int(exponent) - 1 - size))

@@ -8,13 +8,15 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
-import talib
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 TRAILING = 20
+# A day without trade counts as this share of the one before: its logarithm stays finite, whatever
+# the unit. Ratios of volumes are kept within it and its inverse.
+SILENT = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,8 +81,18 @@ class BarArrays:
 
     @cached_property
     def log_volume(self) -> FloatArray:
-        """Log of one more than the volume, which is finite on days without trade."""
-        return np.log(self.volume + 1.0)
+        """Log of the volume, up to a constant; finite on days without trade.
+
+        Such a day counts as a `SILENT` share of the last day with trade; days before the first
+        trade as that share of it. Only differences of it mean something.
+        """
+        is_traded = self.volume > 0.0
+        if not is_traded.any():
+            return np.zeros(len(self.volume))
+        last = np.maximum.accumulate(np.where(is_traded, np.arange(len(is_traded)), -1))
+        first = int(np.argmax(is_traded))
+        size: FloatArray = np.log(self.volume[np.maximum(last, first)] / self.volume[first])
+        return size - np.where(is_traded, np.log(SILENT), 0.0)
 
     @cached_property
     def place(self) -> FloatArray:
@@ -199,10 +211,17 @@ def ratio(over_T: FloatArray, under_T: FloatArray, empty: float = 0.0) -> FloatA
     return np.divide(over_T, under_T, out=quotient, where=under_T > 0.0)
 
 
+def relative(over_T: FloatArray, under_T: FloatArray) -> FloatArray:
+    """Divide volumes, within `SILENT` and its inverse; 1 where neither is anything."""
+    both = np.where(over_T > 0.0, np.inf, 1.0)
+    empty = np.where(np.isnan(over_T) | np.isnan(under_T), np.nan, both)
+    quotient = np.divide(over_T, under_T, out=empty, where=under_T > 0.0)
+    return np.clip(quotient, SILENT, 1.0 / SILENT)
+
+
 def mean(values_T: FloatArray, window: int) -> FloatArray:
-    """Mean of the last `window` values, of which earlier ones may be NaN."""
-    average: FloatArray = talib.SMA(values_T, window)
-    return average
+    """Mean of the last `window` values, of which earlier ones may be NaN; of zeros exactly 0."""
+    return trailing_sum(values_T, window) / window
 
 
 def root(values_T: FloatArray) -> FloatArray:

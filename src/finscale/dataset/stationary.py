@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from finscale.dataset.indicators import FloatArray
+from finscale.dataset.indicators import FloatArray, ratio, relative
 
 Rule = Callable[[FloatArray, FloatArray, FloatArray], FloatArray]
 
@@ -26,23 +26,23 @@ def log_return(values: FloatArray, _: FloatArray, __: FloatArray) -> FloatArray:
 
 
 def log_relative_volume(values: FloatArray, _: FloatArray, mean_volume: FloatArray) -> FloatArray:
-    """Give log((value + 1) / (mean volume + 1)): adding one keeps days without trade finite."""
-    return np.log((values + 1.0) / (mean_volume + 1.0))
+    """Give log(value / mean volume), within ±log 10,000: days without trade stay finite."""
+    return np.log(relative(values, mean_volume))
 
 
 def change_in_volumes(values: FloatArray, _: FloatArray, mean_volume: FloatArray) -> FloatArray:
-    """Give (value - value one bar before) / (mean volume + 1)."""
-    return np.diff(values, prepend=np.nan) / (mean_volume + 1.0)
+    """Give (value - value one bar before) / mean volume; 0 where nothing was traded."""
+    return ratio(np.diff(values, prepend=np.nan), mean_volume)
 
 
 def in_volumes(values: FloatArray, _: FloatArray, mean_volume: FloatArray) -> FloatArray:
-    """Give value / (mean volume + 1)."""
-    return values / (mean_volume + 1.0)
+    """Give value / mean volume; 0 where nothing was traded."""
+    return ratio(values, mean_volume)
 
 
 def in_turnover(values: FloatArray, close: FloatArray, mean_volume: FloatArray) -> FloatArray:
-    """Give value / (close * (mean volume + 1))."""
-    return values / (close * (mean_volume + 1.0))
+    """Give value / (close * mean volume); 0 where nothing was traded."""
+    return ratio(values / close, mean_volume)
 
 
 def share_of_close(values: FloatArray, close: FloatArray, _: FloatArray) -> FloatArray:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import fdtrc
 
 from finscale.laws.gls import fit_linear, whitener
-from finscale.laws.power import FitStatus, PowerLaw, alpha_interval, fit_power_law, gain_interval
+from finscale.laws.power import FitStatus, PowerLaw, alpha_interval, gain_interval, search_power_law
 from finscale.laws.slope import quantile
 
 Floats = NDArray[np.float64]
@@ -139,7 +139,7 @@ def check_form(n_params: Floats, difference: Floats, cov: Floats, dof: float) ->
         Degrees of freedom behind its seed part: chi squared over its own is compared with F,
         the exponent and the prediction with Student's t.
     """
-    law = fit_power_law(n_params, difference, cov=cov)
+    law = search_power_law(n_params, difference, cov=cov)
     if law.status is not FitStatus.CONVERGED:
         return FormTest(law)
     reach = quantile(LEVEL, dof)
@@ -164,7 +164,7 @@ def _hold_out(n_params: Floats, difference: Floats, cov: Floats, dof: float) -> 
     n_kept = int(is_kept.sum())
     sizes, values, cov = n_params[order], difference[order], cov[np.ix_(order, order)]
     kept_cov = cov[:n_kept, :n_kept]
-    law = fit_power_law(sizes[:n_kept], values[:n_kept], cov=kept_cov)
+    law = search_power_law(sizes[:n_kept], values[:n_kept], cov=kept_cov)
     if law.status is not FitStatus.CONVERGED:
         return None
     # To first order the prediction is linear in the kept cells; so is its error, whose variance

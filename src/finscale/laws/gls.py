@@ -121,6 +121,32 @@ def check_points(x: ArrayLike, y: ArrayLike) -> tuple[Floats, Floats]:
     return sizes, values
 
 
+def in_order(
+    sizes: Floats, values: Floats, cov: ArrayLike | None
+) -> tuple[Floats, Floats, Floats | None]:
+    """Sort points by size and value, and their covariance with them.
+
+    Sums depend on the order of what is added: sorted, the same points give the same constants to
+    the last digit, however a table listed them.
+
+    Parameters
+    ----------
+    sizes, values : ndarray, shape (J,)
+    cov : array_like, shape (J, J), optional
+        One of another shape is returned as it is, for `whitener` to refuse.
+    """
+    if cov is None:
+        order = np.lexsort((values, sizes))
+        return sizes[order], values[order], None
+    matrix = np.asarray(cov, dtype=np.float64)
+    if matrix.shape != 2 * sizes.shape:
+        return sizes, values, matrix
+    # Points that agree in both are told apart by how they vary.
+    shared = np.sort(matrix, axis=1).T[::-1]
+    order = np.lexsort((*shared, np.diag(matrix), values, sizes))
+    return sizes[order], values[order], np.ascontiguousarray(matrix[np.ix_(order, order)])
+
+
 def _bad_points(expected: str, got: str) -> DataError:
     return DataError(
         "points of a scaling fit", expected=expected, got=got, todo="Look at the cells' finals."

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import OptimizeResult, least_squares, minimize_scalar, nnls
+from scipy.optimize import minimize_scalar, nnls
 
 from finscale.config import DataError
+from finscale.laws.curvature import Curvature, identifies, n_places
+from finscale.laws.descent import Descent, Problem, descend
 from finscale.laws.forms import Form
 from finscale.laws.power import FitStatus
 
@@ -23,6 +25,8 @@ MIN_DISTINCT = 3
 # Heights lie this far, in log, from the losses at the centre of the points at most: e^-40 of a
 # loss is nothing.
 REACH = 40.0
+# No loss is known better than to this share of itself.
+EXACT = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +45,11 @@ class LossFit:
     n_points : int
     status : FitStatus
         ``bound_hit`` where an exponent lies at the end of what was searched, or a term is nothing
-        beside the losses.
+        beside the losses; ``not_identifiable`` where the points do not tell whether a term falls
+        at all.
+    is_determined : bool
+        False where constants can change together without changing a loss: they have no values
+        of their own and are NaN in `constants`.
     """
 
     form: Form
@@ -50,10 +58,13 @@ class LossFit:
     objective: float
     n_points: int
     status: FitStatus
+    is_determined: bool = True
 
     @property
     def constants(self) -> dict[str, float]:
-        """The constants by name, in their own units."""
+        """The constants by name, in their own units; NaN where the points determine none."""
+        if not self.is_determined:
+            return dict.fromkeys(self.form.constants, math.nan)
         in_logs = (*range(self.form.n_heights), *self.form.logs)
         values = [
             math.exp(value) if place in in_logs else float(value)
@@ -82,7 +93,9 @@ def fit_loss(
     delta, so that tolerances mean what they say: fitted with a sum that is too small for its
     tolerance, the published fit stopped early (Besiroglu et al. 2024, arXiv:2404.10102).
     Starts come from a grid of exponents, at each of which the heights are solved for (variable
-    projection: Golub & Pereyra 1973, SIAM J. Numer. Anal. 10); the best are refined.
+    projection: Golub & Pereyra 1973, SIAM J. Numer. Anal. 10); the best are refined. A delta far
+    below the residuals is reached from wider ones (`descend`). The order of points is of no
+    matter.
 
     Parameters
     ----------
@@ -96,6 +109,13 @@ def fit_loss(
     max_evaluations : int
         Limit of each refinement; a fit stopped by it says so in its status.
 
+    Returns
+    -------
+    LossFit
+        ``not_identifiable`` where the variables of the form take no more values than it has
+        constants, or the 95 % interval of a falling term's height or exponent, by the curvature
+        at the solution and the size of the residuals, holds 0.
+
     Raises
     ------
     DataError
@@ -107,20 +127,38 @@ def fit_loss(
     # Around the middle of the points a height and its exponent are nearly uncorrelated.
     centre = logs.mean(axis=0)
     x = logs - centre
-    if start is None:
-        starts = _starts(form, x, log_loss, huber_delta)
+    low, high = _bounds(form, log_loss, REACH)
+    problem = Problem(form, x, log_loss, low, high, huber_delta, max_evaluations)
+    if start is None or not np.isfinite(start.theta).all():
+        starts = _starts(problem)
     else:
         starts = [form.around(start.theta, centre - start.centre)]
-    results = [_refine(form, t, x, log_loss, huber_delta, max_evaluations) for t in starts]
-    best = min(results, key=lambda result: float(result.cost))
+    found = descend(problem, starts, *_bounds(form, log_loss, 0.5 * REACH))
+    status, is_determined = _judged(problem, found)
     return LossFit(
         form=form,
-        theta=np.asarray(best.x, dtype=np.float64),
+        theta=found.theta,
         centre=centre,
-        objective=float(best.cost) / len(x),
+        objective=found.cost / len(x),
         n_points=len(x),
-        status=fit_status(best, *_bounds(form, log_loss, 0.5 * REACH)),
+        status=status,
+        is_determined=is_determined,
     )
+
+
+def _judged(problem: Problem, found: Descent) -> tuple[FitStatus, bool]:
+    """How the fit ended, and whether the points determine every constant."""
+    if found.status is FitStatus.BOUND_HIT:
+        return found.status, True
+    form, x, theta = problem.form, problem.x, found.theta
+    log, slopes = form.log_value(theta, x)
+    n_left = len(x) - len(theta)
+    # From the mean size of residuals, as of normal ones: a wild point counts once.
+    size = float(np.abs(log - problem.log_loss).mean()) * len(x) / n_left
+    curvature = Curvature(slopes, max(math.sqrt(0.5 * math.pi) * size, EXACT), n_left)
+    if n_places(form, x) > len(theta) and identifies(curvature, form, theta, in_logs=True):
+        return found.status, True
+    return FitStatus.NOT_IDENTIFIABLE, curvature.is_full
 
 
 def quasi_deviance(objective: float, n_points: int) -> float:
@@ -146,16 +184,11 @@ def quasi_deviance(objective: float, n_points: int) -> float:
     return float(found.fun)
 
 
-def huber(residuals: Floats) -> float:
-    """Sum of Huber's loss (1964, Ann. Math. Stat. 35) of residuals in units of delta."""
-    size = np.abs(residuals)
-    return float(np.where(size <= 1.0, 0.5 * size**2, size - 0.5).sum())
-
-
-def _starts(form: Form, x: Floats, log_loss: Floats, delta: float) -> list[Floats]:
+def _starts(problem: Problem) -> list[Floats]:
     """Best of the form's shapes, each with heights of its own."""
-    found = [_with_heights(form, shape, x, log_loss) for shape in form.shapes(x)]
-    found.sort(key=lambda theta: huber((form.log_value(theta, x)[0] - log_loss) / delta))
+    form, x = problem.form, problem.x
+    found = [_with_heights(form, shape, x, problem.log_loss) for shape in form.shapes(x)]
+    found.sort(key=problem.cost)
     return found[:N_REFINED]
 
 
@@ -170,55 +203,10 @@ def _with_heights(form: Form, shape: Floats, x: Floats, log_loss: Floats) -> Flo
     return theta
 
 
-def _refine(
-    form: Form, theta: Floats, x: Floats, log_loss: Floats, delta: float, max_evaluations: int
-) -> OptimizeResult:
-    low, high = _bounds(form, log_loss, REACH)
-
-    known: dict[bytes, tuple[Floats, Floats]] = {}
-
-    def evaluate(at: Floats) -> tuple[Floats, Floats]:
-        # The solver asks for residuals and for their derivatives at one point, one after another.
-        key = at.tobytes()
-        if key not in known:
-            known.clear()
-            known[key] = form.log_value(at, x)
-        return known[key]
-
-    def residuals(at: Floats) -> Floats:
-        return (evaluate(at)[0] - log_loss) / delta
-
-    def jacobian(at: Floats) -> Floats:
-        return evaluate(at)[1] / delta
-
-    return least_squares(
-        residuals,
-        np.clip(theta, low + 1e-9, high - 1e-9),
-        jac=jacobian,
-        bounds=(low, high),
-        x_scale="jac",
-        loss="huber",
-        ftol=1e-10,
-        xtol=1e-10,
-        gtol=1e-10,
-        max_nfev=max_evaluations,
-    )
-
-
 def _bounds(form: Form, log_loss: Floats, reach: float) -> tuple[Floats, Floats]:
     bottom = [float(log_loss.min()) - reach] * form.n_heights
     top = [float(log_loss.max()) + reach] * form.n_heights
     return np.array([*bottom, *form.low]), np.array([*top, *form.high])
-
-
-def fit_status(result: OptimizeResult, low: Floats, high: Floats) -> FitStatus:
-    """How a trust-region search between bounds ended."""
-    if result.status == 0:
-        return FitStatus.MAX_ITERATIONS
-    # The method stays inside its bounds, at a distance of its own choosing.
-    ends = np.isclose(result.x, low, rtol=1e-3, atol=0.0) | (result.x < low)
-    ends |= np.isclose(result.x, high, rtol=1e-3, atol=0.0)
-    return FitStatus.BOUND_HIT if ends.any() else FitStatus.CONVERGED
 
 
 def _points(points: tuple[ArrayLike, ...], n_constants: int) -> tuple[Floats, Floats]:
@@ -239,6 +227,9 @@ def _points(points: tuple[ArrayLike, ...], n_constants: int) -> tuple[Floats, Fl
         n_distinct = len(np.unique(array))
         if n_distinct < MIN_DISTINCT:
             raise _bad(f"at least {MIN_DISTINCT} values of {name} that differ", str(n_distinct))
+    # Sums depend on the order of what is added: sorted, the same points give the same constants.
+    order = np.lexsort(arrays[::-1])
+    arrays = [array[order] for array in arrays]
     return np.log(np.stack(arrays[:-1], axis=1)), np.log(arrays[-1])
 
 

@@ -22,7 +22,8 @@ class JointLaw:
     Attributes
     ----------
     E : float
-        Loss left at infinite size and data, in nats.
+        Loss left at infinite size and data, in nats. NaN, like the other constants, where points
+        let them change together without changing a loss, as D in proportion to N does.
     A, alpha : float
         Of the number of parameters N.
     B, beta : float
@@ -31,7 +32,8 @@ class JointLaw:
         Mean Huber loss of the log residuals, in units of delta squared.
     n_points : int
     status : FitStatus
-        ``bound_hit`` where an exponent, or E, A or B, lies at the end of what was searched.
+        ``bound_hit`` where an exponent, or E, A or B, lies at the end of what was searched;
+        ``not_identifiable`` where the points do not tell A, alpha, B or beta from 0.
     """
 
     E: float
@@ -119,6 +121,7 @@ def fit_joint_law(
 
 
 def _as_fit(law: JointLaw) -> LossFit:
+    # A law without constants has none to start from: NaN says so to the fit.
     heights = [math.log(height) for height in (law.E, law.A, law.B)]
     theta = np.array([*heights, law.alpha, law.beta])
     return LossFit(JOINT, theta, np.zeros(2), law.objective, law.n_points, law.status)

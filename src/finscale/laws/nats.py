@@ -7,20 +7,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import least_squares
 
+from finscale.laws.curvature import Curvature, identifies, n_places
+from finscale.laws.descent import fit_status
 from finscale.laws.forms import LOG_LINEAR, Form
-from finscale.laws.gls import check_points, whitener
-from finscale.laws.huber import fit_status
+from finscale.laws.gls import check_points, in_order, whitener
 from finscale.laws.power import FitStatus
 
 Floats = NDArray[np.float64]
 
 N_REFINED = 4
+# Sums of doubles are known to this share of their largest term.
+EXACT = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +86,7 @@ def fit_nats(
     DataError
         If lengths differ, a value is not finite, sizes do not differ, or `cov` is no covariance.
     """
-    sizes, values = check_points(n_params, y)
+    sizes, values, cov = in_order(*check_points(n_params, y), cov)
     whitening = whitener(cov, sizes.size)
     centre = float(np.log(sizes).mean())
     offset, target = np.log(sizes) - centre, whitening @ values
@@ -95,7 +98,35 @@ def fit_nats(
 
     shape, status = _best_shape(form, offset, lambda at: heights(at)[1])
     best, residual = heights(shape)
-    return NatsFit(form, best, shape, centre, float(residual @ residual), status)
+    fit = NatsFit(form, best, shape, centre, float(residual @ residual), status)
+    if status is FitStatus.BOUND_HIT or _is_identified(fit, offset, whitening, cov is not None):
+        return fit
+    return replace(fit, status=FitStatus.NOT_IDENTIFIABLE)
+
+
+def _is_identified(fit: NatsFit, offset: Floats, whitening: Floats, is_known: bool) -> bool:
+    form, n_constants = fit.form, len(fit.heights) + len(fit.shape)
+    n_left = len(offset) - n_constants
+    if not form.falls:
+        return True
+    if n_places(form, offset[:, None]) <= n_constants:
+        return False
+    theta = np.concatenate([np.zeros(form.n_heights), fit.shape])
+    terms = form.terms(theta, offset[:, None])
+    # A height's own derivative is its term, a shape's that of the sum.
+    basis = np.stack([np.exp(log) for log, _ in terms], axis=1)
+    shapes = sum(
+        height * np.exp(log)[:, None] * by[:, form.n_heights :]
+        for height, (log, by) in zip(fit.heights, terms, strict=True)
+    )
+    slopes = whitening @ np.concatenate([basis, np.asarray(shapes)], axis=1)
+    noise = (
+        1.0
+        if is_known
+        else max(math.sqrt(fit.chi2 / n_left), EXACT * float(np.abs(fit.heights).max()))
+    )
+    curvature = Curvature(slopes, noise, math.inf if is_known else n_left)
+    return identifies(curvature, form, np.concatenate([fit.heights, fit.shape]), in_logs=False)
 
 
 def _basis(form: Form, shape: Floats, offset: Floats) -> Floats:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq, minimize_scalar
 
-from finscale.laws.gls import LinearFit, check_points, fit_linear, whitener
+from finscale.laws.gls import LinearFit, check_points, fit_linear, in_order, whitener
+from finscale.laws.slope import quantile
 
 Floats = NDArray[np.float64]
 
@@ -20,6 +21,9 @@ N_STARTS = 64
 NEIGHBOURS = 4
 N_PROFILE = 41
 MIN_POINTS = 4
+LEVEL = 0.95
+# Sums of doubles are known to this share of their largest term.
+EXACT = 1e-12
 
 
 class FitStatus(StrEnum):
@@ -40,13 +44,14 @@ class PowerLaw:
     E : float
         What is left at infinite size, in nats; negative where the reference is beaten.
     A, alpha : float
-        Reducible part at ``x = 1`` in nats, and its exponent. NaN, like `E`, where the fit is
-        not identifiable.
+        Reducible part at ``x = 1`` in nats, and its exponent. NaN, like `E`, where there are too
+        few sizes or nothing declines.
     chi2, dof : float, int
         Residual chi squared (sum of squares without a covariance), and points - 3.
     status : FitStatus
         A fit at a bound of alpha has no exponent of its own: it is a logarithm (lower bound)
-        or a step (upper bound).
+        or a step (upper bound). A fit whose exponent's interval reaches a bound is not
+        identifiable: its constants are the best of many that are nearly as good.
     """
 
     E: float
@@ -103,14 +108,35 @@ def fit_power_law(
     Returns
     -------
     PowerLaw
-        ``not_identifiable`` for fewer than four distinct sizes or where nothing declines.
+        ``not_identifiable`` for fewer than four distinct sizes, where nothing declines, or where
+        the exponent's 95 % interval by profile likelihood reaches an end of what is searched; the
+        noise is that of `cov`, or of the residuals without one. The order of points is of no
+        matter.
 
     Raises
     ------
     DataError
         If lengths differ, a value is not finite, sizes do not differ, or `cov` is no covariance.
     """
-    sizes, values = check_points(x, y)
+    law = search_power_law(x, y, cov=cov, start=start, max_iterations=max_iterations)
+    if law.status is not FitStatus.CONVERGED or _is_bounded(law, x, y, cov):
+        return law
+    return replace(law, status=FitStatus.NOT_IDENTIFIABLE)
+
+
+def search_power_law(
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    cov: ArrayLike | None = None,
+    start: PowerLaw | None = None,
+    max_iterations: int = 500,
+) -> PowerLaw:
+    """Fit as `fit_power_law`, for callers that ask for the exponent's interval themselves.
+
+    Its status does not say whether the points tell one exponent from another.
+    """
+    sizes, values, cov = in_order(*check_points(x, y), cov)
     whitening = whitener(cov, sizes.size)
     dof = sizes.size - 3
     if np.unique(sizes).size < MIN_POINTS:
@@ -187,6 +213,16 @@ def gain_interval(
         left = math.sqrt(max(reach**2 - (fit.chi2 - law.chi2), 0.0) * fit.covariance[1, 1])
         ends += [unit * (side * left - fit.coefficients[1]) for side in (-1.0, 1.0)]
     return min(ends), max(ends)
+
+
+def _is_bounded(law: PowerLaw, x: ArrayLike, y: ArrayLike, cov: ArrayLike | None) -> bool:
+    """Whether the exponent's 95 % interval ends on both sides within what is searched."""
+    noise, dof = 1.0, math.inf
+    if cov is None:
+        exact = EXACT * float(np.abs(np.asarray(y)).max())
+        noise, dof = max(math.sqrt(law.chi2 / law.dof), exact), law.dof
+    low, high = alpha_interval(law, x, y, cov=cov, reach=quantile(LEVEL, dof) * noise)
+    return low > 0.0 and high < math.inf
 
 
 def _misfit(offset: Floats, values: Floats, whitening: Floats) -> Callable[[float], float]:

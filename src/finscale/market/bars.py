@@ -17,6 +17,10 @@ MIN_ROWS = 2
 ROUNDING = 1e-6
 # Beyond, squares and sums of what indicators multiply would overflow.
 LARGEST = 1e100
+# Below, they would vanish.
+SMALLEST = 1e-100
+# Exchanges quote from about the first on; what lies outside is a unit of time misread.
+FIRST_DAY, LAST_DAY = date(1700, 1, 1), date(2200, 12, 31)
 
 
 def validate_bars(frame: pd.DataFrame, where: str, *, positive: bool = True) -> pd.DataFrame:
@@ -56,6 +60,7 @@ def validate_bars(frame: pd.DataFrame, where: str, *, positive: bool = True) -> 
     _check_finite(bars, where)
     for column in COLUMNS[: 4 if positive else 0]:
         _check_rule(bars, bars[column] <= 0, where, f"{column} above 0", (column,))
+    _check_sizes(bars, where)
     _check_order(bars, where)
     return bars
 
@@ -84,6 +89,7 @@ def _check_dates(index: pd.Index, where: str) -> None:
     if index.hasnans:
         row = int(np.flatnonzero(index.isna())[0]) + 1
         raise _malformed(where, "a date in each row", f"none in row {row}")
+    _check_days(index, where)
     if (index != index.normalize()).any():
         raise _malformed(where, "dates without a time of day", _first(index, index.normalize()))
     steps = np.diff(index.to_numpy())
@@ -98,6 +104,17 @@ def _check_dates(index: pd.Index, where: str) -> None:
         raise _malformed(where, "one row a date", f"{twice.date()} twice")
 
 
+def _check_days(index: pd.DatetimeIndex, where: str) -> None:
+    # As days, which print in a year 37,600 too; by seconds, since the first nanosecond of 1677 has
+    # no midnight to go back to.
+    days = index.as_unit("s").to_numpy().astype("datetime64[D]")
+    outside = (days < np.datetime64(FIRST_DAY)) | (days > np.datetime64(LAST_DAY))
+    if outside.any():
+        got = f"{days[outside][0]} in row {int(np.flatnonzero(outside)[0]) + 1}"
+        todo = "Correct the unit of the dates (s, ms, us, ns)."
+        raise DataError(where, expected=f"dates from {FIRST_DAY} to {LAST_DAY}", got=got, todo=todo)
+
+
 def _first(index: pd.DatetimeIndex, normal: pd.DatetimeIndex) -> str:
     return str(index[index != normal][0])
 
@@ -109,6 +126,13 @@ def _check_finite(bars: pd.DataFrame, where: str) -> None:
         row, column = holes[0]
         got = f"{COLUMNS[column]} {values[row, column]} on {_day(bars, row)}"
         raise _malformed(where, f"a number, {LARGEST:g} at most", got)
+
+
+def _check_sizes(bars: pd.DataFrame, where: str) -> None:
+    for column in COLUMNS:
+        size = bars[column].abs()
+        vanishes = (size > 0.0) & (size < SMALLEST)
+        _check_rule(bars, vanishes, where, f"{column} of 0, or {SMALLEST:g} at least", (column,))
 
 
 def _check_order(bars: pd.DataFrame, where: str) -> None:

@@ -16,6 +16,7 @@ from finscale.config import (
     load_universe,
     unknown,
 )
+from finscale.market.bars import FIRST_DAY, LAST_DAY
 from finscale.market.manifest import Entry, data_line
 from finscale.market.replacement import find_file
 from finscale.market.sources import LOOK_BACK
@@ -88,8 +89,9 @@ def names_of(universe: Universe, vix: bool) -> list[str]:
     Raises
     ------
     ConfigError
-        If a volatility index is wanted where there is none.
+        If a volatility index is wanted where there is none, or sessions where none can be.
     """
+    _check_sessions(universe)
     if vix and universe.vix is None:
         raise ConfigError(
             f"universe {universe.name}",
@@ -99,6 +101,18 @@ def names_of(universe: Universe, vix: bool) -> list[str]:
         )
     index = [universe.vix] if vix and universe.vix else []
     return list(dict.fromkeys([*universe.tickers, *index, *universe.fred]))
+
+
+def _check_sessions(universe: Universe) -> None:
+    # A file is cut by start and end, whatever they are; others are asked for all days between.
+    is_cut = universe.source in ("csv", "parquet", "bundled") and not universe.fred
+    if not is_cut and not FIRST_DAY <= universe.start < universe.end <= LAST_DAY:
+        raise ConfigError(
+            f"universe {universe.name}",
+            expected=f"sessions from {FIRST_DAY} to {LAST_DAY}",
+            got=f"start {universe.start}, end {universe.end}",
+            todo="Set start to the first session that you want.",
+        )
 
 
 def find_bars(universe: Universe, ticker: str, root: Path) -> Entry | None:

@@ -17,6 +17,7 @@ from finscale.dataset.indicators import (
     IntArray,
     mean,
     ratio,
+    relative,
 )
 
 C = ("close",)
@@ -165,9 +166,9 @@ def volume_so_far() -> Feature:
     def compute(bars: BarArrays) -> FloatArray:
         so_far = _running(bars, bars.volume, np.add)
         mean_volume = so_far / (_bars_behind(bars) + 1.0)
-        return np.log((mean_volume + 1.0) / (bars.mean_volume + 1.0))
+        return np.log(relative(mean_volume, bars.mean_volume))
 
-    formula = "ln((mean volume of the coarser bar so far + 1) / (mean volume of 20 + 1))"
+    formula = "ln(mean volume of the coarser bar so far / mean volume of 20)"
     return Feature("volume_so_far", "cross-timescale", formula, ("volume",), (), 19, PURE, compute)
 
 

@@ -181,7 +181,8 @@ def above_share(period: int, window: int) -> Feature:
 
     def compute(bars: BarArrays) -> FloatArray:
         average = mean(bars.close, period)
-        above = np.where(np.isnan(average), np.nan, bars.close > average)
+        # Equal closes lie beside their average by rounding alone.
+        above = np.where(np.isnan(average), np.nan, bars.close - average > 1e-12 * average)
         return mean(above, window)
 
     return Feature(

@@ -26,6 +26,7 @@ from finscale.dataset.indicators import (
     lagged,
     mean,
     ratio,
+    relative,
 )
 
 V = ("volume",)
@@ -39,14 +40,13 @@ def volume_ratio(short: int, long: int) -> Feature:
     """Mean volume of late over that of longer."""
 
     def compute(bars: BarArrays) -> FloatArray:
-        # Rounding may leave a mean of nothing slightly below zero.
-        late, longer = (np.maximum(mean(bars.volume, n), 0.0) for n in (short, long))
-        return np.log((late + 1.0) / (longer + 1.0))
+        late, longer = (mean(bars.volume, n) for n in (short, long))
+        return np.log(relative(late, longer))
 
     return Feature(
         f"volume_ratio_{short}_{long}",
         "volume",
-        f"ln((mean volume of {short} + 1) / (mean volume of {long} + 1))",
+        f"ln(mean volume of {short} / mean volume of {long})",
         V,
         (("short", short), ("long", long)),
         long - 1,
@@ -59,13 +59,11 @@ def relative_volume(period: int) -> Feature:
     """Volume over the mean of the bars before."""
     return _of_period(
         "rvol",
-        f"ln((volume + 1) / (mean volume of the {period} bars before + 1))",
+        f"ln(volume / mean volume of the {period} bars before)",
         V,
         period,
         period,
-        lambda bars: np.log(
-            (bars.volume + 1.0) / (np.maximum(lagged(mean(bars.volume, period), 1), 0.0) + 1.0)
-        ),
+        lambda bars: np.log(relative(bars.volume, lagged(mean(bars.volume, period), 1))),
     )
 
 
@@ -79,7 +77,7 @@ def volume_change(back: int) -> Feature:
     """Change of volume over some bars."""
     return _of_period(
         "volume_change",
-        f"ln((volume + 1) / (volume of {back} bars ago + 1))",
+        f"ln(volume / volume of {back} bars ago)",
         V,
         back,
         back,
@@ -94,7 +92,7 @@ def volume_z(period: int) -> Feature:
         deviation = talib.STDDEV(bars.log_volume, period)
         return np.clip(ratio(bars.log_volume - mean(bars.log_volume, period), deviation), -5, 5)
 
-    formula = f"(ln(volume + 1) - mean) / standard deviation of {period}, at most 5"
+    formula = f"(ln(volume) - mean) / standard deviation of {period}, at most 5"
     return _of_period("volume_z", formula, V, period, period - 1, compute)
 
 
@@ -102,7 +100,7 @@ def volume_spread(period: int) -> Feature:
     """Unsteadiness of log volume."""
     return _of_period(
         "volume_spread",
-        f"standard deviation of {period} of ln(volume + 1)",
+        f"standard deviation of {period} of ln(volume)",
         V,
         period,
         period - 1,
@@ -125,7 +123,7 @@ def volume_memory(lag: int, period: int) -> Feature:
     return Feature(
         f"volume_autocorr_{lag}_{period}",
         "volume",
-        f"correlation over {period} of the change of ln(volume + 1) with that of {lag} bars ago",
+        f"correlation over {period} of the change of ln(volume) with that of {lag} bars ago",
         V,
         (("lag", lag), ("period", period)),
         period + lag,
@@ -142,7 +140,7 @@ def volume_trend(period: int) -> Feature:
         level = bars.log_volume - bars.log_volume[0]
         return np.clip(talib.CORREL(level, time, period), -1.0, 1.0)
 
-    formula = f"correlation of ln(volume + 1) and time over {period}"
+    formula = f"correlation of ln(volume) and time over {period}"
     return _of_period("volume_trend", formula, V, period, period - 1, compute)
 
 
@@ -163,7 +161,8 @@ def up_volume(period: int) -> Feature:
 
     def compute(bars: BarArrays) -> FloatArray:
         rising = bars.volume * np.where(np.isnan(bars.returns), np.nan, bars.returns > 0.0)
-        share = ratio(mean(rising, period), mean(bars.volume, period), empty=0.5)
+        traded = mean(bars.volume, period)
+        share = ratio(mean(rising, period), traded, empty=0.5)
         return np.clip(share, 0.0, 1.0)
 
     formula = f"volume of rising days / volume, over {period}"
@@ -179,7 +178,8 @@ def chaikin_flow(period: int) -> Feature:
     """Volume weighted by the place of the close in the range (Chaikin)."""
 
     def compute(bars: BarArrays) -> FloatArray:
-        flow = ratio(mean(bars.place * bars.volume, period), mean(bars.volume, period))
+        traded = mean(bars.volume, period)
+        flow = ratio(mean(bars.place * bars.volume, period), traded)
         return np.clip(flow, -1.0, 1.0)
 
     formula = f"sum of place * volume / sum of volume over {period}, place = (2c-h-l)/(h-l)"
@@ -222,7 +222,7 @@ def illiquidity(period: int) -> Feature:
     """Price moved by a day's mean volume (Amihud 2002); volume relative to its last 20 bars."""
 
     def compute(bars: BarArrays) -> FloatArray:
-        traded = (bars.volume + 1.0) / (bars.mean_volume + 1.0)
+        traded = relative(bars.volume, bars.mean_volume)
         return mean(np.minimum(np.abs(bars.returns) / traded, 1.0), period)
 
     formula = f"mean of {period} of |log return| / (volume / mean volume of 20) (Amihud 2002)"
@@ -234,7 +234,7 @@ def ease(period: int) -> Feature:
 
     def compute(bars: BarArrays) -> FloatArray:
         middle = np.log(bars.high * bars.low) / 2.0
-        traded = (bars.volume + 1.0) / (bars.mean_volume + 1.0)
+        traded = relative(bars.volume, bars.mean_volume)
         move = np.diff(middle, prepend=np.nan) * bars.log_range / traded
         return mean(np.clip(move, -1.0, 1.0), period)
 
@@ -261,10 +261,10 @@ def concentration(period: int) -> Feature:
     """Largest volume of a period over the mean one."""
 
     def compute(bars: BarArrays) -> FloatArray:
-        usual = np.maximum(mean(bars.volume, period), 0.0)
-        return np.log((talib.MAX(bars.volume, period) + 1.0) / (usual + 1.0))
+        usual = mean(bars.volume, period)
+        return np.log(relative(talib.MAX(bars.volume, period), usual))
 
-    formula = f"ln((largest volume of {period} + 1) / (mean volume + 1))"
+    formula = f"ln(largest volume of {period} / mean volume)"
     return _of_period("volume_peak", formula, V, period, period - 1, compute)
 
 
@@ -272,7 +272,7 @@ def range_per_volume(period: int) -> Feature:
     """Range a unit of volume (market facilitation, Williams 1995), against its own mean."""
 
     def compute(bars: BarArrays) -> FloatArray:
-        size = bars.log_range / (bars.volume + 1.0) * (bars.mean_volume + 1.0)
+        size = bars.log_range / relative(bars.volume, bars.mean_volume)
         return np.clip(ratio(size, mean(size, period), empty=1.0), 0.0, 20.0)
 
     formula = f"x / mean of {period} of x, x = ln(high/low) / relative volume, at most 20"
@@ -297,7 +297,7 @@ def _correlation(name: str, word: str, period: int, other: Indicator) -> Feature
         change = np.diff(bars.log_volume, prepend=np.nan)
         return np.clip(talib.CORREL(change, other(bars), period), -1.0, 1.0)
 
-    formula = f"correlation over {period} of the change of ln(volume + 1) with {word}"
+    formula = f"correlation over {period} of the change of ln(volume) with {word}"
     return _of_period(name, formula, CV, period, period, compute)
 
 

@@ -122,7 +122,8 @@ def _dates(cells: pd.Series[Any], file: TableFile) -> pd.Series[pd.Timestamp]:
         # The day that it was there: in New York a session does not end at midnight in London.
         cells = cells.dt.tz_localize(None)
     if pd.api.types.is_datetime64_dtype(cells.dtype):
-        dates: pd.Series[pd.Timestamp] = cells.dt.normalize()
+        # By seconds: the first nanosecond of 1677 has no midnight to go back to.
+        dates: pd.Series[pd.Timestamp] = cells.dt.as_unit("s").dt.normalize()
     else:
         texts = _texts(cells)
         days = texts.str.replace(f"^{_COMPACT}$", r"\1-\2-\3", regex=True)
