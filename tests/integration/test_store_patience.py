@@ -125,6 +125,17 @@ def test_a_search_on_a_locked_store_puts_its_trial_aside_and_goes_on_with_it(lab
     assert len(trials(cell=CELL)) == 1
 
 
+@pytest.mark.usefixtures("patience")
+def test_a_store_that_is_away_again_and_again_fails_no_trial(lab: Lab) -> None:
+    for _ in range(3):
+        with locked_at_the_first_epoch(lab) as listen, pytest.raises(StoreError, match="locked"):
+            lab.hpo(n_trials=1, epochs=4, listen=listen)
+    lab.hpo(n_trials=1, epochs=4)
+    (trial,) = lab.runs(Kind.TRIAL)
+    assert trial.data.tags[Tag.STATUS] == "ok"
+    assert not list((lab.data_root / "checkpoints").glob(f"{trial.info.run_id}*"))
+
+
 @contextmanager
 def locked_at_the_first_epoch(lab: Lab) -> Iterator[object]:
     """Yield a listener at whose first news of an epoch another program locks the store."""

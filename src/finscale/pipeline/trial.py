@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -108,21 +108,20 @@ def run_trial(bench: Bench, trial: OpenTrial, standing: Standing) -> Status | No
         )
         log.flush()
         if trained.result.status == "stopped":
-            _put_aside(trial, "timeout")
+            _put_aside(trial, path, "timeout")
             return None
         past = _log_trial(bench, trial, trained, tuple(curve))
     except KeyboardInterrupt:
-        _put_aside(trial, "interrupted")
+        _put_aside(trial, path, "interrupted")
         raise
     except LeaseLostError:
         raise
     except StoreError:
-        with suppress(StoreError):  # no fault of the trial's, which goes on another time
-            _put_aside(trial, "store")
+        _put_aside(trial, path, "store")  # no fault of the trial's, which goes on another time
         raise
     except Exception as error:
         if was_stopped():  # a library that was interrupted has made another error of it
-            _put_aside(trial, "interrupted")
+            _put_aside(trial, path, "interrupted")
             raise KeyboardInterrupt from error
         if is_disk_full(error):
             raise  # no fault of the trial's, which goes on another time
@@ -227,10 +226,31 @@ def _thin_out(bench: Bench, n_stored: int) -> None:
         thin_out(bench.parent, config.artifacts, max_bytes)
 
 
-def _put_aside(trial: OpenTrial, reason: str) -> None:
-    """Leave a trial to be gone on with; a stop of the user's is no failure of the trial's."""
-    trial.run.tag({Tag.ATTEMPTS: trial.attempts - 1})
-    trial.run.interrupt(reason)
+def _put_aside(trial: OpenTrial, path: Path, reason: str) -> None:
+    """Leave a trial to be gone on with; a stop of the user's is no failure of the trial's.
+
+    A store that cannot be told so would count a death: a file beside the checkpoint says it.
+    """
+    try:
+        trial.run.tag({Tag.ATTEMPTS: trial.attempts - 1})
+        trial.run.interrupt(reason)
+    except StoreError:
+        with suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _aside(path).write_text(str(trial.attempts - 1), encoding="utf-8")
+
+
+def deaths(path: Path, tags: Mapping[str, str]) -> int:
+    """Return how often a trial has died at work, by its run or by what was left beside it."""
+    recorded = int(tags.get(Tag.ATTEMPTS, "0"))
+    with suppress(OSError, ValueError):
+        recorded = min(recorded, int(_aside(path).read_text(encoding="utf-8")))
+        _aside(path).unlink()
+    return recorded
+
+
+def _aside(path: Path) -> Path:
+    return path.with_suffix(".aside")
 
 
 def failure_reason(error: Exception) -> str:
