@@ -159,11 +159,19 @@ def test_a_neighbour_whose_name_begins_alike_stays(lab: Lab) -> None:
         ("mlruns", "/tmp", "old: expected an absolute folder"),
         ("/a", "", "new: expected an absolute folder"),
         ("/a", "/nowhere/at/all", "new: expected a folder that is there"),
+        ("/a", "file:///nowhere/at/all", "new: expected a folder that is there"),
     ],
 )
 def test_places_that_cannot_be_meant_are_refused(lab: Lab, old: str, new: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         relocate(RelocateConfig(old=old, new=new), listen=lab.listen)
+
+
+def test_a_store_that_is_not_there_is_not_made(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{lab.folder}/mistyped.db")
+    with pytest.raises(StoreError, match="expected a store that holds addresses; got no file"):
+        relocate(RelocateConfig(old="/a", new=str(lab.folder)), listen=lab.listen)
+    assert not (lab.folder / "mistyped.db").exists()
 
 
 def test_a_copy_of_a_store_from_another_machine(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import socket
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +16,7 @@ import pytest
 
 from finscale.config import StoreError
 from finscale.tracking import Kind, Status, Tag, create_run, finals, trials
-from finscale.tracking.store import ask
+from finscale.tracking.store import ask, open_client
 from tests.lab import CELL, PROBLEM, Lab
 
 HOLD = """
@@ -125,6 +127,17 @@ def test_a_search_on_a_locked_store_puts_its_trial_aside_and_goes_on_with_it(lab
     assert len(trials(cell=CELL)) == 1
 
 
+@pytest.mark.usefixtures("patience")
+def test_a_store_that_is_away_again_and_again_fails_no_trial(lab: Lab) -> None:
+    for _ in range(3):
+        with locked_at_the_first_epoch(lab) as listen, pytest.raises(StoreError, match="locked"):
+            lab.hpo(n_trials=1, epochs=4, listen=listen)
+    lab.hpo(n_trials=1, epochs=4)
+    (trial,) = lab.runs(Kind.TRIAL)
+    assert trial.data.tags[Tag.STATUS] == "ok"
+    assert not list((lab.data_root / "checkpoints").glob(f"{trial.info.run_id}*"))
+
+
 @contextmanager
 def locked_at_the_first_epoch(lab: Lab) -> Iterator[object]:
     """Yield a listener at whose first news of an epoch another program locks the store."""
@@ -189,6 +202,64 @@ def test_a_failure_is_on_record_though_its_traceback_cannot_be_stored(lab: Lab) 
     run.fail("error", "Traceback ...")
     stored = lab.run(run.run_id)
     assert stored.info.status == "FAILED" and stored.data.tags[Tag.REASON] == "error"
+
+
+def test_a_file_that_was_removed_is_not_said_to_be_read_only(lab: Lab) -> None:
+    run = create_run(Kind.TRIAL, "a trial")
+    run.tag({Tag.REASON: "x"})
+    (lab.folder / "mlflow.db").unlink()
+    with pytest.raises(StoreError, match="it was removed or moved meanwhile"):
+        run.tag({Tag.REASON: "y"})
+
+
+@pytest.mark.usefixtures("lab")
+def test_a_call_that_takes_long_is_said(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("finscale.tracking.store.patience.SAID_AFTER_S", 0.05)
+
+    def slow() -> str:
+        until = time.monotonic() + 20.0
+        while not caplog.records and time.monotonic() < until:
+            time.sleep(0.01)
+        return "answered"
+
+    assert ask(slow) == "answered"
+    (said,) = caplog.records
+    assert "mlflow.db: no answer for 0.05 s. Waiting for it." in said.getMessage()
+
+
+@pytest.mark.usefixtures("lab")
+def test_after_ctrl_c_a_store_is_waited_for_briefly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("finscale.tracking.store.patience.was_stopped", lambda: True)
+    now = iter(range(10_000))
+    monkeypatch.setattr("finscale.tracking.store.patience.time.monotonic", lambda: next(now))
+    slept: list[float] = []
+    monkeypatch.setattr("finscale.tracking.store.patience.time.sleep", slept.append)
+
+    def call() -> None:
+        raise sqlite3.OperationalError("database is locked")
+
+    with pytest.raises(StoreError, match="keeps locked"):
+        ask(call)
+    assert 1 <= len(slept) <= 10
+
+
+def test_a_server_that_stands_still_is_asked_briefly_once_it_was_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as still:  # takes connections, answers none
+        uri = f"http://127.0.0.1:{still.getsockname()[1]}"
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+        monkeypatch.setattr("finscale.tracking.store.checks._answered", {uri})
+        client = open_client()
+        monkeypatch.setattr("finscale.tracking.store.patience._given_up", {uri})
+        monkeypatch.setattr("finscale.tracking.store.checks.TIMEOUT_S", 0.3)
+        began = time.monotonic()
+        with pytest.raises(StoreError, match="expected an MLflow store that answers"):
+            client.get_run("0" * 32)
+        assert time.monotonic() - began < 15.0
 
 
 @pytest.mark.usefixtures("lab")

@@ -67,6 +67,21 @@ def test_a_wrong_boolean_leaves_with_2() -> None:
     assert line.startswith("finscale: parameters, allow_partial: expected a valid boolean")
 
 
+def test_a_working_directory_that_is_gone_is_one_line(tmp_path: Path) -> None:
+    given = f"mkdir gone && cd gone && rmdir ../gone && exec {sys.executable} -m entrypoints.verify"
+    done = subprocess.run(
+        ["sh", "-c", given],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2 and done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("finscale: working directory: expected a folder that is there")
+
+
 def test_a_relative_store_is_refused_before_anything_is_imported() -> None:
     done = run("-c", PROBE, "hpo", "--budget=2M", MLFLOW_TRACKING_URI="sqlite:///mlflow.db")
     assert done.stdout.splitlines() == ["exit 2", "imported"]

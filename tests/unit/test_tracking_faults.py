@@ -27,7 +27,8 @@ def _no_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("finscale.tracking.store.patience._given_up", set())
     monkeypatch.setenv("FINSCALE_STORE_WAIT_S", "0")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:s3cret@127.0.0.1:9")
-    monkeypatch.setattr("finscale.tracking.store.client.check_store_once", lambda: None)
+    for look in ("check_store_once", "check_store"):
+        monkeypatch.setattr(f"finscale.tracking.store.client.{look}", lambda: None)
 
 
 def check(line: str) -> None:

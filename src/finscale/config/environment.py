@@ -26,6 +26,7 @@ def check_environment(variables: Mapping[str, str]) -> None:
     for variable in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
         check_tracking_uri(variables.get(variable), variable, allow_folders=allow_folders)
     store_patience_s(variables)
+    _check_working_directory()
     try:
         Path.home()
     except RuntimeError:
@@ -34,6 +35,18 @@ def check_environment(variables: Mapping[str, str]) -> None:
             expected="a home folder, where MLflow and matplotlib keep their settings",
             got="none: the variable is unset, and this user has no entry in the list of users",
             todo="Set it to a folder that can be written: HOME=/tmp, say.",
+        ) from None
+
+
+def _check_working_directory() -> None:
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise ConfigError(
+            "working directory",
+            expected="a folder that is there",
+            got="one that was removed while this shell stood in it",
+            todo="Change to another (cd), then give the same line again.",
         ) from None
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from finscale.config import ConfigError, RelocateConfig
 from finscale.pipeline.progress import Line, Listen, Screen
+from finscale.tracking import local_path
 from finscale.tracking import relocate as rewrite
 
 
@@ -23,7 +22,8 @@ def relocate(config: RelocateConfig, *, listen: Listen | None = None) -> None:
         with Screen() as screen:
             relocate(config, listen=screen)
         return
-    if config.new.startswith("/") and not Path(config.new).is_dir():
+    folder = local_path(config.new)
+    if folder is not None and not folder.is_dir():
         raise ConfigError(
             "new",
             expected="a folder that is there",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -94,7 +95,7 @@ def run_trial(bench: Bench, trial: OpenTrial, standing: Standing) -> Status | No
     decide = _decider(bench, trial, standing, curve, tell)
     log = EpochLog(trial.run, bench.own, len(trial.curve), decide)
     try:
-        with put_aside(partial(_put_aside, trial)):
+        with put_aside(partial(_put_aside, trial, path)):
             tell(len(curve), "goes on" if curve else "begins")
             _describe(bench, trial)
             trained = train_model(
@@ -109,7 +110,7 @@ def run_trial(bench: Bench, trial: OpenTrial, standing: Standing) -> Status | No
             )
             log.flush()
             if trained.result.status == "stopped":
-                _put_aside(trial, "timeout")
+                _put_aside(trial, path, "timeout")
                 return None
             past = _log_trial(bench, trial, trained, tuple(curve))
     except StoreError:
@@ -218,10 +219,31 @@ def _thin_out(bench: Bench, n_stored: int) -> None:
         thin_out(bench.parent, config.artifacts, max_bytes)
 
 
-def _put_aside(trial: OpenTrial, reason: str) -> None:
-    """Leave a trial to be gone on with; a stop of the user's is no failure of the trial's."""
-    trial.run.tag({Tag.ATTEMPTS: trial.attempts - 1})
-    trial.run.interrupt(reason)
+def _put_aside(trial: OpenTrial, path: Path, reason: str) -> None:
+    """Leave a trial to be gone on with; a stop of the user's is no failure of the trial's.
+
+    A store that cannot be told so would count a death: a file beside the checkpoint says it.
+    """
+    try:
+        trial.run.tag({Tag.ATTEMPTS: trial.attempts - 1})
+        trial.run.interrupt(reason)
+    except StoreError:
+        with suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _aside(path).write_text(str(trial.attempts - 1), encoding="utf-8")
+
+
+def deaths(path: Path, tags: Mapping[str, str]) -> int:
+    """Return how often a trial has died at work, by its run or by what was left beside it."""
+    recorded = int(tags.get(Tag.ATTEMPTS, "0"))
+    with suppress(OSError, ValueError):
+        recorded = min(recorded, int(_aside(path).read_text(encoding="utf-8")))
+        _aside(path).unlink()
+    return recorded
+
+
+def _aside(path: Path) -> Path:
+    return path.with_suffix(".aside")
 
 
 def failure_reason(error: Exception) -> str:

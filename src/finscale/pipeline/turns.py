@@ -15,7 +15,7 @@ from finscale.pipeline.bench import Bench
 from finscale.pipeline.progress import Line
 from finscale.pipeline.recipe import from_params
 from finscale.pipeline.search_page import refresh
-from finscale.pipeline.trial import checkpoint_path, open_trial, run_trial
+from finscale.pipeline.trial import checkpoint_path, deaths, open_trial, run_trial
 from finscale.pipeline.trials import OpenTrial
 from finscale.search import Claim, PastTrial, Standing
 from finscale.tracking import Run, Status, Tag, other_holder, val_curve
@@ -96,8 +96,8 @@ def _reopen(bench: Bench, claim: Claim, run: Run, tags: Mapping[str, str]) -> Op
     """
     path = checkpoint_path(bench, run)
     at = reached(path)
-    has_moved = at.epoch > int(tags.get(Tag.RESUMED_EPOCH, "0"))
-    attempts = 0 if has_moved else int(tags.get(Tag.ATTEMPTS, "0"))
+    has_moved, died = at.epoch > int(tags.get(Tag.RESUMED_EPOCH, "0")), deaths(path, tags)
+    attempts = 0 if has_moved else died
     if attempts >= MAX_ATTEMPTS or not claim.trial.params:
         run.end(Status.FAILED, "killed")
         remove_checkpoint(path)

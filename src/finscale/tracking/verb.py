@@ -226,6 +226,10 @@ def _measured(run: Run) -> Iterator[None]:
         monitor.finish()
 
 
+# It logs what it cannot write, and a store that is away is said by the border.
+logging.getLogger("mlflow.system_metrics").setLevel(logging.CRITICAL)
+
+
 def _find_parent(kind: Kind, identity: str) -> Run | None:
     """Find the first run of an identity.
 

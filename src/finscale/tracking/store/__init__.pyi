@@ -5,7 +5,7 @@ from .address import (
     store_address,
     store_name,
 )
-from .artifacts import check_artifacts, faults_of_artifacts
+from .artifacts import check_artifacts, faults_of_artifacts, local_path
 from .checks import check_store, check_store_once, models_obstacle, server_version
 from .client import open_client
 from .faults import first_line
@@ -24,6 +24,7 @@ __all__ = [
     "faults_of_artifacts",
     "first_line",
     "is_database",
+    "local_path",
     "models_obstacle",
     "open_client",
     "open_engine",

@@ -14,9 +14,9 @@ from typing import Any
 from mlflow import MlflowClient
 from sqlalchemy import Engine, event
 
-from finscale.tracking.store.address import store_address
-from finscale.tracking.store.checks import check_store_once
-from finscale.tracking.store.patience import ask
+from finscale.tracking.store.address import is_server, store_address
+from finscale.tracking.store.checks import check_store, check_store_once
+from finscale.tracking.store.patience import ask, is_doubted
 
 BUSY_MS = 2000
 """How long one try waits for a locked sqlite file: Ctrl-C is not heard meanwhile."""
@@ -51,6 +51,8 @@ def _through_border(method: Any) -> Any:
 
     @functools.wraps(method)
     def call(*arguments: Any, **named: Any) -> Any:
+        if is_doubted() and is_server(store_address()):
+            check_store()  # in seconds: MLflow gives up a server that stands still in minutes
         return ask(lambda: method(*arguments, **(at_once | named)))
 
     return call

@@ -68,8 +68,8 @@ def first_line(error: BaseException) -> str:
 
 
 def written(error: BaseException) -> str:
-    """Write an error with its class and MLflow's code: what the rules look at."""
-    code = getattr(error, "error_code", None)
+    """Write an error with its class and MLflow's or sqlite's code: what the rules look at."""
+    code = getattr(error, "error_code", None) or getattr(error, "sqlite_errorname", None)
     name = f"{type(error).__module__}.{type(error).__qualname__}"
     return f"{name}{f'[{code}]' if code else ''}: {error}"
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import chain, repeat
 from pathlib import Path
 from typing import TypeVar
@@ -22,12 +24,16 @@ from finscale.config import (
     stop_asked,
     store_patience_s,
     unbroken,
+    was_stopped,
     without_passwords,
 )
 from finscale.tracking.store.address import database_file, store_address, store_name
 from finscale.tracking.store.faults import read_fault
 
 FIRST_S = 0.2
+SAID_AFTER_S = 10.0
+CLOSING_S = 10.0
+"""How long runs that Ctrl-C closes wait for a store."""
 SHORT_S = 90.0
 """Waits that are told in seconds."""
 Answer = TypeVar("Answer")
@@ -51,10 +57,11 @@ def ask(call: Callable[[], Answer], *, once: bool = False) -> Answer:
         One line, where it does not answer in time or cannot.
     """
     uri = store_address()
-    began, patience_s = time.monotonic(), store_patience_s(os.environ)
+    began, patience_s = time.monotonic(), _patience_s()
     for pause in _pauses():
         try:
-            with unbroken():  # Ctrl-C within a transaction would keep a sqlite store locked
+            # Ctrl-C within a transaction would keep a sqlite store locked.
+            with unbroken(), _told_if_slow(uri):
                 answer = call()
         except FinscaleError:
             raise
@@ -75,6 +82,30 @@ def ask(call: Callable[[], Answer], *, once: bool = False) -> Answer:
             _given_up.discard(uri)
             return answer
     raise AssertionError("pauses have no end")
+
+
+def is_doubted() -> bool:
+    """Tell whether a call to the store may take long in vain, where nobody would wait for it."""
+    return was_stopped() or store_address() in _given_up
+
+
+def _patience_s() -> float:
+    """Return how long to wait for a store; whoever has pressed Ctrl-C waits for the end."""
+    patience_s = store_patience_s(os.environ)
+    return min(patience_s, CLOSING_S) if was_stopped() else patience_s
+
+
+@contextmanager
+def _told_if_slow(uri: str) -> Iterator[None]:
+    """Say that an answer takes long: a server that stands still takes minutes to be given up."""
+    said = f"finscale: {store_name(uri)}: no answer for {SAID_AFTER_S:g} s. Waiting for it."
+    timer = threading.Timer(SAID_AFTER_S, _log.warning, [said])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _pauses() -> Iterator[float]:

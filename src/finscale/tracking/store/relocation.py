@@ -9,7 +9,13 @@ from mlflow.store.tracking.dbmodels.models import SqlExperiment, SqlLoggedModel,
 from sqlalchemy import Connection, String, func, literal, or_, select, update
 
 from finscale.config import StoreError
-from finscale.tracking.store.address import is_database, open_engine, store_address, store_name
+from finscale.tracking.store.address import (
+    database_file,
+    is_database,
+    open_engine,
+    store_address,
+    store_name,
+)
 from finscale.tracking.store.checks import check_store_once
 from finscale.tracking.store.patience import ask
 
@@ -52,6 +58,7 @@ def relocate(old: str, new: str, *, dry_run: bool) -> dict[str, int]:
             todo="Give the same line where the server runs, with MLFLOW_TRACKING_URI naming "
             "its database.",
         )
+    _check_is_there(uri)
     check_store_once()
 
     def rewrite() -> dict[str, int]:
@@ -66,6 +73,18 @@ def relocate(old: str, new: str, *, dry_run: bool) -> dict[str, int]:
             engine.dispose()
 
     return ask(rewrite)
+
+
+def _check_is_there(uri: str) -> None:
+    """Refuse a sqlite file that asking would make: there is nothing to rewrite in a new one."""
+    file = database_file(uri)
+    if file is not None and not file.exists():
+        raise StoreError(
+            store_name(uri),
+            expected="a store that holds addresses",
+            got=f"no file {file}",
+            todo="Stand in the folder in which it lies, or name it in MLFLOW_TRACKING_URI.",
+        )
 
 
 def _rewrite(connection: Connection, column: Any, old: str, new: str, dry_run: bool) -> int:

@@ -76,6 +76,13 @@ RULES = (
         passes=True,
     ),
     Rule(
+        r"SQLITE_READONLY_DBMOVED",
+        "{store}",
+        "the file that this command has begun with",
+        "none at its place, or another: it was removed or moved meanwhile",
+        f"Put it back, {_AGAIN}; without it the same line begins a new store.",
+    ),
+    Rule(
         r"readonly database|read-only transaction",
         "{store}",
         "a database that can be written",
