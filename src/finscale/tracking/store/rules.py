@@ -204,7 +204,8 @@ RULES = (
         "{0} {1}",
         "one that is there while it is worked on",
         "one that was deleted",
-        f"Give `mlflow {{0}}s restore --{{0}}-id {{1}}`, {_AGAIN}.",
+        f"Give `mlflow {{0}}s restore --{{0}}-id {{1}}` (or restore the experiment, if that was "
+        f"deleted with all its runs), {_AGAIN}.",
     ),
     Rule(
         r"REQUEST_LIMIT_EXCEEDED|RESOURCE_EXHAUSTED|COULD_NOT_ACQUIRE_LOCK|TEMPORARILY_UNAVAILABLE|DEADLINE_EXCEEDED"
