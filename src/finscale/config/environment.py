@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,6 +27,7 @@ def check_environment(variables: Mapping[str, str]) -> None:
     for variable in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
         check_tracking_uri(variables.get(variable), variable, allow_folders=allow_folders)
     store_patience_s(variables)
+    _check_logging_level(variables.get("MLFLOW_LOGGING_LEVEL", ""))
     _check_working_directory()
     try:
         Path.home()
@@ -36,6 +38,18 @@ def check_environment(variables: Mapping[str, str]) -> None:
             got="none: the variable is unset, and this user has no entry in the list of users",
             todo="Set it to a folder that can be written: HOME=/tmp, say.",
         ) from None
+
+
+def _check_logging_level(level: str) -> None:
+    """Refuse a level that MLflow would stumble over while it is imported."""
+    known = logging.getLevelNamesMapping()
+    if level and level.upper() not in known:
+        raise ConfigError(
+            "MLFLOW_LOGGING_LEVEL",
+            expected=f"one of {', '.join(known)}",
+            got=repr(level),
+            todo="Correct the variable, or unset it.",
+        )
 
 
 def _check_working_directory() -> None:
