@@ -150,16 +150,17 @@ def write_final(folder: Path) -> Run:
 
 
 @pytest.mark.parametrize("name", BACK_ENDS)
-def test_a_store_that_has_stopped_is_one_line_within_seconds(
+def test_a_store_that_has_stopped_is_one_line_when_the_time_to_wait_is_up(
     name: str, back_ends: BackEnds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("FINSCALE_STORE_WAIT_S", "1")
     open_store(name, back_ends, monkeypatch)
     assert len(read_runs(KIND=Kind.FINAL)) == 4  # it has answered this process before
     back_ends.running[name].close()
     started = time.monotonic()
     with pytest.raises(StoreError, match="expected an MLflow store that answers; got") as caught:
         read_runs(KIND=Kind.FINAL)
-    assert time.monotonic() - started < 5
+    assert 1 <= time.monotonic() - started < 30
     assert "\n" not in caught.value.line and "secret" not in caught.value.line
 
 
