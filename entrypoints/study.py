@@ -9,9 +9,9 @@ from finscale.config import StudyConfig, parse
 def verb() -> None:
     """Parse, then call; the pipeline takes seconds to import, a typo must not wait for it."""
     config = parse(StudyConfig, sys.argv[1:], "python -m entrypoints.study")
-    from finscale.pipeline.study import study
+    from finscale.pipeline.study import dry_run_study, study
 
-    study(config, run_id())
+    (dry_run_study if config.dry_run else study)(config, run_id())
 
 
 if __name__ == "__main__":

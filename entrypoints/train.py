@@ -9,9 +9,14 @@ from finscale.config import TrainConfig, parse
 def verb() -> None:
     """Parse, then call; the pipeline takes seconds to import, a typo must not wait for it."""
     config = parse(TrainConfig, sys.argv[1:], "python -m entrypoints.train")
-    from finscale.pipeline.train import train
+    if config.dry_run:
+        from finscale.pipeline.dry_run import dry_run_train
 
-    train(config, run_id())
+        dry_run_train(config, run_id())
+    else:
+        from finscale.pipeline.train import train
+
+        train(config, run_id())
 
 
 if __name__ == "__main__":

@@ -149,6 +149,7 @@ class StudyConfig(Frozen):
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = option("auto", "where to train")
     data_root: DataRoot = option(Path("data"), "folder of raw and processed data")
+    dry_run: bool = option("false", "say what would be done, and train nothing (true or false)")
 
 
 def _known(name: str) -> str:

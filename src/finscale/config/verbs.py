@@ -134,6 +134,7 @@ class TrainConfig(SearchConfig):
 
     top_k: Annotated[int, Field(ge=1)] = option(3, "best trials to train anew")
     n_seeds: Annotated[int, Field(ge=1)] = option(3, "seeds for each of them")
+    dry_run: bool = option("false", "say what would be done, and train nothing (true or false)")
 
 
 class RelocateConfig(Frozen):

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from finscale.config import AnalyzeConfig, Study, load_study, options
 from finscale.laws import Rules
 from finscale.pipeline.progress import Line, Listen, Screen
-from finscale.tracking import Artifact, Kind, Run, Tag, finals_sha256, prepare_store, verb_run
+from finscale.tracking import (
+    Artifact,
+    Kind,
+    Run,
+    Tag,
+    finals_sha256,
+    prepare_store,
+    study_tags,
+    verb_run,
+)
 
 if TYPE_CHECKING:
+    from finscale.pipeline.evidence import ProblemFinals
     from finscale.pipeline.verdicts import Setting
 
 
@@ -36,7 +47,8 @@ def analyze(
     prepare_store(time.time())
     # Laws and figures take seconds to import: a store that does not answer waits for none.
     from finscale.pipeline.evidence import collect
-    from finscale.pipeline.membership import study_parents
+    from finscale.pipeline.membership import study_cells
+    from finscale.pipeline.prospects import look_ahead, members
     from finscale.pipeline.publish import publish
     from finscale.pipeline.summary import console_summary
     from finscale.pipeline.verdicts import conclude_all
@@ -48,21 +60,32 @@ def analyze(
         run = opened.own
         missing: tuple[str, ...] = ()
         if plan:
-            run.tag({Tag.STUDY: plan.name})
-            members = study_parents(plan, config, listen, allow_partial=config.allow_partial)
-            problems = [collect(problem, ids) for problem, ids in members.parents.items()]
-            missing = members.missing
+            run.tag(study_tags(plan.name))
+            prospects = look_ahead(study_cells(plan, config), listen)
+            found = members(plan, prospects, allow_partial=config.allow_partial)
+            problems = [collect(problem, mine) for problem, mine in found.choices.items()]
+            missing = found.missing
         else:
             run.tag({Tag.PROBLEM: config.problem_name})
             problems = [collect(config.problem_name)]
-        everything = [print_ for p in problems for print_ in p.finals["fingerprint"]]
-        run.tag({Tag.FINALS: finals_sha256(everything), Tag.RULES: rules_text(setting.rules)})
+        run.tag({**rests_on(problems), Tag.RULES: rules_text(setting.rules)})
         reports, differences = conclude_all(run, problems, setting, missing, listen)
         publish(run, setting.title, setting.question, reports, differences)
         text = console_summary(list(reports.values()), run)
         run.text(Artifact.SUMMARY.value, text)
         listen(Line(text))
         return run
+
+
+def rests_on(problems: Sequence[ProblemFinals]) -> dict[str, str]:
+    """Return the tags that say which finals an analysis rests on, and under whose names.
+
+    The same finals may have been trained for other cells than those that are asked about now.
+    """
+    finals = [print_ for problem in problems for print_ in problem.finals["fingerprint"]]
+    borrowed = [label for problem in problems for label in problem.borrowed]
+    names: dict[str, str] = {Tag.CELLS: finals_sha256(borrowed)} if borrowed else {}
+    return {Tag.FINALS: finals_sha256(finals), **names}
 
 
 def rules_text(rules: Rules) -> str:

@@ -30,6 +30,7 @@ from finscale.tracking import (
     find_result,
     fingerprint,
     score_metrics,
+    study_tags,
 )
 
 PRIOR, REFERENCE, BOOSTING = "prior", "reference", "boosting"
@@ -106,7 +107,7 @@ def begin_baseline(
 ) -> Run:
     """Make a baseline's run, with its full coordinates."""
     tags = {**data.tags(), Tag.FINGERPRINT: identity, Tag.BASELINE: name}
-    run = create_run(Kind.BASELINE, title, tags=tags | ({Tag.STUDY: study} if study else {}))
+    run = create_run(Kind.BASELINE, title, tags=tags | study_tags(study))
     run.param({**data.params(), "baseline": name})
     run.metric(data.sample_metrics())
     data.log_inputs(run)

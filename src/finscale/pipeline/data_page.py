@@ -23,6 +23,7 @@ from finscale.tracking import (
     handle,
     has_artifact,
     search,
+    study_tags,
     where,
 )
 
@@ -49,8 +50,7 @@ def ensure_page(
         if _is_recorded(config, inputs):
             return
         listen(Line(f"Data of {config.universe.name}: a page of what is odd in them is drawn."))
-        tags: dict[str, str] = {Tag.STUDY: study} if study else {}
-        run = create_run(Kind.DATA, f"data {config.universe.name}", tags=tags)
+        run = create_run(Kind.DATA, f"data {config.universe.name}", tags=study_tags(study))
         try:
             record_page(run, config, inputs, data_lines((), inputs))
         except KeyboardInterrupt:

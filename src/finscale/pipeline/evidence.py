@@ -8,22 +8,21 @@ from typing import Any
 
 import pandas as pd
 
-from finscale.config import StoreError
+from finscale.config import StoreError, parse_budget
 from finscale.dataset import DIAGNOSTIC_SPLITS, effective_size
 from finscale.laws import Conditions
 from finscale.pipeline.baselines import MLP_NAME, REFERENCE
 from finscale.pipeline.predictions import TEST, part
 from finscale.tracking import (
-    Kind,
+    Choice,
     Question,
     Status,
     baselines,
     finals,
+    finals_of,
     finals_sha256,
+    latest_choices,
     read_predictions,
-    runs_frame,
-    search,
-    where,
 )
 
 
@@ -35,8 +34,10 @@ class ProblemFinals:
     ----------
     finals : DataFrame
         Finished finals of each cell's chosen configuration, one row a run, by size and seed.
-    left_out : DataFrame
-        Finals of these cells that count nowhere: ``run_id status reason``.
+    attempts : DataFrame
+        All finals of these cells, of whatever configuration and status.
+    choices : tuple of Choice
+        What each cell has chosen.
     baselines : DataFrame
         One row a baseline.
     test_dates : DatetimeIndex
@@ -46,7 +47,8 @@ class ProblemFinals:
     problem: str
     horizon: int
     finals: pd.DataFrame
-    left_out: pd.DataFrame
+    attempts: pd.DataFrame
+    choices: tuple[Choice, ...]
     baselines: pd.DataFrame
     test_dates: pd.DatetimeIndex
 
@@ -54,6 +56,23 @@ class ProblemFinals:
     def cell_names(self) -> list[str]:
         """Cells by size."""
         return list(dict.fromkeys(self.finals["cell"]))
+
+    @property
+    def left_out(self) -> pd.DataFrame:
+        """Finals of these cells that count nowhere: ``run_id status reason``."""
+        lost = self.attempts[self.attempts["status"] != Status.OK]
+        return lost[["run_id", "status", "reason"]].reset_index(drop=True)
+
+    @property
+    def borrowed(self) -> list[str]:
+        """Finals that count for another cell than the one that trained them, as sorted text."""
+        labels = zip(self.finals["run_id"], self.finals["cell"], self.finals["budget"], strict=True)
+        own = self.finals["trained_by"]
+        return sorted(
+            f"{run_id} {cell} {budget}"
+            for (run_id, cell, budget), trainer in zip(labels, own, strict=True)
+            if trainer != cell or not trainer.endswith(f".{budget}")
+        )
 
     @property
     def is_binary(self) -> bool:
@@ -92,42 +111,40 @@ class ProblemFinals:
         return finals_sha256(self.finals["fingerprint"])
 
 
-def collect(problem: str, train_parents: Sequence[str] | None = None) -> ProblemFinals:
+def collect(problem: str, choices: Sequence[Choice] | None = None) -> ProblemFinals:
     """Find the finals of a problem.
 
     Parameters
     ----------
-    train_parents : sequence of str, optional
-        Run ids of the `train` parents that count: those of a study. By default every budget's
-        best one that has chosen a configuration, by mean validation loss, however its last
-        command ended.
+    choices : sequence of Choice, optional
+        What the cells that count have chosen: those of a study. By default every budget's best
+        choice by mean validation loss, however its last command ended.
 
     Raises
     ------
     StoreError
         If there are no finals or no reference.
     """
-    parents = runs_frame(search(where(KIND=Kind.TRAIN, PROBLEM=problem)))
-    parents = parents.dropna(subset="configuration") if "configuration" in parents else parents[:0]
-    if train_parents is not None and len(parents):
-        parents = parents[parents["run_id"].isin(train_parents)]
+    counted = latest_choices(problem) if choices is None else choices
     stored = finals(problem=problem)
-    if parents.empty or stored.empty:
+    if not counted or stored.empty:
         raise _no_finals(problem)
-    chosen = stored[stored["configuration"].isin(set(parents["configuration"]))]
-    ok = chosen[chosen["status"] == Status.OK]
+    attempts = pd.concat([finals_of(choice, stored) for choice in counted])
+    ok = attempts[attempts["is_chosen"] & (attempts["status"] == Status.OK)]
     if ok.empty:
         raise _no_finals(problem)
-    if train_parents is None:
+    if choices is None:
         ok = _best_of_each_cell(ok)
-    left_out = stored[stored["cell"].isin(set(parents["cell"])) & (stored["status"] != Status.OK)]
+    ok = _counted_once(ok)
     known = _of_configurations(_on_same_days(baselines(problem), ok), ok)
+    kept = set(ok["configuration"])
     reference = reference_of(known, problem)
     return ProblemFinals(
         problem=problem,
         horizon=int(stored["horizon"].iloc[0]),
         finals=ok.sort_values(["n_params", "seed"]).reset_index(drop=True),
-        left_out=left_out[["run_id", "status", "reason"]].reset_index(drop=True),
+        attempts=attempts.drop_duplicates("run_id").reset_index(drop=True),
+        choices=tuple(c for c in counted if c.configuration in kept),
         baselines=known,
         test_dates=pd.DatetimeIndex(part(read_predictions(reference), TEST)["date"].unique()),
     )
@@ -163,8 +180,18 @@ def _no_finals(problem: str) -> StoreError:
 
 def _best_of_each_cell(ok: pd.DataFrame) -> pd.DataFrame:
     means = ok.groupby(["cell", "configuration"], as_index=False)["val_loss"].mean()
-    best = means.loc[means.groupby("cell")["val_loss"].idxmin(), "configuration"]
-    return ok[ok["configuration"].isin(set(best))]
+    best = means.loc[means.groupby("cell")["val_loss"].idxmin(), ["cell", "configuration"]]
+    return ok.merge(best)
+
+
+def _counted_once(ok: pd.DataFrame) -> pd.DataFrame:
+    """Join cells that keep the same configuration, as ``9K+11K``: no result counts twice."""
+    by_size = ok.sort_values("budget", key=lambda names: names.map(parse_budget), kind="stable")
+    groups = by_size.groupby("configuration")
+    return by_size.assign(
+        cell=groups["cell"].transform("first"),
+        budget=groups["budget"].transform(lambda names: "+".join(dict.fromkeys(names))),
+    ).drop_duplicates("fingerprint")
 
 
 def _on_same_days(known: pd.DataFrame, ok: pd.DataFrame) -> pd.DataFrame:
@@ -189,11 +216,15 @@ def _split_in_words(row: Mapping[Hashable, Any]) -> str:
 
 
 def _of_configurations(known: pd.DataFrame, ok: pd.DataFrame) -> pd.DataFrame:
-    """Keep the perceptrons beside the cells' configurations; the others measure against nothing."""
+    """Keep the perceptrons beside the cells' configurations, under the cells' budgets.
+
+    The others measure against nothing.
+    """
     if known.empty or "configuration" not in known:
         return known
-    beside = known["configuration"].isin(set(ok["configuration"]))
-    return known[(known["baseline"] != MLP_NAME) | beside]
+    budgets = dict(zip(ok["configuration"], ok["budget"], strict=True))
+    mine = known.assign(budget=known["configuration"].map(budgets))
+    return mine[(mine["baseline"] != MLP_NAME) | mine["budget"].notna()]
 
 
 def reference_of(known: pd.DataFrame, problem: str) -> str:

@@ -18,15 +18,11 @@ from finscale.tracking import (
     VAL_LOSS,
     Kind,
     Status,
-    finals,
     find_predictions,
     fingerprint,
     outputs_of,
-    runs_frame,
-    search,
     searches,
     trials,
-    where,
 )
 
 _SEARCHED = (
@@ -68,11 +64,9 @@ def collect_exhibits(
         Predictions by run id where the test is open; None: validation alone is looked at.
     """
     tried = _trials(problem)
-    stored = finals(problem=problem.problem)
-    mine = stored[stored["cell"].isin(problem.cell_names)]
     return Exhibits(
         trials=tried,
-        attempts=_with_budget(mine),
+        attempts=_with_budget(problem.attempts),
         importances=_importances(tried),
         calibration=_calibration(problem, forecasts),
     )
@@ -83,7 +77,7 @@ def _trials(problem: ProblemFinals) -> pd.DataFrame:
     stored = trials(problem=problem.problem)
     if stored.empty or "status" not in stored:
         return pd.DataFrame()
-    mine = stored[stored["cell"].isin(problem.cell_names)]
+    mine = stored[stored["cell"].isin({choice.cell for choice in problem.choices})]
     parents = _search_parents(problem)
     chosen = mine[mine["parent"].isin(parents)] if parents else mine
     # One that is still running has no status yet, and no place in a result.
@@ -93,13 +87,8 @@ def _trials(problem: ProblemFinals) -> pd.DataFrame:
 
 def _search_parents(problem: ProblemFinals) -> set[str]:
     """Find the searches: a `train` parent's fingerprint digests that of the search it is of."""
-    trained = runs_frame(search(where(KIND=Kind.TRAIN, PROBLEM=problem.problem, STATUS=Status.OK)))
-    if trained.empty:
-        return set()
-    behind = set(
-        trained["fingerprint"][trained["configuration"].isin(problem.finals["configuration"])]
-    )
-    there = (row for cell in problem.cell_names for row in rows(searches(cell)))
+    behind = {choice.fingerprint for choice in problem.choices}
+    there = (row for choice in problem.choices for row in rows(searches(choice.cell)))
     return {
         str(row["run_id"])
         for row in there

@@ -43,9 +43,11 @@ from finscale.tracking import (
     Tag,
     create_run,
     curve,
+    final_seeds,
     finals,
     find_result,
     metric_of,
+    study_tags,
 )
 from finscale.training import Epoch, FitResult, Signal
 
@@ -86,7 +88,7 @@ class Final:
 def train_finals(bench: Bench, recipes: list[Recipe]) -> pd.DataFrame:
     """Train what is missing; return the finals of every configuration and seed, one row each."""
     config = bench.config
-    seeds = [config.seed + 1 + k for k in range(config.n_seeds)]  # the trials' own seed is taken
+    seeds = final_seeds(config.seed, config.n_seeds)
     wanted = [(recipe, seed) for recipe in recipes for seed in seeds]
     identities = [recipe.fingerprint(Kind.FINAL, bench.data, seed) for recipe, seed in wanted]
     for number, ((recipe, seed), identity) in enumerate(zip(wanted, identities, strict=True)):
@@ -183,7 +185,7 @@ def _open_final(bench: Bench, recipe: Recipe, seed: int, identity: str) -> Run:
                 Tag.CELL: config.cell_name,
                 Tag.FINGERPRINT: identity,
                 Tag.CONFIGURATION: recipe.fingerprint("configuration", data),
-                **({Tag.STUDY: bench.study} if bench.study else {}),
+                **study_tags(bench.study),
             },
         )
     # An interrupted one may have died before this: what it has already stays.

@@ -28,7 +28,15 @@ from finscale.pipeline.search_page import best_name, write_note, write_pictures
 from finscale.pipeline.trials import n_stored
 from finscale.pipeline.workers import run_side_by_side
 from finscale.search import Standing, StudyAddress, turn
-from finscale.tracking import Kind, Run, StoppedError, Tag, prepare_store, verb_run
+from finscale.tracking import (
+    Kind,
+    Run,
+    StoppedError,
+    Tag,
+    prepare_store,
+    study_tags,
+    verb_run,
+)
 from finscale.training import pick_device
 
 NEAREST = 3
@@ -101,7 +109,7 @@ def hpo(
 
 def _tags(config: HpoConfig, data: ProblemData, study: str | None) -> dict[str, str]:
     tags = {**data.tags(), Tag.CELL: config.cell_name, Tag.TARGETS: f"n_trials={config.n_trials}"}
-    return tags | ({Tag.STUDY: study} if study else {})
+    return tags | study_tags(study)
 
 
 def _search(bench: Bench, address: StudyAddress) -> None:

@@ -119,7 +119,7 @@ def log_test_metrics(problem: ProblemFinals, losses: TestLosses) -> None:
         test = losses.metrics[row["run_id"]]
         Run(row["run_id"], row["experiment_id"]).note(
             final_note(
-                row["cell"],
+                row["trained_by"],
                 row[VAL_LOSS],
                 row["val_loss_ref"],
                 test=(test["test_loss"], test["test_loss_ref"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 
 import pandas as pd
@@ -21,8 +22,6 @@ class Chosen:
         Seeds that the mean is over.
     others : tuple of Run
         Its other seeds.
-    rejected : tuple of Run
-        Finals of the configurations that were not kept.
     """
 
     configuration: str
@@ -32,7 +31,6 @@ class Chosen:
     collapsed: bool
     served: Run
     others: tuple[Run, ...]
-    rejected: tuple[Run, ...]
 
 
 def choose(finals: pd.DataFrame) -> Chosen:
@@ -58,23 +56,23 @@ def choose(finals: pd.DataFrame) -> Chosen:
         collapsed=best["collapsed"] == "True",
         served=_runs(mine.head(1))[0],
         others=_runs(mine.iloc[1:]),
-        rejected=_runs(finals[finals["configuration"] != configuration]),
     )
 
 
-def mark(chosen: Chosen, stored: pd.DataFrame) -> None:
+def mark(chosen: Chosen, trained: pd.DataFrame, kept: Set[str]) -> None:
     """Write the choice on the finals' runs.
 
     Parameters
     ----------
-    stored : DataFrame
+    trained : DataFrame
         All finals of the cell so far: an earlier choice among them is one no more.
+    kept : set of str
+        Configurations that a cell of the problem keeps: one may have been trained for another.
     """
-    earlier = stored[stored["configuration"] != chosen.configuration] if len(stored) else stored
     chosen.served.tag({Tag.SELECTED: Selected.SERVED.value})
     for run in chosen.others:
         run.tag({Tag.SELECTED: Selected.CONFIGURATION.value})
-    for run in {*chosen.rejected, *_runs(earlier)}:
+    for run in _runs(trained[~trained["configuration"].isin(kept)]):
         run.tag({Tag.SELECTED: Selected.NO.value})
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from finscale.config import (
     AnalyzeConfig,
     HpoConfig,
-    RefusedError,
     SearchConfig,
     StoreError,
     Study,
@@ -18,15 +17,27 @@ from finscale.config import (
     options,
     spell,
 )
-from finscale.pipeline.analyze import analyze, rules_text, study_rules
+from finscale.pipeline.analyze import analyze, rests_on, rules_text, study_rules
 from finscale.pipeline.baselines import ensure_baselines
 from finscale.pipeline.data_page import ensure_page
 from finscale.pipeline.hpo import hpo
-from finscale.pipeline.membership import finished_train, study_cells, study_parents
+from finscale.pipeline.membership import study_cells
 from finscale.pipeline.problem import load_problem
 from finscale.pipeline.progress import Line, Listen, Screen
+from finscale.pipeline.prospects import (
+    Prospect,
+    State,
+    check_possible,
+    cost_sentence,
+    expected_seconds,
+    look_ahead,
+    members,
+    table,
+    with_room,
+)
 from finscale.pipeline.renewal import renewing
-from finscale.pipeline.train import DONE, train
+from finscale.pipeline.study_runs import mark_members
+from finscale.pipeline.train import DONE, targets_of, train
 from finscale.pipeline.workers import Failure, available_cores, run_side_by_side
 from finscale.tracking import (
     Artifact,
@@ -34,13 +45,15 @@ from finscale.tracking import (
     Run,
     Status,
     Tag,
-    finals_sha256,
     fingerprint,
     handle,
+    in_study,
     models_obstacle,
     prepare_store,
     read_text,
     search,
+    study_tags,
+    tell_invocation,
     verb_run,
     where,
 )
@@ -52,33 +65,67 @@ def study(config: StudyConfig, run_id: str | None = None) -> None:
 
     Raises
     ------
+    ConfigError
+        If a cell can never be finished: before anything is trained.
     StoreError
         If cells could not be finished: the rest is kept, and the same line goes on.
     """
     prepare_store(time.time())
     plan = config.study
     cells = study_cells(plan, config)
-    with (
-        Screen(_weights(cells)) as screen,
-        verb_run(
+    with Screen(_weights(cells)) as screen:
+        prospects = _look_ahead(config, cells, screen)
+        with verb_run(
             Kind.STUDY,
             f"study {plan.name}",
             run_id=run_id,
             params=options(config),
-            tags={Tag.STUDY: plan.name},
+            tags={**study_tags(plan.name), Tag.TARGETS: targets_of(cells[0])},
             identity=_identity(plan),
-        ) as opened,
-    ):
-        waiting, refused = _waiting(cells, plan, screen)
-        if waiting:
-            screen(Line(f"{plan.question}\n{len(waiting)} of {len(cells)} cells to do."))
-            failures = _run(waiting, config, renewing(screen, opened.parent))
-            if failures:
-                raise _unfinished(failures, config)
-        else:
-            screen(Line(f"Study {plan.name}: all {len(cells)} cells are done already."))
-        analysis = _conclude(config, plan, screen)
-        _write_note(opened.parent, config, len(cells), refused, analysis)
+        ) as opened:
+            _prepare(plan, prospects, screen)
+            if waiting := _waiting(prospects):
+                screen(Line(f"{plan.question}\n{len(waiting)} of {len(cells)} cells to do."))
+                failures = _run(waiting, config, renewing(screen, opened.parent))
+                if failures:
+                    raise _unfinished(failures, config)
+                prospects = look_ahead(cells, screen)
+                _mark(plan, prospects)
+            else:
+                screen(Line(f"Study {plan.name}: all {len(cells)} cells are done already."))
+            analysis = _conclude(config, plan, prospects, screen)
+            _write_note(opened.parent, config, prospects, analysis)
+
+
+def dry_run_study(config: StudyConfig, run_id: str | None = None) -> None:
+    """Say what a study would do with each cell, and what it would cost; nothing is trained.
+
+    Raises
+    ------
+    ConfigError
+        If a cell can never be finished.
+    """
+    cells = study_cells(config.study, config)
+    with Screen() as screen:
+        prospects = _look_ahead(config, cells, screen)
+        device = pick_device(config.device)
+        seconds = expected_seconds(prospects, device)
+        text = cost_sentence(seconds, _n_workers(config), device)
+        screen(Line(text))
+    if run_id:
+        tell_invocation(run_id, Kind.STUDY, f"```\n{table(prospects)}\n```\n\n{text}")
+
+
+def _look_ahead(
+    config: StudyConfig, cells: Sequence[TrainConfig], listen: Listen
+) -> list[Prospect]:
+    """Show what stands before every cell, and refuse what can never be whole."""
+    prospects = with_room(look_ahead(cells, listen), pick_device(config.device))
+    if any(each.state is not State.DONE for each in prospects):
+        listen(Line(table(prospects)))
+    todo = f"Correct study {config.study.name}, or take a machine that has room: nothing was begun."
+    check_possible(f"study {config.study.name}", prospects, todo)
+    return prospects
 
 
 def run_cell(cell: TrainConfig, listen: Listen, study: str) -> None:
@@ -88,57 +135,66 @@ def run_cell(cell: TrainConfig, listen: Listen, study: str) -> None:
     train(cell, listen=listen, study=study)
 
 
-def _waiting(
-    cells: Sequence[TrainConfig], plan: Study, listen: Listen
-) -> tuple[list[TrainConfig], list[str]]:
-    """Return cells with work to do, the largest first, and those below a floor.
-
-    Data and baselines are prepared here, once: workers only read them.
-    """
-    waiting: list[TrainConfig] = []
-    refused: list[str] = []
+def _prepare(plan: Study, prospects: Sequence[Prospect], listen: Listen) -> None:
+    """Prepare data and baselines, once: workers only read them."""
     problems: set[str] = set()
-    for cell in cells:
-        try:
-            finished = finished_train(cell, listen)
-            if finished is None or _waits_for_the_registry(finished):
-                waiting.append(cell)
-            if cell.problem_name not in problems:
-                data = load_problem(cell, cell.floors, listen)
-                ensure_page(cell, data.inputs, listen, plan.name)
-                ensure_baselines(data, plan.name)
-                problems.add(cell.problem_name)
-        except RefusedError as error:
-            listen(Line(f"{cell.cell_name} is refused: {error.line}"))
-            refused.append(f"`{cell.cell_name}`: {error.line}")
-    return sorted(waiting, key=lambda cell: -cell.budget), refused
+    for each in prospects:
+        cell = each.cell
+        if each.state is not State.REFUSED and cell.problem_name not in problems:
+            data = load_problem(cell, cell.floors, listen)
+            ensure_page(cell, data.inputs, listen, plan.name)
+            ensure_baselines(data, plan.name)
+            problems.add(cell.problem_name)
+    _mark(plan, prospects)
 
 
-def _waits_for_the_registry(finished: Run) -> bool:
+def _mark(plan: Study, prospects: Sequence[Prospect]) -> None:
+    finished = [each.finished for each in prospects if each.finished]
+    mark_members(plan.name, {each.cell.cell_name for each in prospects}, finished)
+
+
+def _waiting(prospects: Sequence[Prospect]) -> list[TrainConfig]:
+    """Return cells with work to do, the largest first."""
+    waiting = [
+        each.cell
+        for each in prospects
+        if each.state is State.TO_DO
+        or (each.finished and _waits_for_the_registry(each.finished.tags))
+    ]
+    return sorted(waiting, key=lambda cell: -cell.budget)
+
+
+def _waits_for_the_registry(tags: Mapping[str, str]) -> bool:
     """Tell whether a model is still to be registered, and now perhaps can be."""
-    return finished.tags().get(Tag.PROMOTION, DONE) != DONE and not models_obstacle()
+    return tags.get(Tag.PROMOTION, DONE) != DONE and not models_obstacle()
 
 
 def _run(waiting: Sequence[TrainConfig], config: StudyConfig, listen: Listen) -> list[Failure]:
-    # An accelerator takes one model at a time; on the CPU small models leave cores idle.
-    on_cpu = pick_device(config.device).type == "cpu"
-    n_workers = config.workers or (min(2, available_cores()) if on_cpu else 1)
     job = partial(run_cell, study=config.study.name)
     cells = {cell.cell_name: cell for cell in waiting}
-    return run_side_by_side(job, cells, min(n_workers, len(waiting)), listen)
+    return run_side_by_side(job, cells, min(_n_workers(config), len(waiting)), listen)
 
 
-def _conclude(config: StudyConfig, plan: Study, listen: Listen) -> Run:
+def _n_workers(config: StudyConfig) -> int:
+    # An accelerator takes one model at a time; on the CPU small models leave cores idle.
+    on_cpu = pick_device(config.device).type == "cpu"
+    return config.workers or (min(2, available_cores()) if on_cpu else 1)
+
+
+def _conclude(
+    config: StudyConfig, plan: Study, prospects: Sequence[Prospect], listen: Listen
+) -> Run:
     """Analyze, unless these very finals have been analyzed for this study already."""
     from finscale.pipeline.evidence import collect  # laws: a second
 
     wanted = AnalyzeConfig(study=plan.name, data_root=config.data_root)
-    parents = study_parents(plan, config, listen).parents
-    finals = [p for name, ids in parents.items() for p in collect(name, ids).finals["fingerprint"]]
-    digest, rules = finals_sha256(finals), rules_text(study_rules(plan))
+    found = members(plan, prospects)
+    basis = rests_on([collect(problem, mine) for problem, mine in found.choices.items()])
+    digest, rules = basis[Tag.FINALS], rules_text(study_rules(plan))
     same = where(KIND=Kind.ANALYSIS, STUDY=plan.name, STATUS=Status.OK, FINALS=digest, RULES=rules)
     for run in search(same):
-        if Tag.PARTIAL not in run.data.tags:
+        tags = run.data.tags
+        if Tag.PARTIAL not in tags and tags.get(Tag.CELLS) == basis.get(Tag.CELLS):
             listen(Line(read_text(run.info.run_id, Artifact.SUMMARY)))
             return handle(run)
     return analyze(wanted, listen=listen)
@@ -163,21 +219,29 @@ def _identity(plan: Study) -> str:
 
 
 def _unfinished(failures: Sequence[Failure], config: StudyConfig) -> StoreError:
+    goes_on = f"Go on: {spell('study', config)}"
+    if all(failure.is_mistake for failure in failures):
+        goes_on = f"Correct what these lines name, then: {spell('study', config)}"
     return StoreError(
         f"study {config.study.name}",
         expected="every cell to finish",
         got="; ".join(f"{failure.name}: {failure.line}" for failure in failures),
-        todo=f"What is finished is kept. Go on: {spell('study', config)}",
+        todo=f"What is finished is kept. {goes_on}",
     )
 
 
 def _write_note(
-    run: Run, config: StudyConfig, n_cells: int, refused: Sequence[str], analysis: Run
+    run: Run, config: StudyConfig, prospects: Sequence[Prospect], analysis: Run
 ) -> None:
-    below = "".join(f"- **Refused**, below a floor: {line}\n" for line in refused)
+    refused = [each for each in prospects if each.state is State.REFUSED]
+    below = "".join(
+        f"- **Refused**, below a floor: `{each.cell.cell_name}`: {each.why}\n" for each in refused
+    )
     run.note(
         f"{config.study.question}\n\n"
-        f"- **State**: {n_cells - len(refused)} of {n_cells} cells done\n{below}"
+        f"- **State**: {len(prospects) - len(refused)} of {len(prospects)} cells done\n{below}"
         f"- **Verdict and report**: [analysis]({analysis.link})\n"
+        f"- **All its runs**, also those that another study made: search for "
+        f"`{in_study(config.study.name)}`\n"
         f"- **Again** (finds everything done): `{spell('study', config)}`\n"
     )

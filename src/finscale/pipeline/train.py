@@ -39,13 +39,17 @@ from finscale.tracking import (
     Run,
     Status,
     Tag,
+    Targets,
     alias_uri,
     finals,
     fingerprint,
+    latest_choices,
     load_trial,
     models_obstacle,
     prepare_store,
+    record_choice,
     searches,
+    study_tags,
     trials,
     verb_run,
 )
@@ -87,13 +91,13 @@ def train(
     from finscale.pipeline.finals import Bench, train_finals  # torch: a refusal waits for none
     from finscale.pipeline.perceptron import ensure_perceptron
 
-    tags = {**data.tags(), Tag.CELL: config.cell_name, Tag.TARGETS: train_targets(config)}
+    tags = {**data.tags(), Tag.CELL: config.cell_name, Tag.TARGETS: targets_of(config)}
     with verb_run(
         Kind.TRAIN,
         f"train {format_budget(config.budget)} {config.problem_name}",
         run_id=run_id,
         params=options(config),
-        tags=tags | ({Tag.STUDY: study} if study else {}),
+        tags=tags | study_tags(study),
         identity=train_identity(config, data),
     ) as opened:
         if obstacle := models_obstacle():
@@ -110,13 +114,13 @@ def train(
         )
         if opened.is_new:
             data.log_inputs(opened.parent)
-        chosen = choose(train_finals(bench, recipes))
-        mark(chosen, finals(parent=opened.parent.run_id))
+        trained = train_finals(bench, recipes)
+        chosen = choose(trained)
         by_name = {recipe.fingerprint("configuration", data): recipe for recipe in recipes}
         ensure_perceptron(bench, by_name[chosen.configuration], chosen.configuration)
-        opened.parent.tag(
-            {Tag.CONFIGURATION: chosen.configuration, Tag.COMPLETED: train_targets(config)}
-        )
+        record_choice(opened.parent, targets_of(config), chosen.configuration, [*by_name])
+        kept = {choice.configuration for choice in latest_choices(config.problem_name)}
+        mark(chosen, pd.concat([trained, finals(parent=opened.parent.run_id)]), kept)
         promotion = _promoted(bench, chosen)
         _write_note(bench, chosen, promotion)
         return opened.parent
@@ -130,9 +134,9 @@ def train_identity(config: TrainConfig, data: ProblemData) -> str:
     return fingerprint(Kind.TRAIN, search=search_identity(config, data))
 
 
-def train_targets(config: TrainConfig) -> str:
-    """Write how much is asked for: a tag, since it may grow."""
-    return f"n_trials={config.n_trials} top_k={config.top_k} n_seeds={config.n_seeds}"
+def targets_of(config: TrainConfig) -> Targets:
+    """Return how much is asked for."""
+    return Targets(config.n_trials, config.top_k, config.n_seeds)
 
 
 def _best_recipes(

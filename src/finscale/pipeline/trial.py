@@ -40,6 +40,7 @@ from finscale.tracking import (
     Status,
     Tag,
     create_run,
+    study_tags,
 )
 from finscale.training import Checkpoints, Epoch, OnEpoch, Signal, last_epoch, remove_checkpoint
 
@@ -62,7 +63,7 @@ def open_trial(bench: Bench, claim: Claim) -> OpenTrial:
             Tag.TRIAL_NUMBER: claim.number,
             Tag.FINGERPRINT: recipe.fingerprint(Kind.TRIAL, data, config.seed),
             Tag.ATTEMPTS: 1,
-            **({Tag.STUDY: bench.study} if bench.study else {}),
+            **study_tags(bench.study),
         },
     )
     bench.search.attach(claim.number, run.run_id)

@@ -20,6 +20,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
 from finscale.config import (
+    ConfigError,
     FinscaleError,
     check_stop,
     deaf_children,
@@ -40,10 +41,17 @@ _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS
 
 @dataclass(frozen=True)
 class Failure:
-    """A piece of work that could not be finished, and why in one line."""
+    """A piece of work that could not be finished, and why in one line.
+
+    Attributes
+    ----------
+    is_mistake : bool
+        Whether the same again would fail in the same way: an option or a file has to change.
+    """
 
     name: str
     line: str
+    is_mistake: bool = False
 
 
 @dataclass(frozen=True)
@@ -159,7 +167,7 @@ def _outcome(job: Job[Any], name: str, piece: Any, tell: Listen) -> _Done | Fail
     try:
         job(piece, tell)
     except FinscaleError as error:
-        return Failure(name, error.line)
+        return Failure(name, error.line, isinstance(error, ConfigError))
     except Exception as error:
         last = traceback.format_exception_only(error)[-1].strip()
         return Failure(name, f"{last} (traceback in its run)")

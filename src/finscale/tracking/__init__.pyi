@@ -1,4 +1,14 @@
 from .candidate import Candidate, Promotion
+from .choices import (
+    Choice,
+    Targets,
+    completed_targets,
+    final_seeds,
+    finals_of,
+    find_choice,
+    latest_choices,
+    record_choice,
+)
 from .experiments import find_experiment
 from .frames import runs_frame
 from .inputs import log_inputs
@@ -13,6 +23,7 @@ from .metrics import (
     verdict_metrics,
 )
 from .names import (
+    IN_STUDY,
     N_PARAMS,
     SELECTION_OPTIMISM,
     TRAIN_FLOPS,
@@ -27,24 +38,21 @@ from .names import (
     fingerprint,
     problem_params,
     registered_model_name,
+    study_tag,
+    study_tags,
 )
 from .paired import losses_by_day, outputs_of, paired_losses
-from .query import (
-    baselines,
-    cells,
-    finals,
+from .query import baselines, cells, finals, find_result, searches, trials
+from .registry import promote
+from .results import (
     find_predictions,
-    find_result,
     has_artifact,
     load_trial,
     metric_of,
     read_predictions,
-    searches,
-    trials,
     val_curve,
 )
-from .registry import promote
-from .runs import LeaseLostError, Run, create_run, handle, read_text, search, where
+from .runs import LeaseLostError, Run, create_run, handle, in_study, read_text, search, where
 from .store import (
     check_store,
     database_file,
@@ -67,12 +75,14 @@ from .verb import (
 from .weights import log_weights, remove_weights
 
 __all__ = [
+    "IN_STUDY",
     "N_PARAMS",
     "SELECTION_OPTIMISM",
     "TRAIN_FLOPS",
     "VAL_LOSS",
     "Artifact",
     "Candidate",
+    "Choice",
     "Kind",
     "LeaseLostError",
     "Opening",
@@ -83,26 +93,33 @@ __all__ = [
     "Status",
     "StoppedError",
     "Tag",
+    "Targets",
     "VerbRun",
     "alias_uri",
     "baselines",
     "cells",
     "check_store",
     "close_abandoned",
+    "completed_targets",
     "cost_metrics",
     "create_run",
     "curve",
     "database_file",
     "faults_of_artifacts",
+    "final_seeds",
     "finals",
+    "finals_of",
     "finals_sha256",
+    "find_choice",
     "find_experiment",
     "find_predictions",
     "find_result",
     "fingerprint",
     "handle",
     "has_artifact",
+    "in_study",
     "is_database",
+    "latest_choices",
     "load_trial",
     "local_path",
     "log_inputs",
@@ -121,6 +138,7 @@ __all__ = [
     "promote",
     "read_predictions",
     "read_text",
+    "record_choice",
     "registered_model_name",
     "relocate",
     "remove_weights",
@@ -131,6 +149,8 @@ __all__ = [
     "searches",
     "size_metrics",
     "store_address",
+    "study_tag",
+    "study_tags",
     "tell_invocation",
     "test_openings",
     "trials",

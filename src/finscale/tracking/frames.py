@@ -25,22 +25,39 @@ from mlflow.store.tracking.dbmodels.models import (
 )
 from sqlalchemy import Connection, Select, and_, select
 
-from finscale.tracking.names import Tag
-from finscale.tracking.runs import search, where
+from finscale.tracking.names import IN_STUDY, Tag, study_tag
+from finscale.tracking.runs import in_study, search, where
 from finscale.tracking.store import ask, check_store_once, is_database, open_engine
 
 Row = dict[str, Any]
 Columns = dict[str, list[Any]]
 
-_HEAD = ("run_id", "experiment_id", "name", "run_status", "start_time")
+HEAD = ("run_id", "experiment_id", "name", "run_status", "start_time")
+NAMES = (
+    *("universe", "ticker", "task", "task_kind", "timescale", "feature_tier", "label_price"),
+    *("split", "samples_per_chunk", "budget", "baseline", "study", "space", "floors"),
+    *("sampler", "pruner", "objectives", "device", "artifacts", "storage", "data_root"),
+)
+"""Params that are text, also where it looks like a number: a ticker 000001, a universe `nan`."""
+COORDINATES = (
+    *("universe", "ticker", "task", "task_kind", "horizon", "timescale", "feature_tier", "vix"),
+    *("label_price", "split", "context_length", "patch_length", "patch_stride", "n_features"),
+    *("budget", "seed"),
+)
+"""Where a result stands: params of every trial, final and baseline."""
 _AT_ONCE = 10_000
 
 _TAGS = {tag.value: tag.name.lower() for tag in Tag}
 _BOOLEANS = {"True": True, "False": False}
 
 
-def read_runs(**tags: str | None) -> pd.DataFrame:
+def read_runs(study: str | None = None, **tags: str | None) -> pd.DataFrame:
     """Return the runs with these tags, by their names in `Tag`; None leaves a tag out.
+
+    Parameters
+    ----------
+    study : str, optional
+        Name of a study that the runs belong to, whoever made them.
 
     Returns
     -------
@@ -54,33 +71,42 @@ def read_runs(**tags: str | None) -> pd.DataFrame:
         If the store does not answer.
     """
     wanted = {Tag[name].value: value for name, value in tags.items() if value is not None}
+    wanted |= {} if study is None else {study_tag(study): IN_STUDY}
     uri = mlflow.get_tracking_uri()
     if is_database(uri):
         check_store_once()
         return _frame(ask(lambda: _connected(uri, wanted)))
-    return runs_frame(search(where(**tags), order_by=["attributes.start_time ASC"]))
+    filters = [where(**tags), *([in_study(study)] if study is not None else [])]
+    return runs_frame(search(" AND ".join(filters), order_by=["attributes.start_time ASC"]))
 
 
 def runs_frame(runs: Iterable[StoredRun]) -> pd.DataFrame:
     """Return one row a run, of runs that a search has found."""
     return _frame(
         {
-            **dict(zip(_HEAD, _head(run), strict=True)),
+            **dict(zip(HEAD, _head(run), strict=True)),
             **{_TAGS[key]: value for key, value in run.data.tags.items() if key in _TAGS},
-            **{key: typed(value) for key, value in run.data.params.items()},
+            **{key: typed(key, value) for key, value in run.data.params.items()},
             **run.data.metrics,
         }
         for run in runs
     )
 
 
-@cache
-def typed(text: str) -> Any:
+def typed(name: str, text: str) -> Any:
     """Give a param back its type: MLflow stores text.
 
-    >>> typed("128"), typed("0.1"), typed("True"), typed("2M")
-    (128, 0.1, True, '2M')
+    >>> typed("d_model", "128"), typed("dropout", "0.1"), typed("revin", "True")
+    (128, 0.1, True)
+    >>> typed("ticker", "000001")
+    '000001'
     """
+    return text if name in NAMES else number_in(text)
+
+
+@cache
+def number_in(text: str) -> Any:
+    """Return the number or the truth value that a text spells, or else the text."""
     if text in _BOOLEANS:
         return _BOOLEANS[text]
     for kind in (int, float):
@@ -129,7 +155,7 @@ def _heads(connection: Connection, chosen: Select[tuple[str]]) -> Columns:
     # Of two that began together, MLflow's own search puts the smaller id first.
     found = connection.execute(query.order_by(SqlRun.start_time, SqlRun.run_uuid))
     rows = [(run_id, str(where_), *others) for run_id, where_, *others in found]
-    return {name: [row[k] for row in rows] for k, name in enumerate(_HEAD)}
+    return {name: [row[k] for row in rows] for k, name in enumerate(HEAD)}
 
 
 def _values(connection: Connection, chosen: Select[tuple[str]]) -> Iterator[tuple[str, str, Any]]:
@@ -140,7 +166,7 @@ def _values(connection: Connection, chosen: Select[tuple[str]]) -> Iterator[tupl
         yield run_id, _TAGS[key], value
     params = select(param.run_uuid, param.key, param.value).where(param.run_uuid.in_(chosen))
     for run_id, key, value in connection.execute(params):
-        yield run_id, key, typed(value)
+        yield run_id, key, typed(key, value)
     parts = (metric.run_uuid, metric.key, metric.value, metric.is_nan)
     for run_id, key, value, is_nan in connection.execute(
         select(*parts).where(metric.run_uuid.in_(chosen))
@@ -167,9 +193,6 @@ def _frame(content: Iterable[Row] | Columns) -> pd.DataFrame:
     frame = pd.DataFrame(content if isinstance(content, dict) else list(content))
     if frame.empty:
         return pd.DataFrame()
-    if "budget" in frame:
-        # A name, also where it is all digits: a table of 1600 beside 4K would lose the one.
-        frame["budget"] = frame["budget"].map(str, na_action="ignore")
-    others = sorted(str(name) for name in frame if name not in _HEAD)
+    others = sorted(str(name) for name in frame if name not in HEAD)
     times = pd.to_datetime(frame["start_time"], unit="ms")
-    return frame[[*_HEAD, *others]].assign(start_time=times)
+    return frame[[*HEAD, *others]].assign(start_time=times)

@@ -60,6 +60,7 @@ class Tag(StrEnum):
     PROBLEM = "finscale.problem"
     FINGERPRINT = "finscale.fingerprint"
     CONFIGURATION = "finscale.configuration"
+    CELLS = "finscale.cells_sha256"
     DATA_SHA256 = "finscale.data_sha256"
     DATASET_SHA256 = "finscale.dataset_sha256"
     LABEL_VERSION = "finscale.label_version"
@@ -117,6 +118,33 @@ N_PARAMS = "n_params"
 """The true size, counted on the built model."""
 SELECTION_OPTIMISM = "selection_optimism"
 """Of a search: how much better than it is its best trial looks, for having been chosen."""
+
+
+def choice_tag(targets: str) -> str:
+    """Name the tag of what a `train` command has chosen: each command's own.
+
+    >>> choice_tag("n_trials=20 top_k=3 n_seeds=3")
+    'finscale.choice.20.3.3'
+    """
+    return ".".join(["finscale.choice", *(part.partition("=")[2] for part in targets.split())])
+
+
+IN_STUDY = "true"
+"""Value of a `study_tag`."""
+
+
+def study_tag(name: str) -> str:
+    """Name the tag that every run of a study carries, whoever made it first.
+
+    >>> study_tag("phase6a")
+    'finscale.study.phase6a'
+    """
+    return f"{Tag.STUDY}.{name}"
+
+
+def study_tags(name: str | None) -> dict[str, str]:
+    """Return the tags of a run that a study is the first to make; none without a study."""
+    return {} if name is None else {Tag.STUDY: name, study_tag(name): IN_STUDY}
 
 
 def curve(name: str) -> str:

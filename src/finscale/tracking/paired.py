@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from finscale.config import StoreError
 from finscale.evaluation import sample_losses
-from finscale.tracking.query import read_predictions
+from finscale.tracking.results import read_predictions
 from finscale.tracking.store import GoneError, first_line, open_client
 
 _VALIDATION, _TEST = "validation", "test"

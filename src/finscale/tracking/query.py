@@ -1,32 +1,44 @@
-"""Reading runs: tidy frames, one row a run, quantities numeric."""
+"""Reading runs: tidy frames, one row a run, quantities numeric.
+
+A frame has its columns also where no run is found: what reads it need not ask first.
+"""
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
 
 import pandas as pd
-from mlflow.entities import Metric
 from mlflow.entities import Run as StoredRun
-from pandas.api.types import is_numeric_dtype
 
-from finscale.config import StoreError
-from finscale.model import Architecture
-from finscale.tracking.frames import read_runs
-from finscale.tracking.names import VAL_LOSS, Artifact, Kind, Selected, Status, Tag, curve
-from finscale.tracking.runs import downloaded, read_text, search, where
-from finscale.tracking.store import open_client
+from finscale.tracking.choices import Choice, choices_of_study, finals_of, latest_choices
+from finscale.tracking.frames import COORDINATES, HEAD, read_runs
+from finscale.tracking.names import N_PARAMS, VAL_LOSS, Kind, Status, Tag
+from finscale.tracking.runs import search, where
 
-if TYPE_CHECKING:
-    from finscale.model import PatchTST
-
-PREDICTION_COLUMNS = ("date", "ticker", "segment", "block", "y", "output", "log_sigma", "loss")
-_NUMBERS = ("block", "y", "output", "log_sigma", "loss")
 _RESULTS = (Status.OK, Status.PRUNED, Status.DIVERGED)
+_TAGS = ("kind", "problem", "cell", "fingerprint", "status", "reason", "parent", "study")
+_SCORES = (VAL_LOSS, "val_loss_ref", "val_skill", N_PARAMS)
+_RECIPE = (
+    *("d_model", "n_layers", "n_heads", "d_ff", "dropout", "revin"),
+    *("learning_rate", "weight_decay", "warmup_steps", "batch_size", "epochs"),
+)
+_MODEL = (*HEAD, *_TAGS, *COORDINATES, *_RECIPE, *_SCORES, "collapsed", "best_epoch")
+_COLUMNS = {
+    Kind.TRIAL: (*_MODEL, "trial_number"),
+    Kind.FINAL: (*_MODEL, "configuration", "selected", "train_loss"),
+    Kind.BASELINE: (*HEAD, *_TAGS, *COORDINATES, *_SCORES, "baseline", "configuration"),
+    Kind.HPO: (*HEAD, *_TAGS, "targets", "completed"),
+}
+"""What a frame of a kind has at least."""
+_CELL = ("problem", "cell", "configuration", "budget", N_PARAMS, "n_seeds", VAL_LOSS, "train_loss")
 
 
 def trials(
-    *, problem: str | None = None, cell: str | None = None, parent: str | None = None
+    *,
+    problem: str | None = None,
+    cell: str | None = None,
+    parent: str | None = None,
+    study: str | None = None,
 ) -> pd.DataFrame:
     """Return trials, the best first; those without a loss last.
 
@@ -36,48 +48,94 @@ def trials(
         Tags ``finscale.problem`` and ``finscale.cell``.
     parent : str, optional
         Run id of the search.
+    study : str, optional
+        Name of a study: those of its cells' searches, whoever ran them first.
     """
-    frame = _read_runs(KIND=Kind.TRIAL, PROBLEM=problem, CELL=cell, PARENT=parent)
-    return (
-        frame.sort_values(VAL_LOSS, ignore_index=True, kind="stable")
-        if VAL_LOSS in frame
-        else frame
-    )
+    frame = _read(Kind.TRIAL, study, PROBLEM=problem, CELL=cell, PARENT=parent)
+    return frame.sort_values(VAL_LOSS, ignore_index=True, kind="stable")
 
 
 def finals(
-    *, problem: str | None = None, cell: str | None = None, parent: str | None = None
+    *,
+    problem: str | None = None,
+    cell: str | None = None,
+    parent: str | None = None,
+    study: str | None = None,
 ) -> pd.DataFrame:
-    """Return finals, each fingerprint once (its first run), in the order they were made."""
-    return _distinct(_read_runs(KIND=Kind.FINAL, PROBLEM=problem, CELL=cell, PARENT=parent))
+    """Return finals, each fingerprint once (its first run), in the order they were made.
+
+    Of a cell or a study they are those that it rests on, under its own names: some may have been
+    trained for another cell, whose budget they fit as well. Else ``cell`` is the one that
+    trained a final.
+
+    Parameters
+    ----------
+    problem, cell : str, optional
+        Tags ``finscale.problem`` and ``finscale.cell``.
+    parent : str, optional
+        Run id of the `train` parent.
+    study : str, optional
+        Name of a study.
+    """
+    if cell is None and study is None:
+        return _distinct(_read(Kind.FINAL, PROBLEM=problem, PARENT=parent))
+    if study is not None:
+        chosen = [c for c in choices_of_study(study) if cell in (None, c.cell)]
+        own = _read(Kind.FINAL, study, PROBLEM=problem, CELL=cell, PARENT=parent)
+        own = own[own["cell"].isin(_cells_of_study(study))]
+    else:
+        chosen = latest_choices(problem, cell)
+        own = _read(Kind.FINAL, PROBLEM=problem, CELL=cell, PARENT=parent)
+    stored = _distinct(_read(Kind.FINAL, PROBLEM=problem, PARENT=parent))
+    rows = pd.concat([*(finals_of(choice, stored) for choice in chosen), _distinct(own)])
+    named = rows.drop_duplicates(["cell", "fingerprint"]).sort_values("start_time", kind="stable")
+    return named[own.columns].reset_index(drop=True)
 
 
 def baselines(problem: str) -> pd.DataFrame:
     """Return the finished baselines of a problem, each fingerprint once."""
-    return _distinct(_read_runs(KIND=Kind.BASELINE, PROBLEM=problem, STATUS=Status.OK))
+    return _distinct(_read(Kind.BASELINE, PROBLEM=problem, STATUS=Status.OK))
 
 
 def searches(cell: str) -> pd.DataFrame:
     """Return the searches there are for a cell."""
-    return _read_runs(KIND=Kind.HPO, CELL=cell)
+    return _read(Kind.HPO, CELL=cell)
 
 
-def cells(problem: str | None = None) -> pd.DataFrame:
-    """Return one row a cell: its best chosen configuration's size, seeds and mean losses."""
-    frame = finals(problem=problem)
-    if "selected" not in frame:
-        return frame.iloc[:0]
-    chosen = frame[frame["selected"].isin([Selected.SERVED, Selected.CONFIGURATION])]
+def cells(problem: str | None = None, *, study: str | None = None) -> pd.DataFrame:
+    """Return one row a cell: its best chosen configuration's size, seeds and mean losses.
+
+    Parameters
+    ----------
+    problem : str, optional
+        Tag ``finscale.problem``.
+    study : str, optional
+        Name of a study: its cells alone, with what it has chosen.
+    """
+    choices = latest_choices(problem) if study is None else choices_of_study(study)
+    return _cells_of(choices, finals(problem=problem))
+
+
+def _cells_of(choices: Iterable[Choice], stored: pd.DataFrame) -> pd.DataFrame:
+    mine = [finals_of(choice, stored) for choice in choices]
+    frame = pd.concat(mine) if mine else stored.assign(is_chosen=False)
+    chosen = frame[frame["is_chosen"] & (frame["status"] == Status.OK)]
+    if chosen.empty:
+        return pd.DataFrame(columns=list(_CELL))
     # Searches with other epochs, say, have each chosen one: a mean over both would be nobody's.
     grouped = chosen.groupby(["problem", "cell", "configuration"], as_index=False).agg(
         budget=("budget", "first"),
-        n_params=("n_params", "first"),
-        n_seeds=("run_id", "size"),
-        val_loss=("val_loss", "mean"),
+        n_params=(N_PARAMS, "first"),
+        n_seeds=("run_id", "nunique"),
+        val_loss=(VAL_LOSS, "mean"),
         train_loss=("train_loss", "mean"),
     )
-    best = grouped.sort_values("val_loss").drop_duplicates(["problem", "cell"])
-    return best.sort_values("n_params", ignore_index=True)
+    best = grouped.sort_values(VAL_LOSS).drop_duplicates(["problem", "cell"])
+    return best.sort_values(N_PARAMS, ignore_index=True)
+
+
+def _cells_of_study(study: str) -> set[str]:
+    return set(_read(Kind.TRAIN, study).get("cell", ()))
 
 
 def find_result(kind: Kind, fingerprint: str) -> StoredRun | None:
@@ -88,100 +146,13 @@ def find_result(kind: Kind, fingerprint: str) -> StoredRun | None:
     return None
 
 
-def val_curve(run_id: str) -> tuple[float, ...]:
-    """Return the validation loss after each epoch."""
-    history = open_client().get_metric_history(run_id, curve("val_loss"))
-    return tuple(point.value for point in sorted(history, key=lambda point: point.step))
-
-
-def metric_of(run_id: str, name: str) -> Metric | None:
-    """Return the latest value of a metric with its step, or None where there is none."""
-    history = open_client().get_metric_history(run_id, name)
-    return max(history, key=lambda point: point.step, default=None)
-
-
-def read_json(run_id: str, artifact: str) -> dict[str, Any]:
-    """Return a JSON artifact."""
-    content: dict[str, Any] = json.loads(read_text(run_id, artifact))
-    return content
-
-
-def read_predictions(run_id: str) -> pd.DataFrame:
-    """Return ``predictions.parquet`` of a final or a baseline; of a trial, of validation alone.
-
-    Raises
-    ------
-    StoreError
-        If the run has none, or the file is damaged.
-    """
-    with downloaded(run_id, Artifact.PREDICTIONS) as path:
-        try:
-            frame = pd.read_parquet(path)
-        except (OSError, ValueError) as error:
-            raise _damaged(run_id, str(error).split("\n")[0]) from None
-    missing = [column for column in PREDICTION_COLUMNS if column not in frame]
-    if missing:
-        raise _damaged(run_id, f"no column {', '.join(missing)}")
-    text = [name for name in _NUMBERS if not is_numeric_dtype(frame[name])]
-    if text:
-        raise _damaged(run_id, f"text in the column {', '.join(text)}")
-    return frame
-
-
-def has_artifact(run_id: str, artifact: str) -> bool:
-    """Tell whether a run has kept a file at the top of its artifacts."""
-    return artifact in {found.path for found in open_client().list_artifacts(run_id)}
-
-
-def find_predictions(run_id: str) -> pd.DataFrame | None:
-    """Return a run's predictions, or None where it has kept none."""
-    return read_predictions(run_id) if has_artifact(run_id, Artifact.PREDICTIONS) else None
-
-
-def load_trial(run_id: str) -> PatchTST:
-    """Return the model of a trial or a final, with its weights, in evaluation mode.
-
-    Raises
-    ------
-    StoreError
-        If the run has no model, or its weights were removed.
-    DataError
-        If its weights belong to another architecture.
-    """
-    from finscale.model import load_weights  # torch: to read tables takes none
-
-    config = read_json(run_id, Artifact.CONFIG)
-    if "architecture" not in config:
-        raise StoreError(
-            f"run {run_id}",
-            expected="a trial or a final",
-            got="a run without an architecture",
-            todo="Take the id of a trial.",
-        )
-    removed = open_client().get_run(run_id).data.tags.get(Tag.WEIGHTS)
-    if removed:
-        raise StoreError(
-            f"run {run_id}",
-            expected=f"the artifact {Artifact.WEIGHTS}",
-            got=f"none ({removed})",
-            todo="Take a run that has kept its weights, or train this one anew.",
-        )
-    with downloaded(run_id, Artifact.WEIGHTS) as path:
-        return load_weights(path, Architecture(**config["architecture"]))
-
-
-def _read_runs(**tags: str | None) -> pd.DataFrame:
-
-    return read_runs(**tags)
-
-
-def _damaged(run_id: str, got: str) -> StoreError:
-    return StoreError(
-        f"predictions of run {run_id}",
-        expected=f"a Parquet file with the columns {', '.join(PREDICTION_COLUMNS)}",
-        got=got,
-        todo="Delete this run, then give the command that made it again.",
-    )
+def _read(kind: Kind, study: str | None = None, **tags: str | None) -> pd.DataFrame:
+    """Return the runs of a kind with the columns of that kind."""
+    frame = read_runs(study, KIND=kind, **tags)
+    wanted = _COLUMNS.get(kind, HEAD)
+    if frame.empty:
+        return pd.DataFrame(columns=list(wanted))
+    return frame.assign(**{name: float("nan") for name in wanted if name not in frame})
 
 
 def _distinct(frame: pd.DataFrame) -> pd.DataFrame:
@@ -189,10 +160,7 @@ def _distinct(frame: pd.DataFrame) -> pd.DataFrame:
 
     The same result is never counted twice, and a failed run does not hide the one that repeated it.
     """
-    if frame.empty or "fingerprint" not in frame:
-        return frame
-    status = frame["status"] if "status" in frame else pd.Series(pd.NA, index=frame.index)
-    rank = (~status.isin(_RESULTS)).astype(int) + status.isna()
+    rank = (~frame["status"].isin(_RESULTS)).astype(int) + frame["status"].isna()
     first = frame.assign(_rank=rank).sort_values("_rank", kind="stable")
     kept = first.drop_duplicates("fingerprint").sort_index()
     return kept.drop(columns="_rank").reset_index(drop=True)

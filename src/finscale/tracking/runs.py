@@ -22,7 +22,7 @@ from mlflow.tracking.context.registry import resolve_tags
 from finscale.config import StoreError, unbroken
 from finscale.tracking.experiments import current_experiment_id
 from finscale.tracking.lease import FREE, read_lease, take_lease
-from finscale.tracking.names import FIGURES, Artifact, Kind, Status, Tag
+from finscale.tracking.names import FIGURES, IN_STUDY, Artifact, Kind, Status, Tag, study_tag
 from finscale.tracking.store import GoneError, first_line, open_client
 
 _MLFLOW_STATUS = {
@@ -123,6 +123,10 @@ class Run:
     def tags(self) -> dict[str, str]:
         """Return the run's tags as they are in the store now."""
         return dict(open_client().get_run(self.run_id).data.tags)
+
+    def untag(self, key: str) -> None:
+        """Remove a tag that the run has."""
+        open_client().delete_tag(self.run_id, key)
 
     def note(self, markdown: str) -> None:
         """Write the description that the UI shows."""
@@ -258,6 +262,15 @@ def where(**tags: str | None) -> str:
     return " AND ".join(
         f"tags.`{Tag[name].value}` = '{value}'" for name, value in tags.items() if value is not None
     )
+
+
+def in_study(name: str) -> str:
+    """Write a filter on the runs that belong to a study, whoever made them.
+
+    >>> in_study("demo")
+    "tags.`finscale.study.demo` = 'true'"
+    """
+    return f"tags.`{study_tag(name)}` = '{IN_STUDY}'"
 
 
 def handle(run: StoredRun) -> Run:
