@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from finscale.config import (
+    ConfigError,
     FinscaleError,
     Space,
     StoreError,
@@ -147,15 +148,47 @@ def test_a_deleted_final_is_work_to_do(finished: Lab, capsys: pytest.CaptureFixt
 
 
 def test_a_cell_that_fails_keeps_the_test_closed_and_the_rest_done(
-    finished: Lab, capsys: pytest.CaptureFixture[str]
+    finished: Lab, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A fault that passes: going on helps, and the line says so."""
+    failures = [Failure(f"{PROBLEM}.9K", "the process that worked on it died")]
+    monkeypatch.setitem(verb.__globals__, "run_side_by_side", lambda *_: failures)
+    knows(monkeypatch, PLAN)
+    plan = PLAN.model_copy(update={"n_trials": 2})
     with pytest.raises(StoreError) as mistake:
-        run_study(finished, capsys, budgets=(9_000, 25_000, 10**9))
+        verb(StudyConfig(study=plan, data_root=finished.data_root, device="cpu"))
     line = mistake.value.line
     assert line.startswith("study rehearsal: expected every cell to finish; got ")
-    assert f"{PROBLEM}.1B: budget: expected a size that some architecture meets" in line
     assert "What is finished is kept. Go on: mlflow run . -e study -P study=rehearsal" in line
-    assert len(finished.runs("analysis")) == 1
+    assert len(finished.runs("analysis")) == 1 and "2 of 2 cells to do" in capsys.readouterr().out
+
+
+# What cannot be
+
+
+def test_a_cell_that_no_architecture_fits_is_refused_before_anything_is_trained(
+    lab: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ConfigError) as mistake:
+        run_study(lab, capsys, budgets=(9_000, 25_000, 10**9))
+    line, printed = mistake.value.line, capsys.readouterr().out
+    assert line.startswith("study rehearsal: expected cells that can all be trained here; got 1 of")
+    assert f"{PROBLEM}.1B: budget: expected a size that some architecture meets" in line
+    assert "Go on" not in line
+    rows = [row.split("  ")[-1] for row in printed.splitlines() if row.startswith(PROBLEM)]
+    assert rows[:3] == ["to do", "to do", "cannot be trained"]
+    assert counts(lab) == dict.fromkeys(KINDS, 0), "nothing was begun"
+
+
+def test_a_cell_that_memory_cannot_hold_is_refused_before_anything_is_trained(
+    finished: Lab, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cell that is done needs no memory any more; a new one does."""
+    monkeypatch.setattr("finscale.pipeline.plan.available_memory_bytes", lambda _: 1e6)
+    assert DONE in run_study(finished, capsys)
+    with pytest.raises(ConfigError, match=r"2 of 2 that cannot: .*9K: budget: expected a model"):
+        run_study(finished, capsys, n_trials=2)
+    assert len(finished.runs("trial")) == 2
 
 
 def test_a_cell_below_a_floor_is_refused_and_listed(

@@ -47,6 +47,9 @@ class State(StrEnum):
     IMPOSSIBLE = "cannot be trained"
 
 
+_STATE_IN_WORDS = {State.REFUSED: "is refused", State.IMPOSSIBLE: "cannot be trained"}
+
+
 @dataclass(frozen=True, eq=False)
 class Prospect:
     """What is known of a cell.
@@ -197,11 +200,12 @@ def table(prospects: Sequence[Prospect]) -> str:
     width = max(len(each.cell.cell_name) for each in prospects)
     head = f"{'cell':<{width}}{'sizes':>7}{'trials':>10}{'finals':>10}{'memory':>12}  state"
     rows = [f"{each.cell.cell_name:<{width}}{_counts(each)}  {each.state}" for each in prospects]
-    reasons: dict[str, list[str]] = {}
-    for each in prospects:
-        if each.why:
-            reasons.setdefault(each.why, []).append(each.cell.cell_name)
-    return "\n".join([head, *rows, *(f"{', '.join(n)}: {why}" for why, n in reasons.items())])
+    reasons = [
+        f"{each.cell.cell_name} {_STATE_IN_WORDS[each.state]}: {each.why}"
+        for each in prospects
+        if each.why
+    ]
+    return "\n".join([head, *rows, *reasons])
 
 
 def _counts(each: Prospect) -> str:

@@ -50,6 +50,7 @@ def _runs_of(cell: Finished) -> Iterator[Run]:
     problem, dataset = cell.tags[Tag.PROBLEM], cell.tags[Tag.DATASET_SHA256]
     for row in finals_of(cell.choice, finals(problem=problem)).itertuples():
         yield Run(str(row.run_id), str(row.experiment_id))
+    yield from map(handle, search(where(KIND=Kind.DATA, DATASET_SHA256=dataset)))
     for run in search(where(KIND=Kind.BASELINE, PROBLEM=problem, DATASET_SHA256=dataset)):
         if run.data.tags.get(Tag.CONFIGURATION) in {None, cell.choice.configuration}:
             yield handle(run)

@@ -62,10 +62,19 @@ def complete(frame: pd.DataFrame, columns: tuple[list[str], list[str]]) -> pd.Da
     return frame.assign(**added)
 
 
+def budget_size(label: str) -> int:
+    """Return the size of a budget; of ``9K+11K``, two cells that share their finals, the smaller.
+
+    >>> budget_size("9K+11K")
+    9000
+    """
+    return parse_budget(label.partition("+")[0])
+
+
 def ordered_baselines(baselines: pd.DataFrame) -> pd.DataFrame:
     """Sort baselines from simple to rich, those of a cell by its size."""
     keys = [
-        (_rank(str(name)), parse_budget(str(budget)) if pd.notna(budget) else 0)
+        (_rank(str(name)), budget_size(str(budget)) if pd.notna(budget) else 0)
         for name, budget in zip(baselines["name"], baselines["budget"], strict=True)
     ]
     return baselines.iloc[sorted(range(len(keys)), key=keys.__getitem__)]

@@ -11,11 +11,11 @@ from typing import TypeVar
 
 import pandas as pd
 
-from finscale.config import parse_budget
 from finscale.laws import Control, SlopeDifference
 from finscale.report.canvas import Drawing
 from finscale.report.content import SMALLEST_P, Report
 from finscale.report.controls import CONTROL_CAPTION, control_sentence, control_table
+from finscale.report.frames import budget_size
 from finscale.report.html import embedded, render_template
 from finscale.report.tables import DASH, Table, show
 from finscale.report.transfer import best_trials, changes, notable_sentences, transfer_table
@@ -203,7 +203,7 @@ def horizons_of(overview: Overview) -> list[tuple[str, pd.DataFrame, list[str]]]
             row = best[best["budget"] == budget]
             found.setdefault(shared, []).append((_part(report, "horizon"), row))
     gathered = []
-    for shared in sorted(found, key=lambda key: (key[:-1], parse_budget(key[-1]))):
+    for shared in sorted(found, key=lambda key: (key[:-1], budget_size(key[-1]))):
         rows = sorted(found[shared], key=lambda at: int(at[0].removeprefix("h") or 0))
         if len(rows) > 1:
             best = pd.concat([row for _, row in rows], ignore_index=True)

@@ -10,10 +10,10 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from finscale.config import parse_budget
 from finscale.report.canvas import BLACK, BLUE, GREY, Floats, draw_cells, mark_sizes
 from finscale.report.content import Report
 from finscale.report.figures import short_answer
+from finscale.report.frames import budget_size
 from finscale.report.overview import Overview
 from finscale.report.tables import show
 
@@ -32,7 +32,7 @@ def heat_map(overview: Overview) -> Figure:
     """
     budgets = sorted(
         {str(budget) for report in overview.reports for budget in report.cells["budget"]},
-        key=parse_budget,
+        key=budget_size,
     )
     values = np.array([_row(report, budgets) for report in overview.reports])
     figure = Figure(
