@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import date
 
 import pytest
 
-from finscale.tracking import Kind, Question, create_run, open_tests
+from finscale.tracking import Kind, Question, Run, Tag, create_run, open_tests
 from finscale.tracking import test_openings as recorded_openings
 from tests.lab import Lab
 
@@ -64,3 +65,58 @@ def test_a_study_opens_all_its_questions_on_one_run(lab: Lab) -> None:
         (later, 1, run.run_id),
     ]
     assert len(lab.runs("analysis")) == 1
+
+
+# Tickers that look like numbers
+
+PAIRS = [("000001", "0001"), ("NAN", "nan"), ("1", "01"), ("TRUE", "T")]
+LOOK_ALIKE = [("1", ("000001", "0001")), ("nan", ("NAN", "NaN"))]
+
+
+def record(run: Run, target: str, finals: str) -> None:
+    """Write an opening as it was written when such tickers were read as numbers."""
+    entry = {
+        **{"target": target, "task": "threshold_1pct", "horizon": 1, "definition": ""},
+        **{"test_start": "2016-01-04", "test_end": "2016-12-30"},
+        **{"number": 1, "finals_sha256": finals},
+    }
+    run.tag({Tag.OPENINGS: json.dumps([entry])})
+
+
+def final_of(problem: str, ticker: str) -> None:
+    create_run(Kind.FINAL, "final", tags={Tag.PROBLEM: problem}).param({"ticker": ticker})
+
+
+@pytest.mark.parametrize(
+    "tickers", [("000001", "0001"), ("NAN", "nan"), ("1", "01"), ("TRUE", "T")]
+)
+def test_tickers_that_look_alike_as_numbers_are_apart(lab: Lab, tickers: tuple[str, str]) -> None:
+    first, second = (replace(YEAR, target=ticker) for ticker in tickers)
+    assert [opened("a", first), opened("b", second), opened("c", first)] == [1, 1, 2]
+    assert {opening.question.target for opening in recorded_openings()} == set(tickers)
+    assert len(lab.runs("analysis")) == 3
+
+
+@pytest.mark.parametrize(
+    ("written", "tickers"), [("1", ("000001", "0001")), ("nan", ("NAN", "NaN"))]
+)
+def test_an_old_record_is_that_of_the_ticker_it_was_made_for(
+    lab: Lab, written: str, tickers: tuple[str, str]
+) -> None:
+    for number, ticker in enumerate(tickers):
+        final_of(f"u{number}.x", ticker)
+    record(create_run(Kind.ANALYSIS, "analysis", tags={Tag.PROBLEM: "u0.x"}), written, "a")
+    first, second = (replace(YEAR, target=ticker) for ticker in tickers)
+    assert opened("b", second) == 1, "this one was never opened"
+    assert opened("c", first) == 2
+    assert len(lab.runs("analysis")) == 3
+
+
+def test_an_old_record_of_which_nothing_else_is_known_counts_for_all(lab: Lab) -> None:
+    for ticker in ("000001", "0001"):
+        final_of("u.x", ticker)
+    record(create_run(Kind.ANALYSIS, "analysis"), "1", "a")
+    assert opened("b", replace(YEAR, target="000001")) == 2
+    assert opened("c", replace(YEAR, target="0001")) == 2
+    assert opened("d", replace(YEAR, target="2")) == 1
+    assert len(lab.runs("analysis")) == 4

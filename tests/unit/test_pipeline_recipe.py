@@ -45,7 +45,7 @@ recipes = st.builds(
 
 @given(recipes)
 def test_a_recipe_comes_back_exactly_from_params_of_a_run(recipe: Recipe) -> None:
-    stored = {name: typed(_text(value)) for name, value in recipe.params().items()}
+    stored = {name: typed(name, _text(value)) for name, value in recipe.params().items()}
     assert from_params(stored, TEMPLATE, CONFIG) == recipe
 
 

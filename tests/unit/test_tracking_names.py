@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from mlflow.utils.validation import _validate_model_alias_name, _validate_model_name
 
-from finscale.config import Problem, format_budget
+from finscale.config import (
+    AnalyzeConfig,
+    HpoConfig,
+    Problem,
+    StudyConfig,
+    TrainConfig,
+    format_budget,
+)
 from finscale.tracking import Kind, fingerprint, problem_params, registered_model_name, where
-from finscale.tracking.frames import typed
+from finscale.tracking.frames import NAMES, typed
 from finscale.tracking.names import VAL_LOSS, alias_name, curve
 from finscale.tracking.runs import _text
 
@@ -79,8 +87,28 @@ def test_every_budget_makes_names_that_the_registry_accepts(budget: int) -> None
     )
 )
 def test_a_param_comes_back_as_it_was_logged(value: Any) -> None:
-    again = typed(_text(value))
+    again = typed("dropout", _text(value))
     assert again == value and type(again) is type(value)
+
+
+@given(st.sampled_from(NAMES), st.text(min_size=1, max_size=20))
+@example("ticker", "000001")
+@example("ticker", "NAN")
+@example("ticker", "True")
+@example("universe", "nan")
+@example("budget", "1600")
+@example("task", "1e3")
+def test_a_name_that_looks_like_a_number_stays_text(name: str, text: str) -> None:
+    assert typed(name, text) == text
+
+
+def test_every_option_that_a_user_writes_as_text_is_a_name() -> None:
+    """Each of these may look like a number."""
+    configs = (HpoConfig, TrainConfig, AnalyzeConfig, StudyConfig)
+    fields = [item for config in configs for item in config.model_fields.items()]
+    is_number = re.compile(r"\b(int|float|bool)\b")
+    text = {name for name, field in fields if not is_number.search(str(field.annotation))}
+    assert {"universe", "task", "device", "study"} <= text <= {*NAMES}, text - {*NAMES}
 
 
 def test_the_coordinates_of_a_problem_are_all_there() -> None:

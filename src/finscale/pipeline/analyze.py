@@ -48,7 +48,7 @@ def analyze(
     # Laws and figures take seconds to import: a store that does not answer waits for none.
     from finscale.pipeline.evidence import collect
     from finscale.pipeline.membership import study_cells
-    from finscale.pipeline.prospects import look_ahead, members
+    from finscale.pipeline.prospects import State, look_ahead, members
     from finscale.pipeline.publish import publish
     from finscale.pipeline.summary import console_summary
     from finscale.pipeline.verdicts import conclude_all
@@ -62,6 +62,9 @@ def analyze(
         if plan:
             run.tag(study_tags(plan.name))
             prospects = look_ahead(study_cells(plan, config), listen)
+            for each in prospects:
+                if each.state is State.REFUSED:
+                    listen(Line(f"{each.cell.cell_name} is refused: {each.why}"))
             found = members(plan, prospects, allow_partial=config.allow_partial)
             problems = [collect(problem, mine) for problem, mine in found.choices.items()]
             missing = found.missing

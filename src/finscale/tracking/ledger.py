@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Set
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 
+from mlflow.entities import Run as StoredRun
+
+from finscale.tracking.frames import number_in
 from finscale.tracking.names import Kind, Tag
 from finscale.tracking.runs import Run, search, where
 
@@ -74,7 +77,10 @@ def test_openings() -> list[Opening]:
     query = where(KIND=Kind.ANALYSIS)
     for run in search(query, deleted=True, order_by=["attributes.start_time ASC"]):
         for entry in json.loads(run.data.tags.get(Tag.OPENINGS, "[]")):
-            found.append(_decode(entry, run.info.run_id))
+            opening = _decode(entry, run.info.run_id)
+            for target in _targets(entry, run):
+                asked = replace(opening.question, target=target)
+                found.append(replace(opening, question=asked))
     return found
 
 
@@ -126,7 +132,34 @@ def _encode(opening: Opening) -> dict[str, object]:
         "number": opening.number,
         "finals_sha256": opening.finals_sha256,
         **({"partial": True} if opening.is_partial else {}),
+        **({"exact": True} if _may_be_misread(opening.question.target) else {}),
     }
+
+
+def _targets(entry: Mapping[str, object], run: StoredRun) -> list[str]:
+    """Return the ticker of an entry: as it is written or, in old ones, what it was read from.
+
+    Tickers that look like numbers were once read as numbers: 000001 was recorded as 1, NAN as nan.
+    Which one is meant is known from the finals of the analysis; all that it may be, where not.
+    """
+    written = str(entry["target"])
+    if "exact" in entry or not _may_be_misread(written):
+        return [written]
+    tags = run.data.tags
+    for where_asked in ({"PROBLEM": tags.get(Tag.PROBLEM)}, {"STUDY": tags.get(Tag.STUDY)}, {}):
+        if None in where_asked.values():
+            continue
+        finals = search(where(KIND=Kind.FINAL, **where_asked), deleted=True)
+        tickers = {final.data.params.get("ticker", "") for final in finals}
+        if meant := sorted(t for t in tickers if str(number_in(t)) == written):
+            return meant
+    return [written]
+
+
+def _may_be_misread(target: str) -> bool:
+    """Tell whether a number was once recorded in the same letters."""
+    number = number_in(target)
+    return not isinstance(number, str) and str(number) == target
 
 
 def _decode(entry: dict[str, str | int], run_id: str) -> Opening:

@@ -84,7 +84,7 @@ def _run_ids(finals: pd.DataFrame) -> list[str]:
         raise StoreError(
             "paired losses",
             expected="a frame of runs with a column run_id",
-            got=f"{len(finals)} rows with the columns {', '.join(map(str, finals)) or 'none'}",
+            got="no run" if finals.empty else f"the columns {', '.join(map(str, finals))}",
             todo="Give what finals(problem=...) returns, and look whether it found any.",
         )
     return list(dict.fromkeys(finals["run_id"]))
