@@ -8,9 +8,14 @@ from .errors import (
     FinscaleError,
     RefusedError,
     StoreError,
+    cut,
+    listed,
+    printable,
+    quoted,
 )
-from .files import CONFIGS, read_pins, unknown
+from .files import read_pins, unknown
 from .floors import Floors, load_floors
+from .places import CONFIGS
 from .problem import (
     LOG_SIGMA_BOUNDS,
     N_BLOCKS,
@@ -109,12 +114,14 @@ __all__ = [
     "check_stop",
     "check_ticker",
     "check_tracking_uri",
+    "cut",
     "deaf_children",
     "file_stem",
     "format_budget",
     "format_size",
     "ignore_stops",
     "install_stops",
+    "listed",
     "load_floors",
     "load_space",
     "load_study",
@@ -124,6 +131,8 @@ __all__ = [
     "options",
     "parse",
     "parse_budget",
+    "printable",
+    "quoted",
     "read_pins",
     "spell",
     "steady",

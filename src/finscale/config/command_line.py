@@ -12,7 +12,7 @@ from typing import Any, NoReturn, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from finscale.config.budget import format_budget
-from finscale.config.errors import ConfigError
+from finscale.config.errors import ConfigError, cut, quoted
 from finscale.config.files import from_validation
 
 Config = TypeVar("Config", bound=BaseModel)
@@ -88,8 +88,8 @@ def _written(name: str, value: Any) -> str:
 
 def _undeclared(argument: str, names: list[str]) -> ConfigError:
     name = argument.lstrip("-").partition("=")[0]
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(cut(name), names, n=1, cutoff=0.5)
     todo = f"Did you mean {near[0]}?" if near else "Remove it."
     return ConfigError(
-        "parameter", expected=f"one of {', '.join(names)}", got=repr(name), todo=todo
+        "parameter", expected=f"one of {', '.join(names)}", got=quoted(name), todo=todo
     )

@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator
 
 from finscale.config.errors import ConfigError
-from finscale.config.files import CONFIGS
+from finscale.config.places import CONFIGS
 
 
 def lasting(path: Path, project: Path = CONFIGS.parent) -> Path:

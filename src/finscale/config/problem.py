@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from finscale.config.data_root import DataRoot
 from finscale.config.errors import ConfigError
 from finscale.config.files import Frozen, Named, load_named, option
+from finscale.config.places import file_of, shown_path
 from finscale.config.universe import Universe, load_universe
 
 FeatureTier = Literal["a20", "a50", "a100", "a200", "a250", "a500"]
@@ -88,7 +89,7 @@ def check_start(split: SplitKind, universe: Universe) -> None:
             "split walk-forward",
             expected="a universe that says when evaluation starts",
             got=f"universe {universe.name} without evaluation_start",
-            todo=f"Add evaluation_start to configs/universes/{universe.name}.yaml.",
+            todo=f"Add evaluation_start to {shown_path(file_of('universe', universe.name))}.",
         )
 
 
@@ -105,7 +106,7 @@ def check_vix(vix: bool, universe: Universe) -> None:
             "vix",
             expected="a universe with a VIX",
             got=f"universe {universe.name} without one",
-            todo=f"Take vix=false, or add vix to configs/universes/{universe.name}.yaml.",
+            todo=f"Take vix=false, or add vix to {shown_path(file_of('universe', universe.name))}.",
         )
 
 

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from finscale.config.budget import format_budget, parse_budget
 from finscale.config.command_line import SEARCHED
 from finscale.config.data_root import DataRoot
-from finscale.config.errors import ConfigError
+from finscale.config.errors import ConfigError, quoted
 from finscale.config.files import Frozen, option
 from finscale.config.floors import Floors, load_floors
 from finscale.config.problem import Problem
@@ -53,7 +53,7 @@ def _storage(address: str) -> str:
     raise ConfigError(
         "storage",
         expected="auto, sqlite:////an/absolute/path or postgresql+psycopg2://user@host/database",
-        got=repr(address),
+        got=quoted(address),
         todo="Optuna's database is a cache of its own, never MLflow's.",
     )
 
@@ -150,7 +150,7 @@ class RelocateConfig(Frozen):
                 raise ConfigError(
                     name,
                     expected="an absolute folder such as /home/me/mlruns, or an address",
-                    got=repr(place),
+                    got=quoted(place),
                     todo=f"Give --{name}=... in full.",
                 )
         return self
