@@ -306,8 +306,8 @@ def test_the_default_floors_stand_in_their_file_in_full() -> None:
 
 
 def test_floors_of_a_user_may_be_high_and_few(tmp_path: Path) -> None:
-    found = floors(tmp_path, "n_test: 1000000007\nn_minority: 1\n")
-    assert found == Floors(name="mine", n_test=1_000_000_007, n_minority=1)
+    found = floors(tmp_path, "n_test: 999999937\nn_minority: 1\n")
+    assert found == Floors(name="mine", n_test=999_999_937, n_minority=1)
     assert (found.n_train, found.n_validation, found.n_effective) == (250, 100, 60)
 
 

@@ -53,7 +53,7 @@ class Synthetic(Frozen):
 
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
     drift: Annotated[float, Field(ge=-1, le=1)] = 0.06
-    volatility: Annotated[float, Field(gt=0, le=2)] = 0.18
+    volatility: Annotated[float, Field(ge=0.001, le=2)] = 0.18
     alpha: Annotated[float, Field(ge=0, lt=1)] = 0.08
     beta: Annotated[float, Field(ge=0, lt=1)] = 0.90
 
