@@ -69,6 +69,7 @@ from .verbs import (
     TrainConfig,
     VerifyConfig,
 )
+from .words import counted
 
 __all__ = [
     "ARCHITECTURE_AXES",
@@ -114,6 +115,7 @@ __all__ = [
     "check_stop",
     "check_ticker",
     "check_tracking_uri",
+    "counted",
     "cut",
     "deaf_children",
     "file_stem",

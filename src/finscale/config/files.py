@@ -119,10 +119,22 @@ def from_validation(error: ValidationError, where: str) -> ConfigError:
             todo="Remove it or correct its name.",
         )
     missing = first["type"] == "missing"
-    said = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
-    expected = "a value" if missing else _PLAIN.get(first["type"], said)
+    expected = "a value" if missing else _PLAIN.get(first["type"]) or _said(first)
     got = "nothing" if missing else quoted(first["input"])
     return ConfigError(what, expected=expected, got=got, todo="Correct the value.")
+
+
+def _said(complaint: Any) -> str:
+    """Return pydantic's words for what it expected, with a bound as people write it."""
+    words = {"ge": "greater than or equal to", "gt": "greater than", "lt": "less than"}
+    words |= {"le": "less than or equal to"}
+    for key, value in (complaint.get("ctx") or {}).items():
+        if key in words and isinstance(value, int | float):
+            return (
+                f"{words[key]} {value:,}" if isinstance(value, int) else f"{words[key]} {value:g}"
+            )
+    said: str = complaint["msg"]
+    return said.removeprefix("Input should be ").removeprefix("Value error, ")
 
 
 def read_pins(path: Path) -> dict[str, str]:
