@@ -35,6 +35,7 @@ try:
         ignore_stops,
         install_stops,
         printable,
+        remember_start,
         steady_console,
         variable_fault,
         was_stopped,
@@ -77,6 +78,7 @@ def exit_code(verb: Callable[[], None]) -> int:
 def _outcome(verb: Callable[[], None]) -> int:
     try:
         check_environment(os.environ)
+        remember_start()
         verb()
     except FinscaleError as error:
         return _mistake(error)

@@ -1,5 +1,5 @@
 from .budget import format_budget, format_size, parse_budget
-from .command_line import option_names, options, parse, spell
+from .command_line import option_names, options, parse
 from .console import steady, steady_console
 from .environment import UNREADABLE, check_environment, variable_fault
 from .errors import (
@@ -30,6 +30,8 @@ from .problem import (
     load_task,
 )
 from .space import Space, load_space
+from .spelling import spell
+from .start import command, remember_start
 from .stopping import (
     check_stop,
     deaf_children,
@@ -115,6 +117,7 @@ __all__ = [
     "check_stop",
     "check_ticker",
     "check_tracking_uri",
+    "command",
     "counted",
     "cut",
     "deaf_children",
@@ -136,6 +139,7 @@ __all__ = [
     "printable",
     "quoted",
     "read_pins",
+    "remember_start",
     "spell",
     "steady",
     "steady_console",

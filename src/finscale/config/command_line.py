@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -61,17 +60,6 @@ def parse(config: type[Config], argv: Sequence[str], prog: str) -> Config:
 def options(config: BaseModel) -> dict[str, str]:
     """Return the options of a config as text, as a user would write them."""
     return {name: _written(name, getattr(config, name)) for name in option_names(type(config))}
-
-
-def spell(verb: str, config: BaseModel) -> str:
-    """Write the line that gives this config again: options at their default are left out."""
-    fields = type(config).model_fields
-    pairs = [
-        f"-P {shlex.quote(f'{name}={text}')}"
-        for name, text in options(config).items()
-        if text != str(fields[name].default)
-    ]
-    return " ".join([f"mlflow run . -e {verb}", *pairs])
 
 
 def _written(name: str, value: Any) -> str:

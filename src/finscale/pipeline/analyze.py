@@ -6,7 +6,7 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from finscale.config import AnalyzeConfig, Study, load_study, options
+from finscale.config import AnalyzeConfig, Study, load_study, options, spell
 from finscale.laws import Rules
 from finscale.pipeline.progress import Line, Listen, Screen
 from finscale.tracking import Artifact, Kind, Run, Tag, finals_sha256, prepare_store, verb_run
@@ -54,7 +54,7 @@ def analyze(
             missing = members.missing
         else:
             run.tag({Tag.PROBLEM: config.problem_name})
-            problems = [collect(config.problem_name)]
+            problems = [collect(config.problem_name, line=spell("train", config))]
         everything = [print_ for p in problems for print_ in p.finals["fingerprint"]]
         run.tag({Tag.FINALS: finals_sha256(everything), Tag.RULES: rules_text(setting.rules)})
         reports, differences = conclude_all(run, problems, setting, missing, listen)

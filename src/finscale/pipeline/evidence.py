@@ -92,7 +92,9 @@ class ProblemFinals:
         return finals_sha256(self.finals["fingerprint"])
 
 
-def collect(problem: str, train_parents: Sequence[str] | None = None) -> ProblemFinals:
+def collect(
+    problem: str, train_parents: Sequence[str] | None = None, *, line: str = ""
+) -> ProblemFinals:
     """Find the finals of a problem.
 
     Parameters
@@ -101,6 +103,8 @@ def collect(problem: str, train_parents: Sequence[str] | None = None) -> Problem
         Run ids of the `train` parents that count: those of a study. By default every budget's
         best one that has chosen a configuration, by mean validation loss, however its last
         command ended.
+    line : str
+        What trains finals where there are none.
 
     Raises
     ------
@@ -113,11 +117,11 @@ def collect(problem: str, train_parents: Sequence[str] | None = None) -> Problem
         parents = parents[parents["run_id"].isin(train_parents)]
     stored = finals(problem=problem)
     if parents.empty or stored.empty:
-        raise _no_finals(problem)
+        raise _no_finals(problem, line)
     chosen = stored[stored["configuration"].isin(set(parents["configuration"]))]
     ok = chosen[chosen["status"] == Status.OK]
     if ok.empty:
-        raise _no_finals(problem)
+        raise _no_finals(problem, line)
     if train_parents is None:
         ok = _best_of_each_cell(ok)
     left_out = stored[stored["cell"].isin(set(parents["cell"])) & (stored["status"] != Status.OK)]
@@ -152,12 +156,12 @@ def _definition(row: pd.Series) -> str:
     return " ".join("-" if pd.isna(value) else str(value) for value in asked)
 
 
-def _no_finals(problem: str) -> StoreError:
+def _no_finals(problem: str, line: str) -> StoreError:
     return StoreError(
         f"finals of {problem}",
         expected="finished finals in the tracking store",
         got="none",
-        todo="Train some first: mlflow run . -e train with the options of this problem.",
+        todo=f"Train some first: {line or 'train, with the options of this problem'}",
     )
 
 

@@ -12,6 +12,7 @@ from finscale.config import (
     Study,
     StudyConfig,
     TrainConfig,
+    spell,
 )
 from finscale.pipeline.plan import search_identity
 from finscale.pipeline.problem import load_problem
@@ -113,10 +114,11 @@ def study_parents(
             missing.append(cell.cell_name)
     if not parents or (missing and not allow_partial):
         or_partial = ", or look at what there is with allow_partial=true" if parents else ""
+        line = spell("study", StudyConfig(study=plan, data_root=config.data_root))
         raise StoreError(
             f"study {plan.name}",
             expected="finals of every cell before its test is opened",
             got=f"none for {', '.join(missing) or 'any cell: all were refused'}",
-            todo=f"Finish it first: mlflow run . -e study -P study={plan.name}{or_partial}",
+            todo=f"Finish it first: {line}{or_partial}",
         )
     return Members(parents, tuple(missing))
