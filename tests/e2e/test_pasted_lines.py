@@ -18,7 +18,7 @@ def pasted(shell: Shell, line: str) -> Done:
 
 
 def said(note: str, word: str) -> str:
-    (line,) = re.findall(rf"\*\*{word}\*\*.*`([^`]+)`", note)
+    (line,) = re.findall(rf"\*\*{word}\*\*.*`([^`\n]+)`", note)
     return line
 
 

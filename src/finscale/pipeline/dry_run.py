@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 from finscale.config import HpoConfig, counted, format_budget
 from finscale.model import Architecture, forward_flops, training_memory_bytes
+from finscale.pipeline.cost import Cost, measured_cost, search_seconds
 from finscale.pipeline.plan import (
     GIB,
-    measured_rate,
     memory_refusal,
     search_identity,
     search_space,
-    training_seconds,
 )
 from finscale.pipeline.problem import load_problem
 from finscale.pipeline.progress import Line, Listen, Screen, duration
@@ -52,11 +51,11 @@ def dry_run(config: HpoConfig, run_id: str | None = None, *, listen: Listen | No
     refusal = memory_refusal(config, space, device)
     n_train = len(data.search.at.train)
     # What does not fit cannot be timed either.
-    rate = None if refusal else measured_rate(space, device)
-    lines = _table(config, space, n_train, rate)
-    if rate:
+    cost = None if refusal else measured_cost(config, space, device)
+    lines = _table(config, space, n_train, cost)
+    if cost:
         n_done = n_stored(config.cell_name, search_identity(config, data))
-        lines.append(_expected(config, space, device, n_train, rate, n_done))
+        lines.append(_expected(config, space, device, n_train, cost, n_done))
         lines.append("Nothing was trained: leave dry_run out to begin.")
     for line in lines:
         listen(Line(line))
@@ -67,7 +66,7 @@ def dry_run(config: HpoConfig, run_id: str | None = None, *, listen: Listen | No
     return None
 
 
-def _table(config: HpoConfig, space: SearchSpace, n_train: int, rate: float | None) -> list[str]:
+def _table(config: HpoConfig, space: SearchSpace, n_train: int, cost: Cost | None) -> list[str]:
     batch_size = config.batch_size or max(config.space.batch_size)
     forced = extremes(space.architectures, config.n_trials)
     shown = _shown(space.architectures, forced)
@@ -86,15 +85,15 @@ def _table(config: HpoConfig, space: SearchSpace, n_train: int, rate: float | No
         f"{architecture_name(arch) + (' *' if arch in forced else ''):<26}"
         f"{forward_flops(arch):>16.2e}"
         f"{training_memory_bytes(arch, batch_size) / GIB:>16.2f} GiB"
-        f"{_time(arch, n_train, config.epochs, rate)}"
+        f"{_time(arch, n_train * config.epochs, cost)}"
         for arch in shown
     ]
-    timed = f"{counted(config.epochs, 'epoch') + ' at most':>20}" if rate else ""
+    timed = f"{counted(config.epochs, 'epoch') + ' at most':>20}" if cost else ""
     return [head, f"{columns}{timed}", *rows]
 
 
-def _time(arch: Architecture, n_train: int, epochs: int, rate: float | None) -> str:
-    return f"{duration(training_seconds(arch, n_train, epochs, rate)):>20}" if rate else ""
+def _time(arch: Architecture, n_windows: int, cost: Cost | None) -> str:
+    return f"{duration(cost.seconds(arch, n_windows)):>20}" if cost else ""
 
 
 def _shown(
@@ -112,14 +111,12 @@ def _expected(
     space: SearchSpace,
     device: torch.device,
     n_train: int,
-    rate: float,
+    cost: Cost,
     n_done: int,
 ) -> str:
-    left = max(0, config.n_trials - n_done)
-    each = [training_seconds(a, n_train, config.epochs, rate) for a in space.architectures]
-    seconds = sum(each) / len(each) * left / config.workers
+    seconds = search_seconds(config, space, cost, n_train, n_done) / config.workers
     return (
         f"{counted(config.n_trials, 'trial')}, {n_done} of them done: about {duration(seconds)} "
         f"at most on {device.type} with {counted(config.workers, 'worker')} (measured "
-        f"{rate / 1e9:.1f} GFLOP/s)."
+        f"{cost.gigaflops(space.architectures):.1f} GFLOP/s)."
     )

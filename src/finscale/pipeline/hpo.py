@@ -198,5 +198,5 @@ def _announce(bench: Bench, standing: Standing) -> None:
         has = f"has its {counted(n_finished, 'trial')} already"
         bench.listen(Line(f"{config.cell_name}: the search {has}."))
     elif bench.study is None:
-        n_train = len(bench.data.search.at.train)
-        bench.listen(Line(expected_time(config, bench.space, bench.device, left, n_train)))
+        n_train, n_done = len(bench.data.search.at.train), standing.n_finished
+        bench.listen(Line(expected_time(config, bench.space, bench.device, n_done, n_train)))
