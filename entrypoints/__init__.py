@@ -31,8 +31,11 @@ try:
     from finscale.config import (
         FinscaleError,
         check_environment,
+        cut,
         ignore_stops,
         install_stops,
+        printable,
+        remember_start,
         steady_console,
         variable_fault,
         was_stopped,
@@ -47,6 +50,8 @@ except ModuleNotFoundError as error:  # another Python than the project's
     raise SystemExit(2) from None
 
 UNEXPECTED, USER_ERROR, INTERRUPTED = 1, 2, 130
+MOST_SAID = 500
+"""Characters of an unexpected error: all of it is in the file."""
 
 
 def run_id() -> str | None:
@@ -73,6 +78,7 @@ def exit_code(verb: Callable[[], None]) -> int:
 def _outcome(verb: Callable[[], None]) -> int:
     try:
         check_environment(os.environ)
+        remember_start()
         verb()
     except FinscaleError as error:
         return _mistake(error)
@@ -103,6 +109,7 @@ def _unexpected(error: Exception) -> int:
     except OSError:
         place = "nowhere: the temporary folder cannot be written"
     said = without_passwords(f"{type(error).__name__}: {error}".split("\n")[0])
+    said = printable(cut(said, MOST_SAID))
     line = f"an error that finscale does not know: {said}. Its traceback is in {place}; please "
     print(f"finscale: {line}report it.", file=sys.stderr, flush=True)
     return UNEXPECTED

@@ -20,7 +20,8 @@ os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["MLFLOW_LOGGING_LEVEL"] = "ERROR"
 os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
-for variable in [name for name in os.environ if name.startswith(("MLFLOW_TRACKING", "MLFLOW_RUN"))]:
+OTHERS = ("MLFLOW_TRACKING", "MLFLOW_RUN", "FINSCALE_")
+for variable in [name for name in os.environ if name.startswith(OTHERS)]:
     del os.environ[variable]
 
 

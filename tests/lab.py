@@ -150,7 +150,7 @@ def open_lab(folder: Path, data_root: Path) -> Iterator[Lab]:
         patch.chdir(folder)
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
         # A measurement of seconds, of which only the sentence matters here.
-        patch.setattr("finscale.pipeline.plan.measure_flops_per_second", lambda *_: 1e9)
+        patch.setattr("finscale.pipeline.cost.measure_flops_per_second", lambda *_, **__: 1e9)
         # Seconds a search: tests of them ask for them.
         patch.setattr("finscale.search.search_pictures", lambda _: {})
         yield Lab(folder, data_root)

@@ -51,13 +51,13 @@ def ended(process: Any, timeout: float = 240) -> str:
 def main(order: dict[str, Any]) -> None:
     """Search as `hpo` does."""
     from finscale.config import HpoConfig
-    from finscale.pipeline import hpo, plan, trial, turns
+    from finscale.pipeline import cost, hpo, trial, turns
     from finscale.search import Search
     from finscale.training import pace
 
     test = order.pop("test")
     order["data_root"] = Path(order["data_root"])
-    vars(plan)["measure_flops_per_second"] = lambda *_: 1e9
+    vars(cost)["measure_flops_per_second"] = lambda *_, **__: 1e9
     vars(turns)["POLL_S"] = 0.05
     if "checkpoint_s" in test:
         vars(trial)["CHECKPOINT_EVERY_S"] = test["checkpoint_s"]

@@ -84,7 +84,8 @@ def test_a_file_that_is_not_the_one_in_the_manifest(shell: Shell) -> None:
     run_id, root = shell.new_run(), f"--data_root={shell.lab.data_root}"
     done = shell.python("hpo", *TINY_HPO, root, MLFLOW_RUN_ID=run_id)
     check(shell, done, run_id, "expected the file in manifest.json (sha256 ")
-    assert f"Delete {raw}, then run: mlflow run . -e data -P universe=tiny" in done.err
+    line = f"-m entrypoints.data --universe=tiny --data_root={shell.lab.data_root}"
+    assert f"Delete {raw}, then run: " in done.err and done.err.endswith(f"{line}\n")
     assert raw.read_bytes() == before and len(shell.every_run()) == 1
 
 

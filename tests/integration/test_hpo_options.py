@@ -257,9 +257,21 @@ def test_a_dry_run_of_what_does_not_fit_here_says_so_and_what_it_would_take(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("finscale.pipeline.plan.available_memory_bytes", lambda _: 7)
-    dry_run(lab.config(**WIDE), listen=lab.listen)
+    with pytest.raises(ConfigError, match=r"trains in the 0\.0 GiB free on cpu; got 9K, which"):
+        dry_run(lab.config(**WIDE), listen=lab.listen)
     assert lab.lines[0].startswith(f"{CELL}: 12 architectures")
-    assert "budget: expected a model that trains in the 0.0 GiB free on cpu" in lab.lines[-1]
+    assert len(lab.lines) == 2 + 12 and "epochs at most" not in lab.lines[1]
+
+
+def test_a_dry_run_tells_how_many_architectures_it_lists(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("finscale.pipeline.dry_run.MOST_ROWS", 7)
+    dry_run(lab.config(n_trials=1, **WIDE), listen=lab.listen)
+    head, _, *rows, expected, _ = lab.lines
+    assert f"12 architectures within 25 % of 9K, {len(rows)} of them below, from the" in head
+    assert len(rows) < 12
+    assert expected.startswith("1 trial, 0 of them done: ") and "with 1 worker (" in expected
 
 
 def test_a_dry_run_of_a_search_that_exists_counts_what_is_done(searched: Lab) -> None:

@@ -36,3 +36,9 @@ def test_the_default_is_beside_the_code() -> None:
 def test_no_folder_at_all_is_refused() -> None:
     with pytest.raises(ConfigError, match="data_root: expected a folder; got nothing"):
         DataConfig.model_validate({"data_root": ""})
+
+
+@pytest.mark.parametrize("folder", ["/" + "x/" * 5_000, "x" * 300, "ä" * 130])
+def test_a_path_that_no_file_system_takes_is_refused(folder: str) -> None:
+    with pytest.raises(ConfigError, match="data_root: expected a path of 3,500 bytes at most"):
+        DataConfig.model_validate({"data_root": folder})

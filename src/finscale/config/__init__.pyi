@@ -1,5 +1,5 @@
 from .budget import format_budget, format_size, parse_budget
-from .command_line import option_names, options, parse, spell
+from .command_line import option_names, options, parse
 from .console import steady, steady_console
 from .environment import UNREADABLE, check_environment, variable_fault
 from .errors import (
@@ -8,9 +8,14 @@ from .errors import (
     FinscaleError,
     RefusedError,
     StoreError,
+    cut,
+    listed,
+    printable,
+    quoted,
 )
-from .files import CONFIGS, read_pins, unknown
+from .files import read_pins, unknown
 from .floors import Floors, load_floors
+from .places import CONFIGS
 from .problem import (
     LOG_SIGMA_BOUNDS,
     N_BLOCKS,
@@ -25,6 +30,8 @@ from .problem import (
     load_task,
 )
 from .space import Space, load_space
+from .spelling import spell
+from .start import command, remember_start
 from .stopping import (
     check_stop,
     deaf_children,
@@ -64,6 +71,7 @@ from .verbs import (
     TrainConfig,
     VerifyConfig,
 )
+from .words import counted
 
 __all__ = [
     "ARCHITECTURE_AXES",
@@ -109,12 +117,16 @@ __all__ = [
     "check_stop",
     "check_ticker",
     "check_tracking_uri",
+    "command",
+    "counted",
+    "cut",
     "deaf_children",
     "file_stem",
     "format_budget",
     "format_size",
     "ignore_stops",
     "install_stops",
+    "listed",
     "load_floors",
     "load_space",
     "load_study",
@@ -124,7 +136,10 @@ __all__ = [
     "options",
     "parse",
     "parse_budget",
+    "printable",
+    "quoted",
     "read_pins",
+    "remember_start",
     "spell",
     "steady",
     "steady_console",

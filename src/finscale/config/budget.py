@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from finscale.config.errors import ConfigError
+from finscale.config.errors import ConfigError, quoted
 
 _UNITS = {"": 1, "K": 1_000, "M": 1_000_000, "B": 1_000_000_000}
 _PATTERN = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)([KMB]?)", re.ASCII)
@@ -35,7 +35,7 @@ def parse_budget(text: str | int) -> int:
     raise ConfigError(
         "budget",
         expected="a number of parameters such as 500K, 2.5M, 20M or 2B",
-        got=repr(text),
+        got=quoted(text),
         todo="Pass for example -P budget=20M.",
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -12,7 +11,7 @@ from typing import Any, NoReturn, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from finscale.config.budget import format_budget
-from finscale.config.errors import ConfigError
+from finscale.config.errors import ConfigError, cut, quoted
 from finscale.config.files import from_validation
 
 Config = TypeVar("Config", bound=BaseModel)
@@ -63,17 +62,6 @@ def options(config: BaseModel) -> dict[str, str]:
     return {name: _written(name, getattr(config, name)) for name in option_names(type(config))}
 
 
-def spell(verb: str, config: BaseModel) -> str:
-    """Write the line that gives this config again: options at their default are left out."""
-    fields = type(config).model_fields
-    pairs = [
-        f"-P {shlex.quote(f'{name}={text}')}"
-        for name, text in options(config).items()
-        if text != str(fields[name].default)
-    ]
-    return " ".join([f"mlflow run . -e {verb}", *pairs])
-
-
 def _written(name: str, value: Any) -> str:
     if name == "budget":
         return format_budget(value)
@@ -88,8 +76,8 @@ def _written(name: str, value: Any) -> str:
 
 def _undeclared(argument: str, names: list[str]) -> ConfigError:
     name = argument.lstrip("-").partition("=")[0]
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(cut(name), names, n=1, cutoff=0.5)
     todo = f"Did you mean {near[0]}?" if near else "Remove it."
     return ConfigError(
-        "parameter", expected=f"one of {', '.join(names)}", got=repr(name), todo=todo
+        "parameter", expected=f"one of {', '.join(names)}", got=quoted(name), todo=todo
     )

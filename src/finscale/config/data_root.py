@@ -9,8 +9,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator
 
-from finscale.config.errors import ConfigError
-from finscale.config.files import CONFIGS
+from finscale.config.errors import ConfigError, quoted
+from finscale.config.places import CONFIGS
+
+MOST_BYTES = 3_500
 
 
 def lasting(path: Path, project: Path = CONFIGS.parent) -> Path:
@@ -44,4 +46,18 @@ def _given(value: object) -> object:
     return value
 
 
-DataRoot = Annotated[Path, BeforeValidator(_given), AfterValidator(lasting)]
+def _can_be(path: Path) -> Path:
+    """Refuse a path that no file system takes, with the names of our files behind it."""
+    if len(os.fsencode(path)) > MOST_BYTES or any(len(os.fsencode(p)) > 255 for p in path.parts):
+        raise ConfigError(
+            "data_root",
+            expected=f"a path of {MOST_BYTES:,} bytes at most, and 255 a folder",
+            got=quoted(str(path)),
+            todo="Give a shorter one.",
+        )
+    return path
+
+
+DataRoot = Annotated[
+    Path, BeforeValidator(_given), AfterValidator(_can_be), AfterValidator(lasting)
+]

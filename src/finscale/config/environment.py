@@ -7,7 +7,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from finscale.config.errors import ConfigError
+from finscale.config.errors import ConfigError, quoted
+from finscale.config.places import own_folder
 from finscale.config.store import check_tracking_uri, store_patience_s
 
 UNREADABLE = r"(?:Failed to convert .* for )?(MLFLOW_\w+)(?:: | value must be)"
@@ -27,6 +28,7 @@ def check_environment(variables: Mapping[str, str]) -> None:
     for variable in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
         check_tracking_uri(variables.get(variable), variable, allow_folders=allow_folders)
     store_patience_s(variables)
+    own_folder(variables)
     _check_logging_level(variables.get("MLFLOW_LOGGING_LEVEL", ""))
     _check_working_directory()
     try:
@@ -47,7 +49,7 @@ def _check_logging_level(level: str) -> None:
         raise ConfigError(
             "MLFLOW_LOGGING_LEVEL",
             expected=f"one of {', '.join(known)}",
-            got=repr(level),
+            got=quoted(level),
             todo="Correct the variable, or unset it.",
         )
 

@@ -2,9 +2,80 @@
 
 from __future__ import annotations
 
+import re
+import reprlib
+from collections.abc import Sequence
+from typing import Any
+
+_MOST_OF_A_VALUE = 100
+_MOST_OF_A_WORD = 400
+_MOST_OF_A_PART = 1_500
+_MOST_OF_A_COMMAND = 20_000
+_FIRST = 5
+# What moves a terminal's cursor, rings, colours, or writes from right to left.
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]"
+)
+_LONG_WORD = re.compile(rf"\S{{{_MOST_OF_A_WORD + 1},}}")
+
+
+class _Short(reprlib.Repr):
+    """Python's repr of the beginning of a value."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel, self.maxlist, self.maxtuple, self.maxdict = 3, _FIRST, _FIRST, _FIRST
+        self.maxstring = self.maxother = self.maxlong = _MOST_OF_A_VALUE
+
+    def repr_int(self, x: int, level: int) -> str:
+        try:
+            return super().repr_int(x, level)
+        except ValueError:  # Python writes no more than 4,300 digits
+            return f"a number of {x.bit_length():,} bits"
+
+
+def quoted(value: Any) -> str:
+    """Quote a value as Python writes it, its beginning alone when it is long.
+
+    >>> quoted("20X"), quoted([1, 2, 3, 4, 5, 6, 7])
+    ("'20X'", '[1, 2, 3, 4, 5, ...]')
+    """
+    if isinstance(value, str) and len(value) > _MOST_OF_A_VALUE:
+        return f"{value[:_MOST_OF_A_VALUE]!r}... ({len(value):,} characters)"
+    return cut(_Short().repr(value), 5 * _MOST_OF_A_VALUE)
+
+
+def cut(text: str, most: int = _MOST_OF_A_VALUE) -> str:
+    """Return a text, or the beginning of a long one and how long it is.
+
+    >>> cut("abcdefgh", 3)
+    'abc... (8 characters)'
+    """
+    return text if len(text) <= most else f"{text[:most]}... ({len(text):,} characters)"
+
+
+def listed(names: Sequence[object], most: int = _FIRST) -> str:
+    """Write names in a row: the first few, and how many there are beside them.
+
+    >>> listed(["a", "b"]), listed("abcdefgh")
+    ('a, b', 'a, b, c, d, e and 3 more')
+    """
+    shown = ", ".join(cut(str(name)) for name in names[:most])
+    left = len(names) - most
+    return f"{shown} and {left:,} more" if left > 0 else shown
+
+
+def printable(text: str) -> str:
+    r"""Spell what would move or colour a terminal, as Python does; lines stay lines.
+
+    >>> printable("red: \x1b[31m")
+    'red: \\x1b[31m'
+    """
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
 
 class FinscaleError(Exception):
-    """A mistake of the user, said in one line.
+    """A mistake of the user, said in one line of a length that can be read.
 
     Parameters
     ----------
@@ -13,17 +84,24 @@ class FinscaleError(Exception):
     expected, got : str
         What would have been right, and what was there instead.
     todo : str
-        What the user can do about it.
+        What the user can do about it: it may hold a command, whose words are not cut.
     """
 
     def __init__(self, what: str, *, expected: str, got: str, todo: str) -> None:
-        line = f"{what}: expected {expected}; got {got.removesuffix('.')}. {todo}"
-        super().__init__(" ".join(line.split()))
+        got = _bounded(got.removesuffix("."))
+        line = f"{_bounded(what)}: expected {_bounded(expected)}; got {got}. "
+        line += cut(todo, _MOST_OF_A_COMMAND)
+        super().__init__(printable(" ".join(line.split())))
 
     @property
     def line(self) -> str:
         """The message as it is printed and written into the run's note."""
         return str(self)
+
+
+def _bounded(text: str) -> str:
+    """Cut words without end, and what is still too long."""
+    return cut(_LONG_WORD.sub(lambda found: cut(found[0]), text), _MOST_OF_A_PART)
 
 
 class ConfigError(FinscaleError):

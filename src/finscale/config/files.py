@@ -11,15 +11,10 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from finscale.config.errors import ConfigError
+from finscale.config.documents import read_document
+from finscale.config.errors import ConfigError, cut, listed, quoted
+from finscale.config.places import CONFIGS, FOLDERS, LOCAL, file_of, names_of, shown_path
 
-_FOLDERS = {
-    "universe": "universes",
-    "task": "tasks",
-    "space": "search",
-    "floors": "floors",
-    "study": "studies",
-}
 _PLAIN = {
     "too_short": "one value at least",
     "tuple_type": "a list",
@@ -27,20 +22,9 @@ _PLAIN = {
     "date_from_datetime_inexact": "a date such as 2024-01-31",
 }
 """Pydantic's words for what a YAML file has, in those of its writer."""
+MOST_NAMES = 60
+"""Names that a line lists: all that come with the project, and some of a user's."""
 _NAME = re.compile(r"[a-z][a-z0-9_-]*", re.ASCII)
-CONFIGS = Path(__file__).resolve().parents[3] / "configs"
-
-
-class _Once(yaml.SafeLoader):
-    """PyYAML's safe loader, which would take the last of two equal keys without a word."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value]
-        twice = [key for key in keys if keys.count(key) > 1]
-        if twice:
-            line = node.start_mark.line + 1
-            raise yaml.YAMLError(f"{twice[0]} twice in the mapping of line {line}")
-        return super().construct_mapping(node, deep)
 
 
 class Frozen(BaseModel):
@@ -61,7 +45,7 @@ class Named(Frozen):
             raise ConfigError(
                 f"{cls.__name__.lower()} {name}",
                 expected="a name of lower-case letters, digits, - and _",
-                got=repr(name),
+                got=quoted(name),
                 todo="Rename the file: names become part of run tags and model names.",
             )
         return name
@@ -79,35 +63,32 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def load_named(kind: str, name: object, model: type[Model], folder: Path = CONFIGS) -> Model:
-    """Read ``configs/<folder of kind>/<name>.yaml`` into `model`.
+    """Read the file that a name of a kind stands for into `model`.
 
     Raises
     ------
     ConfigError
-        If there is no such file (the near names are given) or it is malformed.
+        If there is no such file (the near names are given), if there are two, or if it is
+        malformed.
     """
-    where = _FOLDERS[kind]
     names = names_of(kind, folder)
     if name not in names:
-        raise unknown(kind, str(name), names, todo=f"Or add a file to configs/{where}/.")
-    path = folder / where / f"{name}.yaml"
+        place = f"configs/{LOCAL}/{FOLDERS[kind]}/"
+        raise unknown(kind, str(name), names, todo=f"Or add a file to {place}.")
+    path = file_of(kind, str(name), folder)
+    where = shown_path(path, folder)
     try:
-        values = yaml.load(path.read_text(encoding="utf-8"), _Once)
-    except (yaml.YAMLError, ValueError, OSError, RecursionError) as error:  # a 31st of June too
-        raise _unreadable(f"configs/{where}/{name}.yaml", str(error)) from None
+        values = read_document(path)
+    except (yaml.YAMLError, ValueError, OSError) as error:  # a 31st of June too
+        raise _unreadable(where, str(error)) from None
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
-        raise _unreadable(f"configs/{where}/{name}.yaml", f"{values!r:.60}")
+        raise _unreadable(where, quoted(values))
     if "name" in values:
-        raise _unreadable(f"configs/{where}/{name}.yaml", "a name, which is the file's own")
+        raise _unreadable(where, "a name, which is the file's own")
     try:
         return model.model_validate({**values, "name": name})
     except ValidationError as error:
-        raise from_validation(error, f"configs/{where}/{name}.yaml") from None
-
-
-def names_of(kind: str, folder: Path = CONFIGS) -> list[str]:
-    """Return the names of a kind's files."""
-    return sorted(path.stem for path in (folder / _FOLDERS[kind]).glob("*.yaml") if path.is_file())
+        raise from_validation(error, where) from None
 
 
 def _unreadable(where: str, got: str) -> ConfigError:
@@ -119,10 +100,10 @@ def _unreadable(where: str, got: str) -> ConfigError:
 def unknown(kind: str, name: str, known: Iterable[str], todo: str = "") -> ConfigError:
     """Say which names there are, the nearest first."""
     known = list(known)
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(cut(name), known, n=1, cutoff=0.5)
     hint = f"Did you mean {near[0]}? " if near else "Take one of these. "
-    expected = f"one of {', '.join(known)}"
-    return ConfigError(kind, expected=expected, got=repr(name), todo=hint + todo)
+    expected = f"one of {listed(known, MOST_NAMES)}"
+    return ConfigError(kind, expected=expected, got=quoted(name), todo=hint + todo)
 
 
 def from_validation(error: ValidationError, where: str) -> ConfigError:
@@ -134,14 +115,26 @@ def from_validation(error: ValidationError, where: str) -> ConfigError:
         return ConfigError(
             what,
             expected="a known field",
-            got=repr(field),
+            got=quoted(field),
             todo="Remove it or correct its name.",
         )
     missing = first["type"] == "missing"
-    said = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
-    expected = "a value" if missing else _PLAIN.get(first["type"], said)
-    got = "nothing" if missing else repr(first["input"])
+    expected = "a value" if missing else _PLAIN.get(first["type"]) or _said(first)
+    got = "nothing" if missing else quoted(first["input"])
     return ConfigError(what, expected=expected, got=got, todo="Correct the value.")
+
+
+def _said(complaint: Any) -> str:
+    """Return pydantic's words for what it expected, with a bound as people write it."""
+    words = {"ge": "greater than or equal to", "gt": "greater than", "lt": "less than"}
+    words |= {"le": "less than or equal to"}
+    for key, value in (complaint.get("ctx") or {}).items():
+        if key in words and isinstance(value, int | float):
+            return (
+                f"{words[key]} {value:,}" if isinstance(value, int) else f"{words[key]} {value:g}"
+            )
+    said: str = complaint["msg"]
+    return said.removeprefix("Input should be ").removeprefix("Value error, ")
 
 
 def read_pins(path: Path) -> dict[str, str]:

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import Field
-
+from finscale.config.bounds import Floor
 from finscale.config.files import Named, load_named
-
-# Strict: YAML reads `yes` as true, which would pass for a floor of 1.
-Floor = Annotated[int, Field(ge=1, strict=True)]
 
 
 class Floors(Named):

@@ -7,19 +7,19 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from finscale.config.bounds import BlockCount, Context, Horizon, Patch, Rise, Shuffled
 from finscale.config.data_root import DataRoot
 from finscale.config.errors import ConfigError
 from finscale.config.files import Frozen, Named, load_named, option
+from finscale.config.places import file_of, shown_path
 from finscale.config.universe import Universe, load_universe
 
 FeatureTier = Literal["a20", "a50", "a100", "a200", "a250", "a500"]
 Timescale = Literal["daily", "2d", "3d", "5d", "weekly", "2wk", "monthly", "daily+multi"]
 TIMESCALES: tuple[Timescale, ...] = get_args(Timescale)
-Horizon = Annotated[int, Field(ge=1, le=250)]
 TaskKind = Literal["threshold", "direction", "regression"]
 LabelPrice = Literal["high", "close"]
 SplitKind = Literal["chronological", "walk-forward", "chunk", "cpcv"]
-BlockCount = Annotated[int, Field(ge=2, le=50)]
 ChunkSamples = Literal["one", "all"]
 
 N_BLOCKS = 5
@@ -42,11 +42,9 @@ class Task(Named):
     """
 
     kind: Annotated[TaskKind, Field(exclude_if=lambda kind: kind == "threshold")] = "threshold"
-    rise: Annotated[float, Field(gt=0, lt=1)] | None = None
+    rise: Rise | None = None
     # Left out of a dump where there is none: it came later, and old studies keep their identity.
-    shuffle: Annotated[
-        Annotated[int, Field(ge=1)] | None, Field(exclude_if=lambda blocks: blocks is None)
-    ] = None
+    shuffle: Annotated[Shuffled | None, Field(exclude_if=lambda blocks: blocks is None)] = None
 
     @model_validator(mode="after")
     def _only_thresholds_rise(self) -> Task:
@@ -88,7 +86,7 @@ def check_start(split: SplitKind, universe: Universe) -> None:
             "split walk-forward",
             expected="a universe that says when evaluation starts",
             got=f"universe {universe.name} without evaluation_start",
-            todo=f"Add evaluation_start to configs/universes/{universe.name}.yaml.",
+            todo=f"Add evaluation_start to {shown_path(file_of('universe', universe.name))}.",
         )
 
 
@@ -105,7 +103,7 @@ def check_vix(vix: bool, universe: Universe) -> None:
             "vix",
             expected="a universe with a VIX",
             got=f"universe {universe.name} without one",
-            todo=f"Take vix=false, or add vix to configs/universes/{universe.name}.yaml.",
+            todo=f"Take vix=false, or add vix to {shown_path(file_of('universe', universe.name))}.",
         )
 
 
@@ -139,19 +137,20 @@ class Problem(DataConfig):
     split: SplitKind = option("chronological", "how days are cut into training, validation, test")
     n_blocks: BlockCount = option(N_BLOCKS, "blocks of the evaluation period (walk-forward)")
     samples_per_chunk: ChunkSamples = option("all", "samples of a chunk: one or all (chunk)")
-    context_length: Annotated[int, Field(ge=2, le=2000)] = option(60, "bars in a window")
-    patch_length: Annotated[int, Field(ge=1)] = option(10, "bars in a patch")
-    patch_stride: Annotated[int, Field(ge=1)] = option(5, "bars from one patch to the next")
+    context_length: Context = option(60, "bars in a window")
+    patch_length: Patch = option(10, "bars in a patch")
+    patch_stride: Patch = option(5, "bars from one patch to the next")
 
     @model_validator(mode="after")
     def _patches_fit(self) -> Problem:
-        if self.patch_length > self.context_length:
-            raise ConfigError(
-                "patch_length",
-                expected=f"at most context_length = {self.context_length}",
-                got=str(self.patch_length),
-                todo="Shorten the patch or lengthen the context.",
-            )
+        for name in ("patch_length", "patch_stride"):
+            if (bars := getattr(self, name)) > self.context_length:
+                raise ConfigError(
+                    name,
+                    expected=f"at most context_length = {self.context_length}",
+                    got=str(bars),
+                    todo="Give fewer bars, or a longer context.",
+                )
         return self
 
     @model_validator(mode="after")

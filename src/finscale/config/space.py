@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import math
+from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
+from finscale.config.bounds import (
+    BatchSize,
+    Context,
+    DecayBounds,
+    Depth,
+    DropoutBounds,
+    Heads,
+    Patch,
+    RateBounds,
+    Ratio,
+    WarmUp,
+    Width,
+)
+from finscale.config.errors import ConfigError
 from finscale.config.files import Named, load_named
 
-
-def _ordered(bounds: tuple[float, float]) -> tuple[float, float]:
-    if not bounds[0] < bounds[1]:
-        raise ValueError("low < high")
-    return bounds
+MOST_SHAPES = 100_000
+"""Combinations of the architecture's axes: each is counted before a search begins."""
 
 
 def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -21,13 +33,9 @@ def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return values
 
 
-# Drawn on a logarithmic scale, which has no zero; a rate of dropout has to leave something.
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Share = Annotated[float, Field(ge=0, lt=1)]
-LogBounds = Annotated[tuple[Positive, Positive], AfterValidator(_ordered)]
-ShareBounds = Annotated[tuple[Share, Share], AfterValidator(_ordered)]
+Value = TypeVar("Value")
 Axis = Annotated[
-    tuple[Annotated[int, Field(gt=0, strict=True)], ...],
+    tuple[Annotated[Value, Field(strict=True)], ...],
     Field(min_length=1),
     AfterValidator(_distinct),
 ]
@@ -50,23 +58,34 @@ class Space(Named):
     The last three came later: a dump leaves them out at their defaults.
     """
 
-    d_model: Axis
-    n_layers: Axis
-    n_heads: Axis
-    ff_ratio: Axis
-    learning_rate: LogBounds
-    weight_decay: LogBounds
-    warmup_steps: Axis
-    dropout: ShareBounds
-    batch_size: Axis
-    revin: Annotated[
-        tuple[Annotated[bool, Field(strict=True)], ...],
-        Field(min_length=1),
-        AfterValidator(_distinct),
-    ]
-    context_length: Annotated[Axis | None, Field(exclude_if=lambda axis: axis is None)] = None
-    patch_length: Annotated[Axis | None, Field(exclude_if=lambda axis: axis is None)] = None
+    d_model: Axis[Width]
+    n_layers: Axis[Depth]
+    n_heads: Axis[Heads]
+    ff_ratio: Axis[Ratio]
+    learning_rate: RateBounds
+    weight_decay: DecayBounds
+    warmup_steps: Axis[WarmUp]
+    dropout: DropoutBounds
+    batch_size: Axis[BatchSize]
+    revin: Axis[bool]
+    context_length: Annotated[Axis[Context] | None, Field(exclude_if=lambda axis: axis is None)] = (
+        None
+    )
+    patch_length: Annotated[Axis[Patch] | None, Field(exclude_if=lambda axis: axis is None)] = None
     one_architecture: Annotated[bool, Field(exclude_if=lambda one: not one)] = False
+
+    @model_validator(mode="after")
+    def _can_be_counted(self) -> Space:
+        axes = (self.d_model, self.n_layers, self.n_heads, self.ff_ratio)
+        windows = (self.context_length or (1,), self.patch_length or (1,))
+        if (n_shapes := math.prod(map(len, (*axes, *windows)))) > MOST_SHAPES:
+            raise ConfigError(
+                f"space {self.name}",
+                expected=f"axes of {MOST_SHAPES:,} combinations at most",
+                got=f"{n_shapes:,}",
+                todo="Give fewer values.",
+            )
+        return self
 
     def values(self) -> dict[str, Any]:
         """Return everything but the name: equal values make an equal search."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from finscale.config.errors import ConfigError
+from finscale.config.errors import ConfigError, quoted
 
 WAIT_VARIABLE = "FINSCALE_STORE_WAIT_S"
 DEFAULT_WAIT_S = 300.0
@@ -53,7 +53,7 @@ def check_tracking_uri(
     try:
         _check(uri, allow_folders)
     except _WrongError as wrong:
-        got = repr(without_passwords(str(uri)))
+        got = quoted(without_passwords(str(uri)))
         raise ConfigError(variable, expected=wrong.expected, got=got, todo=wrong.todo) from None
 
 
@@ -137,7 +137,7 @@ def store_patience_s(variables: Mapping[str, str]) -> float:
         raise ConfigError(
             WAIT_VARIABLE,
             expected=f"seconds, from 0 to {LONGEST_WAIT_S:g}",
-            got=repr(text),
+            got=quoted(text),
             todo="Correct the variable, or unset it.",
         )
     return seconds

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import math
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from finscale.config.bounds import (
+    BlockCount,
+    Chosen,
+    Delta,
+    Epochs,
+    Horizon,
+    Seed,
+    Seeds,
+    Side,
+    Trials,
+)
 from finscale.config.budget import parse_budget
 from finscale.config.data_root import DataRoot
+from finscale.config.errors import ConfigError
 from finscale.config.files import Frozen, Named, load_named, option
 from finscale.config.floors import load_floors
 from finscale.config.problem import (
     N_BLOCKS,
-    BlockCount,
     ChunkSamples,
     FeatureTier,
-    Horizon,
     LabelPrice,
     Problem,
     SplitKind,
@@ -29,10 +40,11 @@ from finscale.config.problem import (
 )
 from finscale.config.space import Space, load_space
 from finscale.config.universe import Universe, load_universe
-from finscale.config.verbs import ChosenFloors, Seed, TrainConfig
+from finscale.config.verbs import ChosenFloors, TrainConfig
 
 Budget = Annotated[int, BeforeValidator(parse_budget)]
 
+MOST_CELLS = 10_000
 _SHARED = (
     "space",
     "n_trials",
@@ -62,7 +74,7 @@ class Study(Named):
         What a cell must have, or it is refused; they change no result and are in no dump.
     """
 
-    question: str
+    question: Annotated[str, Field(max_length=2_000)]
     universes: Annotated[
         tuple[Annotated[Universe, BeforeValidator(load_universe)], ...], Field(min_length=1)
     ]
@@ -71,10 +83,10 @@ class Study(Named):
     feature_tiers: Annotated[tuple[FeatureTier, ...], Field(min_length=1)]
     budgets: Annotated[tuple[Budget, ...], Field(min_length=1)]
     space: Annotated[Space, BeforeValidator(load_space)]
-    n_trials: Annotated[int, Field(ge=1)] = 20
-    epochs: Annotated[int, Field(ge=1)] = 30
-    top_k: Annotated[int, Field(ge=1)] = 3
-    n_seeds: Annotated[int, Field(ge=1)] = 3
+    n_trials: Trials = 20
+    epochs: Epochs = 30
+    top_k: Chosen = 3
+    n_seeds: Seeds = 3
     seed: Seed = 42
     # Left out of a dump at their default: they came later, and old studies keep their identity.
     timescales: Annotated[
@@ -90,8 +102,21 @@ class Study(Named):
     )
     n_blocks: Annotated[BlockCount, Field(exclude_if=lambda n: n == N_BLOCKS)] = N_BLOCKS
     samples_per_chunk: Annotated[ChunkSamples, Field(exclude_if=lambda n: n == "all")] = "all"
-    delta: Annotated[float, Field(gt=0, lt=1)] = 0.01
+    delta: Delta = 0.01
     floors: ChosenFloors = Field(default_factory=lambda: load_floors("default"), exclude=True)
+
+    @model_validator(mode="after")
+    def _can_be_done(self) -> Study:
+        axes = (self.universes, self.tasks, self.horizons, self.timescales)
+        n_cells = math.prod(map(len, (*axes, self.feature_tiers, self.vix, self.budgets)))
+        if n_cells > MOST_CELLS:
+            raise ConfigError(
+                f"study {self.name}",
+                expected=f"{MOST_CELLS:,} cells at most",
+                got=f"{n_cells:,}",
+                todo="Give fewer values, or several studies.",
+            )
+        return self
 
     @model_validator(mode="after")
     def _walk_forward_begins(self) -> Study:
@@ -144,9 +169,7 @@ class StudyConfig(Frozen):
     study: Annotated[Study, BeforeValidator(load_study)] = option(
         "demo", "a file in configs/studies"
     )
-    workers: Annotated[int, Field(ge=0)] = option(
-        0, "cells side by side; 0: one a core, two at most on the CPU"
-    )
+    workers: Side = option(0, "cells side by side; 0: one a core, two at most on the CPU")
     device: Literal["auto", "cpu", "cuda", "mps"] = option("auto", "where to train")
     data_root: DataRoot = option(Path("data"), "folder of raw and processed data")
     dry_run: bool = option("false", "say what would be done, and train nothing (true or false)")

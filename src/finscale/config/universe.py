@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from finscale.config.errors import ConfigError
-from finscale.config.files import Frozen, Named, load_named, names_of
+from finscale.config.errors import ConfigError, listed, quoted
+from finscale.config.files import Frozen, Named, load_named
+from finscale.config.places import tracked_names
 from finscale.config.tickers import check_file_names, check_ticker
 
 FredSeries = Literal["DGS10", "DGS2", "DFF", "UNRATE", "CPIAUCSL"]
@@ -52,7 +53,7 @@ class Synthetic(Frozen):
 
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
     drift: Annotated[float, Field(ge=-1, le=1)] = 0.06
-    volatility: Annotated[float, Field(gt=0, le=2)] = 0.18
+    volatility: Annotated[float, Field(ge=0.001, le=2)] = 0.18
     alpha: Annotated[float, Field(ge=0, lt=1)] = 0.08
     beta: Annotated[float, Field(ge=0, lt=1)] = 0.90
 
@@ -120,8 +121,8 @@ class Universe(Named):
 
 
 def universe_names() -> list[str]:
-    """Return the universes there are."""
-    return names_of("universe")
+    """Return the universes that come with the project; a user's own are not among them."""
+    return tracked_names("universe")
 
 
 def load_universe(name: object) -> Universe:
@@ -137,8 +138,8 @@ def _check_names(universe: Universe, where: str) -> None:
     if universe.target not in universe.tickers:
         raise ConfigError(
             where,
-            expected=f"a target among its tickers {', '.join(universe.tickers)}",
-            got=repr(universe.target),
+            expected=f"a target among its tickers {listed(universe.tickers)}",
+            got=quoted(universe.target),
             todo="Add it to the tickers.",
         )
     if universe.target == universe.vix:

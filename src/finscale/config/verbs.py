@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, model_validator
 
+from finscale.config.bounds import (
+    BatchSize,
+    Chosen,
+    Decay,
+    Depth,
+    Dropout,
+    Epochs,
+    FeedForward,
+    Gibibytes,
+    Heads,
+    LearningRate,
+    Seed,
+    Seeds,
+    Timeout,
+    Trials,
+    WarmUp,
+    Width,
+    Workers,
+)
 from finscale.config.budget import format_budget, parse_budget
 from finscale.config.command_line import SEARCHED
 from finscale.config.data_root import DataRoot
-from finscale.config.errors import ConfigError
+from finscale.config.errors import ConfigError, quoted
 from finscale.config.files import Frozen, option
 from finscale.config.floors import Floors, load_floors
 from finscale.config.problem import Problem
-from finscale.config.space import Positive, Share, Space, load_space
+from finscale.config.space import Space, load_space
 
 
 def _free_if_searched(value: object) -> object:
@@ -22,11 +41,8 @@ def _free_if_searched(value: object) -> object:
 
 
 _Free = BeforeValidator(_free_if_searched)
-Seed = Annotated[int, Field(ge=0, lt=2**31)]
-PinnedCount = Annotated[Annotated[int, Field(gt=0)] | None, _Free]
-PinnedPositive = Annotated[Positive | None, _Free]
-PinnedShare = Annotated[Share | None, _Free]
-PinnedFlag = Annotated[bool | None, _Free]
+Pinned = TypeVar("Pinned")
+Pin = Annotated[Pinned | None, _Free]
 ChosenFloors = Annotated[Floors, BeforeValidator(load_floors)]
 
 Sampler = Literal["tpe", "gp", "qmc", "random", "cmaes"]
@@ -53,7 +69,7 @@ def _storage(address: str) -> str:
     raise ConfigError(
         "storage",
         expected="auto, sqlite:////an/absolute/path or postgresql+psycopg2://user@host/database",
-        got=repr(address),
+        got=quoted(address),
         todo="Optuna's database is a cache of its own, never MLflow's.",
     )
 
@@ -71,21 +87,19 @@ class SearchConfig(Problem):
     space: Annotated[Space, BeforeValidator(load_space)] = option(
         "default", "a file in configs/search"
     )
-    n_trials: Annotated[int, Field(ge=1)] = option(
-        20, "finished trials the search shall have in all"
-    )
-    epochs: Annotated[int, Field(ge=1)] = option(30, "most epochs of a run")
+    n_trials: Trials = option(20, "finished trials the search shall have in all")
+    epochs: Epochs = option(30, "most epochs of a run")
     seed: Seed = option(42, "of all draws")
-    d_model: PinnedCount = _pin("model width")
-    n_layers: PinnedCount = _pin("encoder layers")
-    n_heads: PinnedCount = _pin("attention heads")
-    d_ff: PinnedCount = _pin("width of the feed-forward layer")
-    learning_rate: PinnedPositive = _pin("peak of the schedule")
-    weight_decay: PinnedShare = _pin("of AdamW")
-    warmup_steps: PinnedCount = _pin("steps of linear warm-up")
-    dropout: PinnedShare = _pin("rate in the encoder")
-    batch_size: PinnedCount = _pin("windows in a step")
-    revin: PinnedFlag = _pin("normalise each window (true or false)")
+    d_model: Pin[Width] = _pin("model width")
+    n_layers: Pin[Depth] = _pin("encoder layers")
+    n_heads: Pin[Heads] = _pin("attention heads")
+    d_ff: Pin[FeedForward] = _pin("width of the feed-forward layer")
+    learning_rate: Pin[LearningRate] = _pin("peak of the schedule")
+    weight_decay: Pin[Decay] = _pin("of AdamW")
+    warmup_steps: Pin[WarmUp] = _pin("steps of linear warm-up")
+    dropout: Pin[Dropout] = _pin("rate in the encoder")
+    batch_size: Pin[BatchSize] = _pin("windows in a step")
+    revin: Pin[bool] = _pin("normalise each window (true or false)")
     sampler: Sampler = option("tpe", "Optuna's, of what to try next: tpe, gp, qmc, random, cmaes")
     pruner: Pruner = option("median", "Optuna's, of poor trials: median, hyperband, none")
     objectives: Objectives = option(
@@ -109,10 +123,8 @@ class SearchConfig(Problem):
 class HpoConfig(SearchConfig):
     """Options of `hpo`: search the best model of one parameter budget."""
 
-    workers: Annotated[int, Field(ge=1, le=64)] = option(
-        1, "processes side by side, the cores divided among them"
-    )
-    timeout: Annotated[int, Field(ge=0)] = option(
+    workers: Workers = option(1, "processes side by side, the cores divided among them")
+    timeout: Timeout = option(
         0, "seconds after which this command stops, to be gone on with; 0: none"
     )
     terminator: bool = option("false", "stop when there is little left to gain (true or false)")
@@ -120,7 +132,7 @@ class HpoConfig(SearchConfig):
         "best",
         "weights kept: best (above 100 MB, of the best three trials alone), all, none",
     )
-    max_artifact_gib: Annotated[float, Field(gt=0, allow_inf_nan=False)] = option(
+    max_artifact_gib: Gibibytes = option(
         20.0, "most GiB of weights: beyond, the oldest go first, the best last"
     )
     storage: Annotated[str, AfterValidator(_storage)] = option(
@@ -132,8 +144,8 @@ class HpoConfig(SearchConfig):
 class TrainConfig(SearchConfig):
     """Options of `train`: train the best trials of a search anew, with several seeds."""
 
-    top_k: Annotated[int, Field(ge=1)] = option(3, "best trials to train anew")
-    n_seeds: Annotated[int, Field(ge=1)] = option(3, "seeds for each of them")
+    top_k: Chosen = option(3, "best trials to train anew")
+    n_seeds: Seeds = option(3, "seeds for each of them")
     dry_run: bool = option("false", "say what would be done, and train nothing (true or false)")
 
 
@@ -151,7 +163,7 @@ class RelocateConfig(Frozen):
                 raise ConfigError(
                     name,
                     expected="an absolute folder such as /home/me/mlruns, or an address",
-                    got=repr(place),
+                    got=quoted(place),
                     todo=f"Give --{name}=... in full.",
                 )
         return self

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from finscale.config import DataError
+from finscale.config import DataConfig, DataError, command
 from finscale.market.files import file_sha256, write_text
 
 MANIFEST = "manifest.json"
@@ -67,7 +67,7 @@ def read_manifest(root: Path) -> dict[str, Entry]:
             expected="a manifest that finscale wrote",
             got=f"{type(error).__name__}: {error}",
             todo=f"Delete the folders raw and processed beside it and the file, "
-            f"then run: {data_line('NAME')}",
+            f"then run: {data_line('NAME', root)}",
         ) from None
 
 
@@ -92,6 +92,8 @@ def verify_file(root: Path, name: str, entry: Entry, todo: str) -> Path:
     return path
 
 
-def data_line(universe: str) -> str:
-    """Return the command that fills the store."""
-    return f"mlflow run . -e data -P universe={universe}"
+def data_line(universe: str, root: Path, *, vix: bool = False) -> str:
+    """Return the command that fills the store below `root`."""
+    elsewhere = root != DataConfig.model_fields["data_root"].default
+    pairs = {"universe": universe} | ({"vix": "true"} if vix else {})
+    return command("data", pairs | ({"data_root": str(root)} if elsewhere else {}))

@@ -50,12 +50,12 @@ def load_bars(
     name = _known_name(universe, ticker)
     entry = find_bars(universe, ticker, root)
     if entry is None or entry.end != universe.end.isoformat():
-        asking = " -P vix=true" if ticker == universe.vix else ""
+        line = data_line(universe.name, root, vix=ticker == universe.vix)
         raise DataError(
             f"bars of {ticker} in universe {universe.name}",
             expected=f"the file {root / name} with sessions to {universe.end}",
             got="no such file" if entry is None else f"one that was asked for to {entry.end}",
-            todo=f"Run: {data_line(universe.name)}{asking}",
+            todo=f"Run: {line}",
         )
     return pd.read_parquet(root / name)
 
@@ -124,7 +124,7 @@ def find_bars(universe: Universe, ticker: str, root: Path) -> Entry | None:
         If the file is not what its entry or the universe says.
     """
     name = raw_name(universe, ticker)
-    again = f"Delete {root / name}, then run: {data_line(universe.name)}"
+    again = f"Delete {root / name}, then run: {data_line(universe.name, root)}"
     entry = find_file(root, name, again)
     if entry is None:
         return None

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from finscale.config import AnalyzeConfig, Study, load_study, options
+from finscale.config import AnalyzeConfig, Study, load_study, options, spell
 from finscale.laws import Rules
 from finscale.pipeline.progress import Line, Listen, Screen
 from finscale.tracking import (
@@ -70,7 +70,7 @@ def analyze(
             missing = found.missing
         else:
             run.tag({Tag.PROBLEM: config.problem_name})
-            problems = [collect(config.problem_name)]
+            problems = [collect(config.problem_name, line=spell("train", config))]
         run.tag({**rests_on(problems), Tag.RULES: rules_text(setting.rules)})
         reports, differences = conclude_all(run, problems, setting, missing, listen)
         publish(run, setting.title, setting.question, reports, differences)

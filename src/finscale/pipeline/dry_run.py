@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from finscale.config import HpoConfig, TrainConfig, format_budget
+from finscale.config import HpoConfig, TrainConfig, counted, format_budget
 from finscale.model import Architecture, forward_flops, training_memory_bytes
+from finscale.pipeline.cost import Cost, measured_cost, search_seconds
 from finscale.pipeline.plan import (
     GIB,
-    measured_rate,
     memory_refusal,
     search_identity,
     search_space,
-    training_seconds,
 )
 from finscale.pipeline.problem import load_problem
 from finscale.pipeline.progress import Line, Listen, Screen, duration
@@ -45,6 +44,11 @@ def dry_run(config: HpoConfig, run_id: str | None = None, *, listen: Listen | No
         The run that `mlflow run` made: it is closed as an invocation.
     listen : callable, optional
         Told each line; by default they are shown on the terminal.
+
+    Raises
+    ------
+    ConfigError
+        If no architecture fits into this machine's memory: after the table of what they take.
     """
     if listen is None:
         with Screen() as screen:
@@ -53,16 +57,18 @@ def dry_run(config: HpoConfig, run_id: str | None = None, *, listen: Listen | No
     space = search_space(config, data)
     device = pick_device(config.device)
     refusal = memory_refusal(config, space, device)
-    rate = measured_rate(space, device)
     n_train = len(data.search.at.train)
-    n_done = n_stored(config.cell_name, search_identity(config, data))
-    lines = [
-        *_table(config, space, n_train, rate),
-        _expected(config, space, device, n_train, rate, n_done),
-        refusal.line if refusal else "Nothing was trained: leave dry_run out to begin.",
-    ]
+    # What does not fit cannot be timed either.
+    cost = None if refusal else measured_cost(config, space, device)
+    lines = _table(config, space, n_train, cost)
+    if cost:
+        n_done = n_stored(config.cell_name, search_identity(config, data))
+        lines.append(_expected(config, space, device, n_train, cost, n_done))
+        lines.append("Nothing was trained: leave dry_run out to begin.")
     for line in lines:
         listen(Line(line))
+    if refusal:
+        raise refusal
     if run_id:
         tell_invocation(run_id, Kind.HPO, "\n\n".join(lines))
     return None
@@ -93,22 +99,34 @@ def dry_run_train(
     return None
 
 
-def _table(config: HpoConfig, space: SearchSpace, n_train: int, rate: float) -> list[str]:
+def _table(config: HpoConfig, space: SearchSpace, n_train: int, cost: Cost | None) -> list[str]:
     batch_size = config.batch_size or max(config.space.batch_size)
     forced = extremes(space.architectures, config.n_trials)
+    shown = _shown(space.architectures, forced)
+    n_all = len(space.architectures)
+    some = (
+        f", {len(shown)} of them below, from the cheapest to the dearest"
+        if n_all > len(shown)
+        else ""
+    )
     head = (
-        f"{config.cell_name}: {len(space.architectures)} architectures within 25 % of "
-        f"{format_budget(config.budget)}; those with * are tried first."
+        f"{config.cell_name}: {counted(n_all, 'architecture')} within 25 % of "
+        f"{format_budget(config.budget)}{some}; those with * are tried first."
     )
     columns = f"{'architecture':<26}{'FLOPs a window':>16}{f'memory, batch {batch_size}':>20}"
     rows = [
         f"{architecture_name(arch) + (' *' if arch in forced else ''):<26}"
         f"{forward_flops(arch):>16.2e}"
         f"{training_memory_bytes(arch, batch_size) / GIB:>16.2f} GiB"
-        f"{duration(training_seconds(arch, n_train, config.epochs, rate)):>20}"
-        for arch in _shown(space.architectures, forced)
+        f"{_time(arch, n_train * config.epochs, cost)}"
+        for arch in shown
     ]
-    return [head, f"{columns}{f'{config.epochs} epochs at most':>20}", *rows]
+    timed = f"{counted(config.epochs, 'epoch') + ' at most':>20}" if cost else ""
+    return [head, f"{columns}{timed}", *rows]
+
+
+def _time(arch: Architecture, n_windows: int, cost: Cost | None) -> str:
+    return f"{duration(cost.seconds(arch, n_windows)):>20}" if cost else ""
 
 
 def _shown(
@@ -126,13 +144,12 @@ def _expected(
     space: SearchSpace,
     device: torch.device,
     n_train: int,
-    rate: float,
+    cost: Cost,
     n_done: int,
 ) -> str:
-    left = max(0, config.n_trials - n_done)
-    each = [training_seconds(a, n_train, config.epochs, rate) for a in space.architectures]
-    seconds = sum(each) / len(each) * left / config.workers
+    seconds = search_seconds(config, space, cost, n_train, n_done) / config.workers
     return (
-        f"{config.n_trials} trials, {n_done} of them done: about {duration(seconds)} at most on "
-        f"{device.type} with {config.workers} workers (measured {rate / 1e9:.1f} GFLOP/s)."
+        f"{counted(config.n_trials, 'trial')}, {n_done} of them done: about {duration(seconds)} "
+        f"at most on {device.type} with {counted(config.workers, 'worker')} (measured "
+        f"{cost.gigaflops(space.architectures):.1f} GFLOP/s)."
     )

@@ -111,7 +111,9 @@ class ProblemFinals:
         return finals_sha256(self.finals["fingerprint"])
 
 
-def collect(problem: str, choices: Sequence[Choice] | None = None) -> ProblemFinals:
+def collect(
+    problem: str, choices: Sequence[Choice] | None = None, *, line: str = ""
+) -> ProblemFinals:
     """Find the finals of a problem.
 
     Parameters
@@ -119,6 +121,8 @@ def collect(problem: str, choices: Sequence[Choice] | None = None) -> ProblemFin
     choices : sequence of Choice, optional
         What the cells that count have chosen: those of a study. By default every budget's best
         choice by mean validation loss, however its last command ended.
+    line : str
+        What trains finals where there are none.
 
     Raises
     ------
@@ -128,11 +132,11 @@ def collect(problem: str, choices: Sequence[Choice] | None = None) -> ProblemFin
     counted = latest_choices(problem) if choices is None else choices
     stored = finals(problem=problem)
     if not counted or stored.empty:
-        raise _no_finals(problem)
+        raise _no_finals(problem, line)
     attempts = pd.concat([finals_of(choice, stored) for choice in counted])
     ok = attempts[attempts["is_chosen"] & (attempts["status"] == Status.OK)]
     if ok.empty:
-        raise _no_finals(problem)
+        raise _no_finals(problem, line)
     if choices is None:
         ok = _best_of_each_cell(ok)
     ok = _counted_once(ok)
@@ -169,12 +173,12 @@ def _definition(row: pd.Series) -> str:
     return " ".join("-" if pd.isna(value) else str(value) for value in asked)
 
 
-def _no_finals(problem: str) -> StoreError:
+def _no_finals(problem: str, line: str) -> StoreError:
     return StoreError(
         f"finals of {problem}",
         expected="finished finals in the tracking store",
         got="none",
-        todo="Train some first: mlflow run . -e train with the options of this problem.",
+        todo=f"Train some first: {line or 'train, with the options of this problem'}",
     )
 
 

@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from functools import partial
 
-from finscale.config import HpoConfig, StoreError, format_budget, options, spell
+from finscale.config import HpoConfig, StoreError, counted, format_budget, options, spell
 from finscale.pipeline.alignment import stand
 from finscale.pipeline.bench import Bench, facts_of, open_bench
 from finscale.pipeline.data_page import ensure_page
@@ -203,7 +203,8 @@ def _announce(bench: Bench, standing: Standing) -> None:
     left = config.n_trials - standing.n_finished
     if left <= 0:
         n_finished = standing.n_finished
-        bench.listen(Line(f"{config.cell_name}: the search has its {n_finished} trials already."))
+        has = f"has its {counted(n_finished, 'trial')} already"
+        bench.listen(Line(f"{config.cell_name}: the search {has}."))
     elif bench.study is None:
-        n_train = len(bench.data.search.at.train)
-        bench.listen(Line(expected_time(config, bench.space, bench.device, left, n_train)))
+        n_train, n_done = len(bench.data.search.at.train), standing.n_finished
+        bench.listen(Line(expected_time(config, bench.space, bench.device, n_done, n_train)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy import make_url
@@ -12,29 +11,27 @@ from finscale.config import (
     ConfigError,
     HpoConfig,
     SearchConfig,
+    counted,
     format_budget,
 )
 from finscale.model import (
     Architecture,
     Axes,
     architectures,
-    count_params,
-    forward_flops,
     training_memory_bytes,
 )
+from finscale.pipeline.cost import measured_cost, search_seconds
 from finscale.pipeline.problem import ProblemData
 from finscale.pipeline.progress import duration
 from finscale.pipeline.recipe import patch_stride
 from finscale.search import Methods, SearchSpace, StudyAddress, file_address, middle
 from finscale.tracking import Kind, fingerprint, is_database, store_address
-from finscale.training import available_memory_bytes, measure_flops_per_second
+from finscale.training import available_memory_bytes
 
 if TYPE_CHECKING:
     import torch
 
 GIB = 2**30
-LARGE = 5_000_000
-"""Parameters of a model of which a few steps would take long."""
 
 
 def search_space(config: SearchConfig, data: ProblemData) -> SearchSpace:
@@ -187,32 +184,14 @@ def memory_refusal(
 
 
 def expected_time(
-    config: SearchConfig, space: SearchSpace, device: torch.device, n_trials: int, n_train: int
+    config: SearchConfig, space: SearchSpace, device: torch.device, n_done: int, n_train: int
 ) -> str:
-    """Say how long `n_trials` will take at most, from the rate of a few real training steps."""
-    rate = measured_rate(space, device)
-    seconds = n_trials * training_seconds(_middle(space), n_train, config.epochs, rate)
+    """Say how long the trials that are left will take at most, from a few real training steps."""
+    cost = measured_cost(config, space, device)
+    seconds = search_seconds(config, space, cost, n_train, n_done)
     return (
-        f"{config.cell_name}: {n_trials} trials of at most {config.epochs} epochs, "
-        f"{len(space.architectures)} architectures, on {device.type}: about {duration(seconds)} "
-        f"(measured {rate / 1e9:.1f} GFLOP/s). Ctrl-C stops; the same line goes on."
+        f"{config.cell_name}: {counted(config.n_trials - n_done, 'trial')} of at most "
+        f"{counted(config.epochs, 'epoch')}, {counted(len(space.architectures), 'architecture')}, "
+        f"on {device.type}: about {duration(seconds)} at most (measured "
+        f"{cost.gigaflops(space.architectures):.1f} GFLOP/s). Ctrl-C stops; the same line goes on."
     )
-
-
-def measured_rate(space: SearchSpace, device: torch.device) -> float:
-    """Train a throw-away model of middle cost for a moment; return FLOP/s."""
-    middle = _middle(space)
-    if count_params(middle).total < LARGE:
-        return measure_flops_per_second(middle, 64, device)
-    # All its layers cost alike: two of them, and a small batch, keep this short and small.
-    return measure_flops_per_second(replace(middle, n_layers=2), 8, device)
-
-
-def training_seconds(arch: Architecture, n_train: int, epochs: int, rate: float) -> float:
-    """Return how long a training to its last epoch takes at a rate in FLOP/s."""
-    return 3 * forward_flops(arch) * n_train * epochs / rate
-
-
-def _middle(space: SearchSpace) -> Architecture:
-    by_cost = sorted(space.architectures, key=forward_flops)
-    return by_cost[len(by_cost) // 2]

@@ -11,7 +11,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from finscale.config import steady
+from finscale.config import printable, steady
 
 PLAIN_EVERY_S = 10.0
 WORTH_S = 5.0
@@ -136,7 +136,7 @@ class Screen:
     def __call__(self, event: Event) -> None:
         """Show one event."""
         if isinstance(event, Line):
-            self._console.print(event.text, markup=False)
+            self._console.print(printable(event.text), markup=False)
             return
         now = time.monotonic()
         piece = self._pieces.setdefault(event.key, _Piece(event, now))

@@ -14,18 +14,14 @@ from finscale.config import (
     RefusedError,
     StoreError,
     Study,
+    StudyConfig,
     TrainConfig,
+    spell,
 )
 from finscale.model import training_memory_bytes
+from finscale.pipeline.cost import Cost, measured_cost
 from finscale.pipeline.membership import Finished, find_finished
-from finscale.pipeline.plan import (
-    GIB,
-    measured_rate,
-    memory_refusal,
-    search_identity,
-    search_space,
-    training_seconds,
-)
+from finscale.pipeline.plan import GIB, memory_refusal, search_identity, search_space
 from finscale.pipeline.problem import ProblemData, load_problem
 from finscale.pipeline.progress import Listen, duration
 from finscale.pipeline.trials import n_stored
@@ -171,15 +167,15 @@ def check_possible(what: str, prospects: Sequence[Prospect], todo: str) -> None:
 
 def expected_seconds(prospects: Sequence[Prospect], device: torch.device) -> float:
     """Return how long what is left takes at most, one cell after the other."""
-    rates: dict[int, float] = {}
+    costs: dict[int, Cost] = {}  # of a budget: its models cost alike, whatever the problem
     total = 0.0
     for each in prospects:
         if each.state is not State.TO_DO or each.space is None or not each.n_trainings:
             continue
-        if each.cell.budget not in rates:
-            rates[each.cell.budget] = measured_rate(each.space, device)
-        rate, grid = rates[each.cell.budget], each.space.architectures
-        seconds = [training_seconds(arch, each.n_train, each.cell.epochs, rate) for arch in grid]
+        if each.cell.budget not in costs:
+            costs[each.cell.budget] = measured_cost(each.cell, each.space, device)
+        cost, windows = costs[each.cell.budget], each.n_train * each.cell.epochs
+        seconds = [cost.seconds(arch, windows) for arch in each.space.architectures]
         total += each.n_trainings * sum(seconds) / len(seconds)
     return total
 
@@ -249,11 +245,12 @@ def members(plan: Study, prospects: Sequence[Prospect], *, allow_partial: bool =
     missing = tuple(_unfinished(prospects))
     if not choices or (missing and not allow_partial):
         or_partial = ", or look at what there is with allow_partial=true" if choices else ""
+        line = spell("study", StudyConfig(study=plan, data_root=prospects[0].cell.data_root))
         raise StoreError(
             f"study {plan.name}",
             expected="finals of every cell before its test is opened",
             got=f"none for {', '.join(missing) or 'any cell: all were refused'}",
-            todo=f"Finish it first: mlflow run . -e study -P study={plan.name}{or_partial}",
+            todo=f"Finish it first: {line}{or_partial}",
         )
     return Members(choices, missing)
 

@@ -234,7 +234,7 @@ def _write_note(bench: Bench, chosen: Chosen, promotion: Promotion) -> None:
         f"- **Chosen**: [{chosen.name}]({chosen.served.link}), mean over {chosen.n_seeds} seeds "
         f"in validation: {standing}\n"
         f"- **Registry**: `{promotion.uri}` {moved} {promotion.reason}\n"
-        f"- **Next**: `mlflow run . -e analyze` with the options of this problem\n"
+        f"- **Next**: `{spell('analyze', config)}` opens the test and gives a verdict\n"
     )
     bench.listen(
         Line(

@@ -1,0 +1,57 @@
+"""How large and how small a number of a user's may be: beyond, it is a slip of the keyboard.
+
+The bounds are wide: nobody who trains such models comes near them. They are part of no identity.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+# Below, a weight of 1 does not change in float32; above, AdamW takes steps of a weight's own size.
+LearningRate = Annotated[float, Field(ge=1e-8, le=1)]
+# Drawn on a logarithmic scale, which has no zero; pinned, it may be 0.
+DrawnDecay = Annotated[float, Field(ge=1e-10, le=1)]
+Decay = Annotated[float, Field(ge=0, lt=1)]
+Dropout = Annotated[float, Field(ge=0, le=0.95)]
+Width = Annotated[int, Field(ge=1, le=65_536)]
+FeedForward = Annotated[int, Field(ge=1, le=1_048_576)]
+Depth = Annotated[int, Field(ge=1, le=1_024)]
+Heads = Annotated[int, Field(ge=1, le=1_024)]
+Ratio = Annotated[int, Field(ge=1, le=64)]
+WarmUp = Annotated[int, Field(ge=1, le=1_000_000)]
+BatchSize = Annotated[int, Field(ge=1, le=65_536)]
+Trials = Annotated[int, Field(ge=1, le=100_000)]
+Epochs = Annotated[int, Field(ge=1, le=10_000)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Seeds = Annotated[int, Field(ge=1, le=1_000)]
+Chosen = Annotated[int, Field(ge=1, le=1_000)]
+Horizon = Annotated[int, Field(ge=1, le=250)]
+BlockCount = Annotated[int, Field(ge=2, le=50)]
+Context = Annotated[int, Field(ge=2, le=2_000)]
+Patch = Annotated[int, Field(ge=1, le=2_000)]
+# A tenth of a basis point: less than a tick of any market.
+Rise = Annotated[float, Field(ge=1e-5, lt=1)]
+Shuffled = Annotated[int, Field(ge=1, le=2_500)]
+# Of a slope that matters, as a share of the loss: no study can tell less apart.
+Delta = Annotated[float, Field(ge=1e-6, lt=1)]
+# A year: a process does not last longer.
+Timeout = Annotated[int, Field(ge=0, le=31_536_000)]
+Workers = Annotated[int, Field(ge=1, le=64)]
+Side = Annotated[int, Field(ge=0, le=64)]
+Gibibytes = Annotated[float, Field(ge=0.001, le=1_000_000)]
+# Strict: YAML reads `yes` as true, which would pass for a floor of 1.
+Floor = Annotated[int, Field(ge=1, le=1_000_000_000, strict=True)]
+
+
+def _ordered(bounds: tuple[float, float]) -> tuple[float, float]:
+    if not bounds[0] < bounds[1]:
+        raise ValueError("low < high")
+    return bounds
+
+
+Ordered = AfterValidator(_ordered)
+RateBounds = Annotated[tuple[LearningRate, LearningRate], Ordered]
+DecayBounds = Annotated[tuple[DrawnDecay, DrawnDecay], Ordered]
+DropoutBounds = Annotated[tuple[Dropout, Dropout], Ordered]

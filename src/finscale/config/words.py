@@ -1,0 +1,12 @@
+"""Numbers in sentences."""
+
+from __future__ import annotations
+
+
+def counted(number: int, thing: str, things: str = "") -> str:
+    """Write how many there are of a thing: its plural is the word with an s, unless given.
+
+    >>> counted(1, "trial"), counted(2000, "trial"), counted(2, "search", "searches")
+    ('1 trial', '2,000 trials', '2 searches')
+    """
+    return f"{number:,} {thing if number == 1 else things or thing + 's'}"

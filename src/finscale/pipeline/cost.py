@@ -1,0 +1,100 @@
+"""How long training takes here, from a few real steps of a few architectures."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from finscale.config import SearchConfig
+from finscale.model import Architecture, count_params, forward_flops, training_memory_bytes
+from finscale.search import SearchSpace, extremes
+from finscale.training import measure_flops_per_second
+
+if TYPE_CHECKING:
+    import torch
+
+LARGE = 5_000_000
+"""Parameters of a model of which a few steps would take long."""
+N_MEASURED = 5
+MEASURE_S = 0.4
+"""For each of them: a search shall say within seconds how long it takes."""
+N_LAYERS = 8
+BYTES_A_WEIGHT = 16
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds for a window's forward and backward pass: what arithmetic and memory take.
+
+    A deep, narrow model computes little and moves much: its rate in FLOP/s is a twentieth of a
+    wide one's, so that a single rate would be off by as much.
+    """
+
+    seconds_a_flop: float
+    seconds_a_byte: float
+
+    def seconds(self, arch: Architecture, n_windows: int) -> float:
+        """Return how long so many windows take to train on."""
+        a_window = self.seconds_a_flop * _flops(arch) + self.seconds_a_byte * _kept_bytes(arch)
+        return a_window * n_windows
+
+    def gigaflops(self, architectures: Sequence[Architecture]) -> float:
+        """Return the rate at which these are trained, all in all."""
+        seconds = sum(self.seconds(arch, 1) for arch in architectures)
+        return sum(map(_flops, architectures)) / seconds / 1e9
+
+
+def measured_cost(config: SearchConfig, space: SearchSpace, device: torch.device) -> Cost:
+    """Train throw-away models from the cheapest to the dearest, each for a moment."""
+    by_cost = sorted(set(space.architectures), key=_kept_bytes)
+    places = np.linspace(0, len(by_cost) - 1, min(N_MEASURED, len(by_cost))).round()
+    several = [by_cost[int(place)] for place in places]
+    batch_size = config.batch_size or int(statistics.median(config.space.batch_size))
+    seconds = [_flops(arch) / _rate(arch, batch_size, device) for arch in several]
+    return _fitted(several, seconds)
+
+
+def search_seconds(
+    config: SearchConfig, space: SearchSpace, cost: Cost, n_train: int, n_done: int
+) -> float:
+    """Return how long the trials that are left take at most: the corners first, then the rest."""
+    n_left = max(0, config.n_trials - n_done)
+    windows = n_train * config.epochs
+    corners = extremes(space.architectures, config.n_trials)[n_done:][:n_left]
+    mean = statistics.fmean(cost.seconds(arch, windows) for arch in space.architectures)
+    first = sum(cost.seconds(arch, windows) for arch in corners)
+    return first + (n_left - len(corners)) * mean
+
+
+def _rate(arch: Architecture, batch_size: int, device: torch.device) -> float:
+    """Return FLOP/s; all layers cost alike, so that some of them are enough."""
+    is_large = count_params(arch).total >= LARGE
+    few = replace(arch, n_layers=min(2 if is_large else N_LAYERS, arch.n_layers))
+    size = 8 if is_large else batch_size
+    return measure_flops_per_second(few, size, device, at_most_s=MEASURE_S)
+
+
+def _fitted(several: Sequence[Architecture], seconds: Sequence[float]) -> Cost:
+    """Fit both costs by least squares of relative errors; neither is below nothing."""
+    costs = np.array([(_flops(arch), _kept_bytes(arch)) for arch in several], dtype=float)
+    relative = costs / np.array(seconds)[:, None]
+    scale = relative.max(axis=0)
+    both = np.linalg.lstsq(relative / scale, np.ones(len(seconds)))[0] / scale
+    if (both >= 0).all() and both.any():
+        return Cost(*map(float, both))
+    alone = relative.sum(axis=0) / (relative**2).sum(axis=0)
+    errors = ((relative * alone - 1) ** 2).sum(axis=0)
+    return Cost(float(alone[0]), 0.0) if errors[0] <= errors[1] else Cost(0.0, float(alone[1]))
+
+
+def _flops(arch: Architecture) -> float:
+    return 3.0 * forward_flops(arch)
+
+
+def _kept_bytes(arch: Architecture) -> float:
+    """Return what a window leaves in memory for the backward pass."""
+    return training_memory_bytes(arch, 1) - BYTES_A_WEIGHT * count_params(arch).total
