@@ -158,11 +158,22 @@ def test_ctrl_c_in_an_epoch_goes_on_from_its_batch(
 
 def test_a_search_is_one_parent_with_its_trials_beneath(searched: Lab) -> None:
     (parent,) = searched.runs("hpo")
-    assert parent.info.run_name == f"hpo 9K {PROBLEM}" and Tag.PARENT not in parent.data.tags
+    assert parent.info.run_name == "hpo 9K h1 tiny" and Tag.PARENT not in parent.data.tags
     assert [tags_of(run)[Tag.PARENT] for run in by_number(searched)] == [parent.info.run_id] * 2
     assert [tags_of(run)[Tag.TRIAL_NUMBER] for run in by_number(searched)] == ["0", "1"]
     assert tags_of(parent)[Tag.TARGETS] == "n_trials=2"
     assert "2 of 2 trials finished" in tags_of(parent)[Tag.NOTE]
+
+
+def test_a_search_has_the_numbers_that_one_compares_searches_by(searched: Lab) -> None:
+    (parent,), best = searched.runs("hpo"), trials(cell=CELL).iloc[0]
+    assert parent.data.metrics["val_loss"] == best["val_loss"]
+    assert parent.data.metrics["n_params"] == best["n_params"] == 8849
+    assert parent.data.metrics["n_trials"] == 2
+    searched.hpo(n_trials=3)
+    (parent,), best = searched.runs("hpo"), trials(cell=CELL).iloc[0]
+    assert parent.data.metrics["val_loss"] == best["val_loss"]
+    assert parent.data.metrics["n_trials"] == 3
 
 
 def test_a_trial_holds_its_full_coordinates(searched: Lab) -> None:
@@ -337,7 +348,7 @@ def test_a_renamed_space_is_the_same_search(searched: Lab) -> None:
 
 def test_the_time_to_expect_is_said_first(searched: Lab) -> None:
     searched.hpo(n_trials=3)
-    assert searched.lines[0].startswith(f"{CELL}: 1 trials of at most 2 epochs, 1 architectures")
+    assert searched.lines[0].startswith(f"{CELL}: 1 trial of at most 2 epochs, 1 architecture,")
     assert "(measured 1.0 GFLOP/s). Ctrl-C stops; the same line goes on." in searched.lines[0]
 
 

@@ -128,6 +128,18 @@ def test_the_best_mean_is_selected_and_its_best_seed_served(trained: Lab) -> Non
     assert row["val_loss"] == pytest.approx(kept)
 
 
+def test_a_parent_has_the_numbers_that_one_compares_cells_by(trained: Lab) -> None:
+    parent, (row,) = only(trained.runs("train")), cells(PROBLEM).to_dict("records")
+    numbers = parent.data.metrics
+    assert parent.info.run_name == "train 9K h1 tiny"
+    assert numbers["val_loss"] == pytest.approx(row["val_loss"])
+    assert (numbers["n_params"], numbers["n_seeds"]) == (8849, 2)
+    reference = only([r for r in all_finals(trained) if r.data.tags[Tag.SELECTED] == "served"])
+    assert numbers["val_loss_ref"] == reference.data.metrics["val_loss_ref"]
+    expected = 1 - numbers["val_loss"] / numbers["val_loss_ref"]
+    assert numbers["val_skill"] == pytest.approx(expected)
+
+
 def test_the_alias_points_to_the_served_final(trained: Lab) -> None:
     served = only(selected(trained, "served"))
     version = holder()

@@ -1,4 +1,4 @@
-"""The guide's lines on reading the store do what it says."""
+"""The Python of the documents does what they say, as it stands."""
 
 from __future__ import annotations
 
@@ -8,27 +8,57 @@ from typing import Any
 import numpy as np
 import pytest
 
+from finscale.config import StoreError
 from finscale.evaluation import Comparison
 from finscale.tracking import finals, trials
-from tests.lab import CELL, PROBLEM, ROOT
+from tests.lab import CELL, PROBLEM, ROOT, Lab
+
+DOCUMENTS = ("README.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))))
+MODEL = "patchtst-tiny-threshold_1pct-h1-daily-a20"
 
 
-def blocks(heading: str) -> list[str]:
-    """Return the Python of a section of the guide, about the problem of these tests."""
-    guide = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
-    (section,) = re.findall(rf"^## {heading}\n(.*?)(?=^## )", guide, re.DOTALL | re.MULTILINE)
-    python = re.findall(r"^```python\n(.*?)^```", section, re.DOTALL | re.MULTILINE)
+def blocks(document: str, heading: str = "") -> list[str]:
+    """Return the Python of a document, or of a section of it, about the problem of these tests."""
+    text = (ROOT / document).read_text(encoding="utf-8")
+    if heading:
+        (text,) = re.findall(rf"^## {heading}\n(.*?)(?=^## )", text, re.DOTALL | re.MULTILINE)
+    python = re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
     return [
-        re.sub(r"sp500\.threshold_1pct\.[\w.-]+?(?=\"|\.2M)", PROBLEM, block).replace("2M", "9K")
+        re.sub(r"sp500\.threshold_1pct\.[\w.-]+?(?=[\"']|\.2M)", PROBLEM, block)
+        .replace("2M", "9K")
+        .replace("patchtst-sp500-threshold_1pct-h1-daily-a20", MODEL)
         for block in python
     ]
+
+
+@pytest.mark.parametrize("document", [d for d in DOCUMENTS if blocks(d)])
+def test_every_snippet_runs_as_it_stands(
+    trained: Lab, document: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (inputs,) = (trained.data_root / "processed").glob("tiny-daily-a20-*.parquet")
+    names: dict[str, Any] = {}
+    for block in blocks(document):
+        exec(re.sub(r"data/processed/[^\"]*", str(inputs), block), names)
+    said = capfd.readouterr()
+    assert said.err == "", "no bars of downloads, no warnings"
+    assert "..." not in said.out, "what is printed is not cut"
+
+
+@pytest.mark.usefixtures("lab")
+@pytest.mark.parametrize("document", [d for d in DOCUMENTS if blocks(d)])
+def test_on_an_empty_store_a_snippet_finds_nothing_or_says_so(document: str) -> None:
+    """No column is missing where no run is found; what needs runs raises one line."""
+    names: dict[str, Any] = {}
+    for block in blocks(document):
+        if "load_model" not in block:
+            with suppress(StoreError):
+                exec(block, names)
 
 
 @pytest.mark.usefixtures("trained")
 def test_our_functions_and_mlflow_alone_find_the_same_trials() -> None:
     names: dict[str, Any] = {}
-    ours, paged, framed = blocks("Reading the store")
-    for block in (ours, paged, framed):
+    for block in blocks("docs/guide.md", "Reading the store"):
         exec(block, names)
     expected = trials(cell=CELL)
     assert len(expected) == 2
@@ -40,7 +70,7 @@ def test_our_functions_and_mlflow_alone_find_the_same_trials() -> None:
 @pytest.mark.usefixtures("trained")
 def test_two_runs_are_compared_on_the_same_days() -> None:
     names: dict[str, Any] = {}
-    (block,) = blocks("Comparing forecasts")
+    (block,) = blocks("docs/guide.md", "Comparing forecasts")
     exec(block.replace("print(", "found = ("), names)
     found = names["found"]
     assert isinstance(found, Comparison)

@@ -189,6 +189,10 @@ def test_a_mistake_before_the_run_is_opened_is_in_its_note(
     stored = lab.run(run_id)
     assert stored.info.status == "FAILED" and stored.data.tags[Tag.STATUS] == status
     assert stored.data.tags[Tag.NOTE] == error.line
+    assert stored.info.run_name == "hpo not begun", "no name that MLflow has drawn"
+    assert stored.data.tags[Tag.KIND] == "invocation"
+    with verb(run_id) as opened:  # the same run again, the mistake corrected
+        assert opened.own.run_id == run_id
 
 
 def test_a_mistake_without_a_run_to_write_it_on_is_left_at_that(lab: Lab) -> None:

@@ -183,3 +183,17 @@ def test_a_studys_cells_have_its_split_and_label() -> None:
     plan = load_study("demo").model_copy(update={"split": "cpcv", "label_price": "close"})
     names = {cell.problem_name for cell in plan.cells(Problem().data_root, "cpu")}
     assert names == {f"{DEFAULT}.close.cpcv"}
+
+
+@pytest.mark.parametrize(
+    ("values", "title"),
+    [
+        ({}, "h1 sp500"),
+        ({"horizon": 3, "feature_tier": "a100", "timescale": "weekly"}, "h3 a100 weekly sp500"),
+        ({"universe": "sp500-vix", "vix": True, "task": "direction"}, "h1 vix direction sp500-vix"),
+        ({"split": "walk-forward", "label_price": "close"}, "h1 close walk-forward sp500"),
+    ],
+)
+def test_a_title_begins_with_what_differs(values: dict[str, Any], title: str) -> None:
+    """A list of runs cuts names after some thirty characters."""
+    assert Problem(**values).title == title

@@ -21,6 +21,7 @@ RUNS = [
 def frame(rows: list[tuple[str, int, float, str]]) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["configuration", "seed", "val_loss", "collapsed"])
     run_id = table["configuration"] + "-" + table["seed"].astype(str)
+    table = table.assign(val_skill=1 - table["val_loss"] / 0.5, n_params=8849)
     return table.assign(run_id=run_id, experiment_id="0", name="final " + run_id)
 
 
@@ -28,7 +29,8 @@ def test_the_best_mean_wins_not_the_best_seed() -> None:
     chosen = choose(frame(RUNS))
     assert chosen.configuration == "steady"
     assert abs(chosen.val_loss_mean - 0.401) < 1e-12
-    assert chosen.n_seeds == 3
+    assert chosen.n_seeds == 3 and chosen.n_params == 8849
+    assert abs(chosen.val_skill_mean - (1 - 0.401 / 0.5)) < 1e-12
 
 
 def test_its_best_seed_is_served() -> None:

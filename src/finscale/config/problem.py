@@ -164,6 +164,17 @@ class Problem(DataConfig):
         return self.label_price if self.task.kind == "threshold" else "close"
 
     @property
+    def title(self) -> str:
+        """What tells the problem from the usual one, first: the names of runs are cut in a list.
+
+        The horizon and the universe are always said; `problem_name` says all.
+        """
+        universe, task, horizon, timescale, tier, *others = self.problem_name.split(".")
+        usual = {"daily", "a20", "threshold_1pct"}
+        apart = [part for part in (tier, timescale, *others, task) if part not in usual]
+        return " ".join([horizon, *apart, universe])
+
+    @property
     def problem_name(self) -> str:
         """The identity of the problem: the tag ``finscale.problem``; no part holds a dot.
 

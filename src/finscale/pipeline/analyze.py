@@ -55,7 +55,7 @@ def analyze(
 
     plan = None if config.study == "none" else load_study(config.study)
     setting = _setting(config, plan)
-    name = f"analysis {setting.title}"
+    name = f"analysis {plan.name if plan else config.title}"
     with verb_run(Kind.ANALYSIS, name, run_id=run_id, params=options(config), tags={}) as opened:
         run = opened.own
         missing: tuple[str, ...] = ()

@@ -137,7 +137,7 @@ def _compute(
     data: ProblemData, name: str, identity: str, reference: float | None, study: str | None
 ) -> Baseline:
     outputs = [_forecast(data, fold, name) for fold in data.folds]
-    title = f"{name} {data.problem.problem_name}"
+    title = f"{name} {data.problem.title}"
     with unbroken():  # a moment: the next command finds all of it or nothing
         run = begin_baseline(data, name, title, identity, study)
         run.note(_NOTES[name])

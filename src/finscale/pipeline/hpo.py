@@ -80,7 +80,7 @@ def hpo(
     address = study_address(config, identity)
     opening = verb_run(
         Kind.HPO,
-        f"hpo {format_budget(config.budget)} {config.problem_name}",
+        f"hpo {format_budget(config.budget)} {config.title}",
         run_id=run_id,
         params=options(config),
         tags=_tags(config, data, study),

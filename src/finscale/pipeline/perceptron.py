@@ -56,7 +56,7 @@ def ensure_perceptron(bench: Bench, recipe: Recipe, configuration: str) -> None:
         return
     outputs, result = _train(bench, arch, recipe)
     with unbroken():
-        title = f"{MLP_NAME} {config.cell_name}"
+        title = f"{MLP_NAME} {format_budget(config.budget)} {config.title}"
         run = begin_baseline(data, MLP_NAME, title, identity, bench.study)
         run.tag({Tag.CELL: config.cell_name, Tag.CONFIGURATION: configuration})
         run.param({"budget": format_budget(config.budget), "width": arch.width})

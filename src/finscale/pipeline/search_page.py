@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from finscale.config import format_budget, spell
+from finscale.model import count_params
 from finscale.pipeline.bench import Bench
 from finscale.pipeline.progress import duration
 from finscale.pipeline.recipe import from_params
 from finscale.pipeline.trials import trial_name
 from finscale.search import Standing
-from finscale.tracking import Run, Tag
+from finscale.tracking import N_PARAMS, VAL_LOSS, Run, Tag
 
 
 def refresh(bench: Bench, standing: Standing) -> None:
@@ -31,8 +32,9 @@ def write_pictures(bench: Bench, standing: Standing) -> None:
 
 
 def write_note(bench: Bench, standing: Standing, how: str, optimism: float | None = None) -> None:
-    """Write what the UI shows on the parent's page."""
+    """Write what the UI shows on the parent's page, and the numbers it is compared by."""
     config = bench.config
+    bench.parent.metric(_numbers(bench, standing), step=standing.n_finished)
     n_grid = len(bench.space.architectures)
     bench.parent.note(
         f"Search of the best PatchTST of {format_budget(config.budget)} parameters for "
@@ -45,6 +47,15 @@ def write_note(bench: Bench, standing: Standing, how: str, optimism: float | Non
         f"- **Go on** (as it is, or with a larger `n_trials`): `{spell('hpo', config)}`\n"
         f"- **Next**: `{spell('train', config)}` trains the best with several seeds\n"
     )
+
+
+def _numbers(bench: Bench, standing: Standing) -> dict[str, float]:
+    counted: dict[str, float] = {"n_trials": standing.n_finished}
+    if standing.best is None or standing.best.trial.loss is None:
+        return counted
+    recipe = from_params(standing.best.trial.params, bench.template, bench.config)
+    size = count_params(recipe.arch).total
+    return counted | {VAL_LOSS: standing.best.trial.loss, N_PARAMS: size}
 
 
 def best_name(bench: Bench, standing: Standing) -> str:

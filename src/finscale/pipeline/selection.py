@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from finscale.tracking import VAL_LOSS, Run, Selected, Tag
+from finscale.tracking import N_PARAMS, VAL_LOSS, Run, Selected, Tag
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,12 @@ class Chosen:
     ----------
     served : Run
         Its best seed: the model behind the alias.
+    val_loss_mean, val_skill_mean : float
+        Of validation, over its seeds.
+    n_params : int
+        Its size.
     n_seeds : int
-        Seeds that the mean is over.
+        Seeds that the means are over.
     others : tuple of Run
         Its other seeds.
     """
@@ -27,6 +31,8 @@ class Chosen:
     configuration: str
     name: str
     val_loss_mean: float
+    val_skill_mean: float
+    n_params: int
     n_seeds: int
     collapsed: bool
     served: Run
@@ -52,6 +58,8 @@ def choose(finals: pd.DataFrame) -> Chosen:
         configuration=configuration,
         name=str(best["name"]),
         val_loss_mean=float(mine[VAL_LOSS].mean()),
+        val_skill_mean=float(mine["val_skill"].mean()),
+        n_params=int(best[N_PARAMS]),
         n_seeds=len(mine),
         collapsed=best["collapsed"] == "True",
         served=_runs(mine.head(1))[0],

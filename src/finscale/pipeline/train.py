@@ -33,6 +33,8 @@ from finscale.pipeline.recipe import Recipe, from_params
 from finscale.pipeline.selection import Chosen, choose, mark
 from finscale.pipeline.trials import rows
 from finscale.tracking import (
+    N_PARAMS,
+    VAL_LOSS,
     Candidate,
     Kind,
     Promotion,
@@ -94,7 +96,7 @@ def train(
     tags = {**data.tags(), Tag.CELL: config.cell_name, Tag.TARGETS: targets_of(config)}
     with verb_run(
         Kind.TRAIN,
-        f"train {format_budget(config.budget)} {config.problem_name}",
+        f"train {format_budget(config.budget)} {config.title}",
         run_id=run_id,
         params=options(config),
         tags=tags | study_tags(study),
@@ -121,6 +123,7 @@ def train(
         record_choice(opened.parent, targets_of(config), chosen.configuration, [*by_name])
         kept = {choice.configuration for choice in latest_choices(config.problem_name)}
         mark(chosen, pd.concat([trained, finals(parent=opened.parent.run_id)]), kept)
+        opened.parent.metric(_numbers(bench, chosen))
         promotion = _promoted(bench, chosen)
         _write_note(bench, chosen, promotion)
         return opened.parent
@@ -222,6 +225,17 @@ def _register(bench: Bench, chosen: Chosen) -> Promotion:
             n_seeds=chosen.n_seeds,
         ),
     )
+
+
+def _numbers(bench: Bench, chosen: Chosen) -> dict[str, float]:
+    """Return what one compares `train` runs by: the chosen configuration's mean over seeds."""
+    return {
+        VAL_LOSS: chosen.val_loss_mean,
+        "val_loss_ref": bench.reference_loss,
+        "val_skill": chosen.val_skill_mean,
+        N_PARAMS: chosen.n_params,
+        "n_seeds": chosen.n_seeds,
+    }
 
 
 def _write_note(bench: Bench, chosen: Chosen, promotion: Promotion) -> None:

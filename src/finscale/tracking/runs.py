@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -287,6 +288,8 @@ def downloaded(run_id: str, artifact: str) -> Iterator[Path]:
     StoreError
         If it is gone.
     """
+    # Many small files: a bar for each would bury what a notebook prints. A user's setting wins.
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     with TemporaryDirectory() as folder:
         try:
             path = open_client().download_artifacts(run_id, artifact, folder)

@@ -117,6 +117,8 @@ def mark_failed(run_id: str, error: FinscaleError) -> None:
         stored = stored_run(run_id)
         if Tag.KIND not in stored.data.tags:  # a verb has closed its own, or it is another's
             run = take_up(stored)
+            verb = stored.data.tags.get(Tag.ENTRY_POINT, "command")
+            run.tag({Tag.KIND: Kind.INVOCATION.value, "mlflow.runName": f"{verb} not begun"})
             run.end(*_end_of(error))
             run.note(error.line)
 
@@ -127,7 +129,7 @@ def tell_invocation(run_id: str, kind: Kind, note: str) -> None:
     if Tag.KIND in stored.data.tags:
         return  # one variable for several commands: the run is another one's
     run = take_up(stored)
-    run.tag({Tag.KIND: Kind.INVOCATION.value, "mlflow.runName": f"{kind} that was not begun"})
+    run.tag({Tag.KIND: Kind.INVOCATION.value, "mlflow.runName": f"{kind} dry run"})
     run.note(note)
     run.end(Status.OK, "completed")
 
@@ -203,7 +205,8 @@ def _taken_up(run_id: str, kind: Kind, identity: str | None, found: Run | None) 
     tags = stored.data.tags
     is_same = tags.get(Tag.KIND) == kind and tags.get(Tag.FINGERPRINT) == identity is not None
     is_beneath = found is not None and tags.get(Tag.PARENT) == found.run_id
-    is_again = is_beneath and tags.get(Tag.KIND) == Kind.INVOCATION
+    is_said = tags.get(Tag.KIND) == Kind.INVOCATION  # a command that has made nothing of its own
+    is_again = is_said and (is_beneath or Tag.PARENT not in tags)
     if Tag.KIND not in tags or is_same or is_again:
         return take_up(stored)
     _log.warning(
