@@ -177,7 +177,7 @@ def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
         ("2018-12-31", "soon", r"mine\.yaml, end: expected a date such as 2024-01-31; got 'soon'"),
         ("2018-12-31", "2018", r"mine\.yaml, end: expected a date such as 2024-01-31; got 2018"),
         ("2018-12-31", "2018-06-31", r"mine\.yaml: expected a YAML mapping .*day is out of range"),
-        ("[^GSPC, ^IXIC]", "[^GSPC, 600519]", r"mine\.yaml, tickers\.1: expected a valid string"),
+        ("[^GSPC, ^IXIC]", "[^GSPC, 600519]", r"mine\.yaml, tickers\.1: expected text; got 600519"),
     ],
 )  # fmt: skip
 def test_a_wrong_universe_is_refused(tmp_path: Path, old: str, new: str, line: str) -> None:

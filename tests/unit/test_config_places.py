@@ -149,3 +149,34 @@ def test_a_folder_that_cannot_be_found_everywhere_is_refused(
 def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, "")
     assert load_universe("sp500").name == "sp500"
+
+
+# Names that YAML reads as something else
+
+LAND = """source: csv
+path: .
+start: 2018-01-02
+train_end: 2020-12-31
+validation_end: 2021-12-31
+end: 2022-12-30
+"""
+
+
+@pytest.mark.parametrize("bare", ["000001", "ON", "no", ".nan", "1.5", "2020-01-31", "12:30"])
+@pytest.mark.parametrize("field", ["target", "tickers"])
+def test_a_bare_name_that_yaml_makes_a_value_of_is_to_be_quoted(
+    own: Path, field: str, bare: str
+) -> None:
+    names = {"target": "A", "tickers": "[A]"} | {field: f"[{bare}]" if field == "tickers" else bare}
+    text = LAND + "".join(f"{name}: {value}\n" for name, value in names.items())
+    put(own, "universes/mine.yaml", text)
+    with pytest.raises(ConfigError, match=rf"mine\.yaml, {field}.*expected text; got .*in quotes"):
+        load_universe("mine")
+
+
+@pytest.mark.parametrize("ticker", ["000001", "ON", "NAN", "1e5"])
+def test_a_quoted_name_is_the_name(own: Path, ticker: str) -> None:
+    text = LAND + f'target: "{ticker}"\ntickers: ["{ticker}"]\n'
+    put(own, "universes/nan.yaml", text)
+    found = load_universe("nan")
+    assert (found.name, found.target) == ("nan", ticker)

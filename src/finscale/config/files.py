@@ -17,11 +17,16 @@ from finscale.config.places import CONFIGS, FOLDERS, LOCAL, file_of, names_of, s
 
 _PLAIN = {
     "too_short": "one value at least",
+    "string_type": "text",
     "tuple_type": "a list",
     "date_from_datetime_parsing": "a date such as 2024-01-31",
     "date_from_datetime_inexact": "a date such as 2024-01-31",
 }
 """Pydantic's words for what a YAML file has, in those of its writer."""
+_IN_QUOTES = (
+    'Write it in quotes, as "000001" or "ON": without them YAML makes a number, a truth value or a '
+    "date of it."
+)
 MOST_NAMES = 60
 """Names that a line lists: all that come with the project, and some of a user's."""
 _NAME = re.compile(r"[a-z][a-z0-9_-]*", re.ASCII)
@@ -121,7 +126,8 @@ def from_validation(error: ValidationError, where: str) -> ConfigError:
     missing = first["type"] == "missing"
     expected = "a value" if missing else _PLAIN.get(first["type"]) or _said(first)
     got = "nothing" if missing else quoted(first["input"])
-    return ConfigError(what, expected=expected, got=got, todo="Correct the value.")
+    todo = _IN_QUOTES if first["type"] == "string_type" else "Correct the value."
+    return ConfigError(what, expected=expected, got=got, todo=todo)
 
 
 def _said(complaint: Any) -> str:
