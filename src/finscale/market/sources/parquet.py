@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from finscale.market.sources.table import TableFile, find_table, has_dates, table_bars
+from finscale.market.rows import Fetched
+from finscale.market.sources.file import TableFile, find_table
+from finscale.market.sources.names import DATE, column_places
+from finscale.market.sources.table import one_level, table_bars
 
 
-def parquet_bars(folder: Path, ticker: str) -> pd.DataFrame:
-    """Read ``<folder>/<ticker>.parquet``; see `table_bars` for its columns.
+def parquet_bars(folder: Path, ticker: str) -> Fetched:
+    """Read ``<folder>/<ticker>.parquet``, a file or a folder of parts; see `table_bars`.
 
-    The dates may be a column, or else the index, whatever that is called.
+    The dates may be a column, or else an index, whatever that is called.
 
     Raises
     ------
@@ -25,8 +30,42 @@ def parquet_bars(folder: Path, ticker: str) -> pd.DataFrame:
         table = pd.read_parquet(path)
     except (OSError, ValueError) as error:  # pyarrow's own errors are these
         raise file.malformed("a Parquet file", str(error), "Write the file again.") from None
-    if isinstance(table.index, pd.DatetimeIndex) and not has_dates(table):
-        table.index.name = "date"
-    if table.index.name is not None:
-        table = table.reset_index(allow_duplicates=True)
-    return table_bars(table, file)
+    names = _names(table, file)
+    index = _index(table, has_dates=DATE in column_places(names))
+    cells = [
+        *index.values(),
+        *(table.iloc[:, at].reset_index(drop=True) for at in range(len(names))),
+    ]
+    joined = pd.concat(dict(enumerate(cells)), axis="columns")
+    fetched = table_bars(joined, [*index, *names], file)
+    if path.is_dir():  # parts have names, and no order
+        return fetched.take(np.argsort(fetched.frame.index.to_numpy(), kind="stable"))
+    return fetched
+
+
+def _names(table: pd.DataFrame, file: TableFile) -> list[str]:
+    columns = table.columns
+    levels = [list(map(str, columns.get_level_values(at))) for at in range(columns.nlevels)]
+    called = ["" if name is None else str(name) for name in columns.names]
+    return one_level(levels, called, file)
+
+
+def _index(table: pd.DataFrame, has_dates: bool) -> dict[str, pd.Series[Any]]:
+    """Return the levels of an index that say something: dates, tickers, what has a name."""
+    levels: dict[str, pd.Series[Any]] = {}
+    for at, name in enumerate(table.index.names):
+        values = table.index.get_level_values(at)
+        called = "" if name is None else str(name)
+        if not has_dates and _holds_dates(values):
+            called = "Date"
+        is_number = pd.api.types.is_numeric_dtype(values.dtype)
+        if called or not is_number:
+            levels[called] = pd.Series(values).reset_index(drop=True)
+    return levels
+
+
+def _holds_dates(values: pd.Index) -> bool:
+    return pd.api.types.is_datetime64_any_dtype(values.dtype) or values.inferred_type in (
+        "date",
+        "datetime",
+    )
