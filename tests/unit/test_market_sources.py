@@ -101,7 +101,7 @@ def test_csv_faults_are_named_by_line(tmp_path: Path, text: str, says: str) -> N
 @pytest.mark.parametrize("content", [b"PK\x03\x04 a workbook", b"\x1f\x8b\x08\0 compressed"])
 def test_what_is_no_text_is_one_line(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "ABC.csv").write_bytes(content)
-    with pytest.raises(DataError, match=r"a CSV file, which is text; got bytes .*Save it as CSV"):
+    with pytest.raises(DataError, match=r"a CSV file, which is text; got .*Save it as CSV"):
         csv_bars(tmp_path, "ABC")
 
 

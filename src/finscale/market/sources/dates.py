@@ -23,8 +23,9 @@ _EPOCH = r"(?P<n>-?\d{9,10}|-?\d{12,13}|-?\d{15,16}|-?\d{18,19})"
 Unit = Literal["s", "ms", "us", "ns"]
 _UNITS: dict[int, Unit] = {10: "s", 13: "ms", 16: "us", 19: "ns"}
 _MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
-RULE = "a date such as 2024-01-31"
+_RULE = "a date such as 2024-01-31"
 _ADVICE = "Dates are written year-month-day."
+_EXCEL = "In Excel, format the column as dates, year-month-day, and export again."
 
 
 def parse_dates(cells: pd.Series[Any], file: TableFile) -> pd.Series[pd.Timestamp]:
@@ -45,7 +46,9 @@ def parse_dates(cells: pd.Series[Any], file: TableFile) -> pd.Series[pd.Timestam
         dates: pd.Series[pd.Timestamp] = cells.dt.as_unit("s").dt.normalize()
     else:
         dates = _read(texts_of(cells).str.strip(), file)
-    file.refuse(cells, dates.isna().to_numpy(), RULE, _ADVICE)
+    bad = dates.isna().to_numpy()
+    is_excel = bad.any() and re.fullmatch(r"\d{5}", str(cells[bad].iat[0]))
+    file.refuse(cells, bad, _RULE, _EXCEL if is_excel else _ADVICE)
     return dates
 
 

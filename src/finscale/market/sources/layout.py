@@ -72,7 +72,8 @@ def _decode(file: TableFile) -> str:
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return data.decode("utf-16", errors="replace")
     if b"\0" in data or data[:2] == b"PK":
-        raise file.malformed("a CSV file, which is text", f"bytes {show(data[:4])}", _SAVE)
+        got = "an Excel workbook or an archive" if data[:2] == b"PK" else "bytes that are no text"
+        raise file.malformed("a CSV file, which is text", got, _SAVE)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -13,6 +13,8 @@ from finscale.market.sources.file import TableFile, find_table
 from finscale.market.sources.names import DATE, column_places
 from finscale.market.sources.table import one_level, table_bars
 
+_AGAIN = "Write the file again."
+
 
 def parquet_bars(folder: Path, ticker: str) -> Fetched:
     """Read ``<folder>/<ticker>.parquet``, a file or a folder of parts; see `table_bars`.
@@ -29,7 +31,9 @@ def parquet_bars(folder: Path, ticker: str) -> Fetched:
     try:
         table = pd.read_parquet(path)
     except (OSError, ValueError) as error:  # pyarrow's own errors are these
-        raise file.malformed("a Parquet file", str(error), "Write the file again.") from None
+        raise file.malformed("a Parquet file", str(error), _AGAIN) from None
+    if not len(table.columns):
+        raise file.malformed("a Parquet file", "no columns, or a folder without parts", _AGAIN)
     names = _names(table, file)
     index = _index(table, has_dates=DATE in column_places(names))
     cells = [

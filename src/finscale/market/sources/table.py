@@ -45,16 +45,12 @@ def table_bars(table: pd.DataFrame, written: Sequence[str], file: TableFile) -> 
     """
     columns = _columns(table, written, file)
     _check_one_ticker(columns, file)
-    prices = [columns[name] for name in PRICES if name in columns]
-    if prices:
-        kept = ~np.all([empty_cells(cells) for cells in prices], axis=0)
-        # Where all are left out, the first is shown instead.
-        kept = kept if kept.any() else np.ones_like(kept)
-        file = _of_rows(file, np.flatnonzero(kept))
-        columns = {name: cells[kept] for name, cells in columns.items()}
-    index = pd.DatetimeIndex(parse_dates(columns[DATE], file), name="date")
-    numbers = {name: columns[name] for name in NUMBERS if name in columns}
+    dates = parse_dates(columns[DATE], file)
+    kept = _has_prices(columns)
+    file = _of_rows(file, np.flatnonzero(kept))
+    numbers = {name: columns[name][kept] for name in NUMBERS if name in columns}
     values, decimals = parse_numbers(numbers, file)
+    index = pd.DatetimeIndex(dates[kept], name="date")
     rows = Rows(tuple(file.row(row) for row in range(len(index))), decimals)
     fetched = Fetched(pd.DataFrame(values, index=index), str(file.path), rows)
     newest_first = len(index) > 1 and index.is_monotonic_decreasing and index.is_unique
@@ -107,6 +103,13 @@ def _columns(
         raise file.malformed("a column Date", f"columns {there}", "Correct the header.")
     # Under a name of its own: what stands in is spoken of as what it is taken for.
     return {name: table.iloc[:, found[0]].rename(name) for name, found in places.items()}
+
+
+def _has_prices(columns: dict[str, pd.Series[Any]]) -> NDArray[np.bool]:
+    """Tell which rows hold a price at all; where none does, all stay, and the first is refused."""
+    prices = [empty_cells(columns[name]) for name in PRICES if name in columns]
+    kept = ~np.all(prices, axis=0) if prices else np.ones(len(columns[DATE]), dtype=bool)
+    return kept if kept.any() else np.ones_like(kept)
 
 
 def _check_one_ticker(columns: dict[str, pd.Series[Any]], file: TableFile) -> None:
