@@ -204,7 +204,7 @@ def test_a_failing_ticker_leaves_the_others_on_disk(prices: Path, root: Path) ->
 
 
 def test_malformed_bars_are_not_stored(prices: Path, root: Path) -> None:
-    (prices / "BBB.csv").write_text(CSV.replace("31,29,30,300", "28,29,30,300"))
+    (prices / "BBB.csv").write_text(CSV.replace("31,29,30,300", "25,29,30,300"))
     with pytest.raises(DataError, match=r"BBB\.csv: expected high >= low; got .* in line 4"):
         prepare_raw(universe(prices), root, now=NOW)
     assert not (root / "raw" / "three" / "BBB.parquet").exists()

@@ -19,7 +19,7 @@ MIN_ROWS = 2
 ROUNDING = 1e-6
 # A source may print one column in cents and another in four digits: then a high may miss an open by
 # the coarser unit of the two. Where that unit is more of the price than this, it excuses nothing.
-LARGEST_ROUNDING = 0.02
+LARGEST_ROUNDING = 0.05
 # Beyond, squares and sums of what indicators multiply would overflow.
 LARGEST = 1e100
 # Below, they would vanish.
