@@ -7,20 +7,19 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from finscale.config import DataError, Universe
-from finscale.market.bars import MIN_ROWS, bars_sha256, validate_bars
+from finscale.market.asking import Accept, Question
+from finscale.market.bars import bars_sha256
 from finscale.market.files import lock
 from finscale.market.manifest import Entry, read_manifest, record_file
-from finscale.market.plausible import DRAWN, refuse_impossible
-from finscale.market.refresh import Fetch, State, extend_by_tail, extend_by_whole
+from finscale.market.refresh import State, extend_by_tail, extend_by_whole
 from finscale.market.replacement import put_parquet
-from finscale.market.sources import UnreachableError, fetch_bars, source_sha256
+from finscale.market.sources import UnreachableError, source_sha256
 from finscale.market.store import (
     find_bars,
     first_day,
@@ -29,8 +28,6 @@ from finscale.market.store import (
     origin_of,
     raw_name,
 )
-
-Accept = Callable[[str, pd.DataFrame], None]
 
 # Tickers in a row for which a source may give no answer: a minute or so, then the rest is left.
 MAX_IN_VAIN = 3
@@ -122,11 +119,10 @@ def prepare_raw(
     in_vain = 0
     for number, ticker in enumerate(names, 1):
         place = f"({number} of {len(names)})"
-        say = tell or _say_nothing
-        fetch = partial(_fetch, universe, ticker, say, place, options, accept)
+        question = Question(universe, ticker, place, options, tell or _say_nothing, accept)
         try:
             with lock(root):
-                state = _bring_up_to_date(universe, ticker, root, now, fetch, say)
+                state = _bring_up_to_date(question, root, now)
                 stored.append(_describe(universe, ticker, root, state))
         except DataError as error:
             failures.append(error)
@@ -167,54 +163,8 @@ def _all_of(failures: Sequence[DataError], unasked: Sequence[str], universe: Uni
     )
 
 
-def _fetch(
-    universe: Universe,
-    ticker: str,
-    tell: Callable[[str], None],
-    place: str,
-    options: dict[str, Any],
-    accept: Accept | None,
-    start: date,
-    end: date,
-) -> pd.DataFrame:
-    """Ask the source, and return valid bars of the sessions from `start` to `end`."""
-    is_series = ticker in universe.fred
-    tell(
-        f"{ticker}: asking {'fred' if is_series else universe.source} for {start} to {end} {place}"
-    )
-    fetched = fetch_bars(universe, ticker, start, end, **options)
-    bars = validate_bars(fetched.frame, fetched.where, positive=not is_series, rows=fetched.rows)
-    first = int(bars.index.searchsorted(pd.Timestamp(start)))
-    kept = bars.loc[pd.Timestamp(start) : pd.Timestamp(end)]
-    if len(kept) < MIN_ROWS:
-        raise _outside(fetched.where, bars, kept, start, end)
-    if not is_series and universe.source not in DRAWN:
-        names = fetched.rows.names[first:]
-        refuse_impossible(kept, universe, fetched.where, names)
-    if accept and ticker in universe.tickers:
-        accept(fetched.where, kept)
-    return kept
-
-
-def _outside(
-    where: str, bars: pd.DataFrame, kept: pd.DataFrame, start: date, end: date
-) -> DataError:
-    return DataError(
-        f"{where} from {start} to {end}",
-        expected=f"at least {MIN_ROWS} bars",
-        got=f"{len(kept)} of {len(bars):,}, {bars.index[0]:%Y-%m-%d} to {bars.index[-1]:%Y-%m-%d}",
-        todo="Correct start and end of the universe, or the data at their source.",
-    )
-
-
-def _bring_up_to_date(
-    universe: Universe,
-    ticker: str,
-    root: Path,
-    now: datetime,
-    fetch: Fetch,
-    tell: Callable[[str], None],
-) -> State:
+def _bring_up_to_date(question: Question, root: Path, now: datetime) -> State:
+    universe, ticker = question.universe, question.ticker
     entry = find_bars(universe, ticker, root)
     start, end = first_day(universe, ticker), universe.end
     is_up = entry is not None and entry.end == end.isoformat()
@@ -223,18 +173,17 @@ def _bring_up_to_date(
     # Before the file is read: one that changes meanwhile is seen as changed next time.
     source = source_sha256(universe, ticker)
     if entry is None:
-        _store(universe, ticker, fetch(start, end), root, now, source)
+        _store(question, question.ask(start, end), root, now, source)
         return "fetched"
     stored = pd.read_parquet(root / raw_name(universe, ticker))
-    is_costly = universe.source == "yahoo" and ticker not in universe.fred
-    extend = extend_by_tail if is_costly else extend_by_whole
-    bars, state = extend(stored, start, end, fetch)
+    extend = extend_by_tail if question.is_costly else extend_by_whole
+    bars, state = extend(stored, start, end, question.ask)
     if is_up and bars_sha256(bars, end) == entry.values_sha256:
         record_file(root, raw_name(universe, ticker), replace(entry, source_sha256=source))
         return "stored"
-    _store(universe, ticker, bars, root, now, source)
+    _store(question, bars, root, now, source)
     if is_up:
-        tell(_changed_line(ticker, entry, bars, state))
+        question.tell(_changed_line(ticker, entry, bars, state))
     return state
 
 
@@ -248,13 +197,10 @@ def _changed_line(ticker: str, entry: Entry, bars: pd.DataFrame, state: State) -
 
 
 def _store(
-    universe: Universe,
-    ticker: str,
-    bars: pd.DataFrame,
-    root: Path,
-    now: datetime,
-    source_sha256: str,
+    question: Question, bars: pd.DataFrame, root: Path, now: datetime, source_sha256: str
 ) -> None:
+    question.check(bars)
+    universe, ticker = question.universe, question.ticker
     source, start, end = origin_of(universe, ticker)
     entry = Entry(
         sha256="",  # known when it is written

@@ -29,6 +29,7 @@ __all__ = [
     "fetch_bars",
     "known_dates",
     "planted_log_odds",
+    "source_name",
     "source_sha256",
 ]
 
@@ -47,7 +48,7 @@ def fetch_bars(
     for series in universe.fred:
         if ticker == series:
             frame = fred_bars(series, start, end, session=session, sleep=sleep, rng=rng)
-            return Fetched(frame, f"{ticker} of source fred")
+            return Fetched(frame, source_name(universe, ticker))
     if universe.source in ("csv", "parquet"):
         assert universe.path is not None, "Universe holds that these come with a path"
         read = csv_bars if universe.source == "csv" else parquet_bars
@@ -56,19 +57,34 @@ def fetch_bars(
         frame = yahoo_bars(ticker, start, end, session=session, sleep=sleep, rng=rng)
     else:
         frame = _made_bars(universe, ticker, end)
-    return Fetched(frame, f"{ticker} of source {universe.source}")
+    return Fetched(frame, source_name(universe, ticker))
+
+
+def source_name(universe: Universe, ticker: str) -> str:
+    """Return what a ticker's bars are: the user's own file, or the ticker of a source."""
+    own = _own_file(universe, ticker)
+    source = "fred" if ticker in universe.fred else universe.source
+    return str(own) if own else f"{ticker} of source {source}"
 
 
 def source_sha256(universe: Universe, ticker: str) -> str:
     """Digest the user's own file of a ticker; nothing where there is none, or no such source."""
-    if universe.source not in ("csv", "parquet") or ticker in universe.fred:
+    own = _own_file(universe, ticker)
+    try:
+        return table_sha256(own) if own else ""
+    except OSError:
         return ""
+
+
+def _own_file(universe: Universe, ticker: str) -> Path | None:
+    if universe.source not in ("csv", "parquet") or ticker in universe.fred:
+        return None
     assert universe.path is not None, "Universe holds that these come with a path"
     kind = "CSV" if universe.source == "csv" else "Parquet"
     try:
-        return table_sha256(find_table(Path(universe.path), ticker, f".{universe.source}", kind))
-    except (DataError, OSError):
-        return ""
+        return find_table(Path(universe.path), ticker, f".{universe.source}", kind)
+    except DataError:
+        return None
 
 
 def _made_bars(universe: Universe, ticker: str, end: date) -> pd.DataFrame:
