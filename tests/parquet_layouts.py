@@ -79,7 +79,7 @@ PARQUETS = tuple(
         Case(
             "rows of two levels, two tickers",
             _parquet(rows_of("ABC", "DEF")),
-            says="bars of one ticker; got rows of ABC, DEF, the second from row 2 on",
+            says="bars of one ticker; got level 'Ticker' of the rows with ABC, DEF",
         ),
         Case(
             "an index of numbers, and no dates",

@@ -1,4 +1,4 @@
-"""Moves that look like a split, another unit or a misprint, and those that no market made."""
+"""Moves that look like a split, another unit or a misprint, and those that markets do not make."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ RATIOS = (2, 3, 4, 5, 6, 7, 8, 10, 20, 25, 50, 100, 1000)
 # The market moves on the day of a split too: by two usual moves, within these bounds.
 NEAR, NEAR_AT_MOST = 0.02, 0.06
 # A session's close this many times the one before, or that part of it, or its high this many times
-# its low. The largest move of a listed fund on record is XIV's of 2018-02-06, 99.00 to 7.35: a
-# thirteenth. Small shares have risen fourteenfold in a session, crypto currencies hardly tenfold.
-# What is beyond is a cent taken for a dollar, a split of 20 or a lost digit, with so few exceptions
-# (LUNA in May 2022) that the universe's file can list them.
+# its low. Even XIV's fall of 2018-02-06 (99.00 to 7.35, a thirteenth) was not that large, and small
+# shares and crypto currencies that rise tenfold in a session are rare. What is beyond is nearly
+# always a cent taken for a dollar, a split of 20 or a lost digit: the few exceptions (LUNA in May
+# 2022) can be listed in the universe's file.
 LARGEST_MOVE = 15.0
 # Sessions on either side that say whether a jump stays.
 AROUND = 20
@@ -59,7 +59,7 @@ class Jump:
 
     @property
     def is_impossible(self) -> bool:
-        """Whether no market is known to have done so."""
+        """Whether next to no market has ever done so."""
         return self.factor >= LARGEST_MOVE
 
     @property
@@ -87,8 +87,8 @@ class Jump:
 def find_jumps(bars: pd.DataFrame) -> tuple[Jump, ...]:
     """Return the suspicious moves of validated bars, the first one first.
 
-    A move is suspicious where it is an outlier near a ratio of splits and units, or where no market
-    is known to have made it.
+    A move is suspicious where it is an outlier near a ratio of splits and units, or where next to
+    no market has ever made it.
     """
     close = bars["close"].to_numpy()
     if len(close) < 2 or (bars[["low", "close"]] <= 0).any(axis=None):

@@ -34,7 +34,7 @@ def jump_line(ticker: str, jumps: Sequence[Jump]) -> str:
 def refuse_impossible(
     bars: pd.DataFrame, universe: Universe, where: str, names: Sequence[str]
 ) -> None:
-    """Refuse bars in which a move is larger than any that a market is known to have made.
+    """Refuse bars in which a move is larger than what markets make.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def refuse_impossible(
         raise DataError(
             where,
             expected=f"prices within {LARGEST_MOVE:g} times, or a {LARGEST_MOVE:g}th, of the "
-            "session before: no market is known to have gone farther",
+            "session before, which hardly a market has ever left",
             got="; ".join(said[:N_SAID]) + more,
             todo=_advice(jumps, "Correct the data at their source"),
         )

@@ -49,7 +49,8 @@ def read_layout(file: TableFile) -> Layout:
     """
     text, separator = _said_separator(_decode(file))
     if separator is None:
-        separator = max(_SEPARATORS, key=lambda each: _n_known(text, each))
+        first, _, _ = text.partition("\n")
+        separator = max(_SEPARATORS, key=lambda each: (_n_known(text, each), first.count(each)))
     lines = _lines(text, separator, file)
     at = next((at for at, line in enumerate(lines[:_N_TITLES]) if _knows(line) > 1), None)
     if at is None:
@@ -114,8 +115,14 @@ def _knows(line: Line) -> int:
 
 def _without_header(lines: Sequence[Line], file: TableFile) -> DataError:
     expected = "a header line that names Date, Open, High, Low, Close (and Volume)"
-    got = f"{show(', '.join(lines[0].cells))} in line {lines[0].number}" if lines else "nothing"
-    return file.malformed(expected, got, "Put one above the rows, with commas between the names.")
+    if not lines:
+        return file.malformed(expected, "nothing", "Write the rows below one.")
+    first = lines[0]
+    got = f"{show(', '.join(first.cells))} in line {first.number}"
+    if len(first.cells) == 1:
+        separated = "columns with commas, semicolons, tabs or | between them"
+        return file.malformed(separated, f"one column, {got}", _SAVE)
+    return file.malformed(expected, got, "Put one above the rows.")
 
 
 def _goes_on(header: Line, line: Line) -> bool:

@@ -12,13 +12,13 @@ DATE = "date"
 # differ in case, points, stars, brackets and spaces.
 _SPELLINGS = {
     DATE: "date datetime timestamp tradedate datum",
-    "open": "open openprice pxopen eröffnung eroeffnung ouverture ouv",
+    "open": "open openprice pxopen eröffnung eröffn eroeffnung ouverture ouv",
     "high": "high highprice pxhigh hoch tageshoch haut plushaut",
     "low": "low lowprice pxlow tief tagestief bas plusbas",
     "close": "close closeprice closelast schluss schlusskurs clôture cloture clot",
     "volume": "volume vol pxvolume volumen",
     "adj close": "adjclose adjustedclose adjcloseprice",
-    "last": "last lastprice pxlast",
+    "last": "last lastprice pxlast zuletzt dernier",
     "price": "price",
     SYMBOL: "ticker symbol",
 }

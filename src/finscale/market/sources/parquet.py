@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from finscale.market.rows import Fetched
-from finscale.market.sources.file import TableFile, find_table
-from finscale.market.sources.names import DATE, column_places
-from finscale.market.sources.table import one_level, table_bars
+from finscale.market.sources.file import TableFile, find_table, show
+from finscale.market.sources.names import DATE, column_places, known_name
+from finscale.market.sources.table import listed, one_level, several_tickers, table_bars
 
 _AGAIN = "Write the file again."
 
@@ -35,7 +35,7 @@ def parquet_bars(folder: Path, ticker: str) -> Fetched:
     if not len(table.columns):
         raise file.malformed("a Parquet file", "no columns, or a folder without parts", _AGAIN)
     names = _names(table, file)
-    index = _index(table, has_dates=DATE in column_places(names))
+    index = _index(table, file, has_dates=DATE in column_places(names))
     cells = [
         *index.values(),
         *(table.iloc[:, at].reset_index(drop=True) for at in range(len(names))),
@@ -54,16 +54,25 @@ def _names(table: pd.DataFrame, file: TableFile) -> list[str]:
     return one_level(levels, called, file)
 
 
-def _index(table: pd.DataFrame, has_dates: bool) -> dict[str, pd.Series[Any]]:
-    """Return the levels of an index that say something: dates, tickers, what has a name."""
+def _index(table: pd.DataFrame, file: TableFile, has_dates: bool) -> dict[str, pd.Series[Any]]:
+    """Return the levels of an index that say something: the dates, and what has a name.
+
+    Raises
+    ------
+    DataError
+        If rows are told apart by more than their dates.
+    """
     levels: dict[str, pd.Series[Any]] = {}
     for at, name in enumerate(table.index.names):
         values = table.index.get_level_values(at)
         called = "" if name is None else str(name)
         if not has_dates and _holds_dates(values):
             called = "Date"
-        is_number = pd.api.types.is_numeric_dtype(values.dtype)
-        if called or not is_number:
+        elif table.index.nlevels > 1 and known_name(called) != DATE and values.nunique() > 1:
+            level = f"level {show(called)}" if called else f"level {at + 1}"
+            of = listed(list(map(str, values.unique())))
+            raise several_tickers(f"{level} of the rows with {of}", file)
+        if called or not pd.api.types.is_numeric_dtype(values.dtype):
             levels[called] = pd.Series(values).reset_index(drop=True)
     return levels
 

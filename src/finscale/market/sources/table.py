@@ -79,7 +79,7 @@ def one_level(
         )
         if len(of) > 1:
             called = f"level {show(level_names[at])}" if level_names[at] else f"level {at + 1}"
-            raise _several(f"{called} of the columns with {_listed(list(of))}", file)
+            raise several_tickers(f"{called} of the columns with {listed(list(of))}", file)
     if not any(known_name(name) == DATE for name in names):
         # Its name stands on another level.
         for level in levels:
@@ -96,10 +96,10 @@ def _columns(
     places = column_places(written)
     for name, found in places.items():
         if len(found) > 1:
-            got = f"{_listed([written[at].strip() for at in found], ' and ')}, both {name}"
+            got = f"{listed([written[at].strip() for at in found], ' and ')}, both {name}"
             raise file.malformed("each column once", got, "Remove one of them.")
     if DATE not in places:
-        there = _listed([known_name(each) or "without a name" for each in written])
+        there = listed([known_name(each) or "without a name" for each in written])
         raise file.malformed("a column Date", f"columns {there}", "Correct the header.")
     # Under a name of its own: what stands in is spoken of as what it is taken for.
     return {name: table.iloc[:, found[0]].rename(name) for name, found in places.items()}
@@ -117,17 +117,17 @@ def _check_one_ticker(columns: dict[str, pd.Series[Any]], file: TableFile) -> No
         symbols = texts_of(columns.pop(SYMBOL)).fillna("")
         if symbols.nunique() > 1:
             row = int(np.flatnonzero((symbols != symbols.iat[0]).to_numpy())[0])
-            got = (
-                f"rows of {_listed(symbols.unique().tolist())}, the second from {file.row(row)} on"
-            )
-            raise _several(got, file)
+            got = f"rows of {listed(symbols.unique().tolist())}, the second from {file.row(row)} on"
+            raise several_tickers(got, file)
 
 
-def _several(got: str, file: TableFile) -> DataError:
+def several_tickers(got: str, file: TableFile) -> DataError:
+    """Return the error of a file that holds more than one market."""
     return file.malformed("bars of one ticker", got, "Write a file for each ticker.")
 
 
-def _listed(names: Sequence[str], between: str = ", ") -> str:
+def listed(names: Sequence[str], between: str = ", ") -> str:
+    """Name a few things, and say how many more there are."""
     shown = between.join(name if len(name) <= 40 else f"{name[:40]}..." for name in names[:12])
     return shown + (f" and {len(names) - 12} more" if len(names) > 12 else "")
 
