@@ -9,7 +9,8 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run as StoredRun
 
-from finscale.config import DataConfig, DataError
+from finscale.config import DataConfig, DataError, Universe
+from finscale.market.sources.bundled import bundled_bars
 from finscale.pipeline.data import data
 from finscale.tracking import Tag, handle
 from tests.lab import TINY, Lab
@@ -93,8 +94,13 @@ ROWS = "2010-01-04,10,11,9,10,100\n2010-01-05,20,21,19,20,200\n2010-01-06,30,31,
         (HEADER + ROWS.replace("01-05", "01-07"), "rows in order of date; got 2010-01-06"),
         (HEADER + ROWS.replace("01-05", "01-06"), "one row a date; got 2010-01-06 twice"),
         (HEADER + ROWS[:26], "at least 2 bars; got 1"),
+        (HEADER + ROWS, "more than 199 daily bars, its warm-up; got 3, 2010-01-04 to 2010-01-06"),
+        (
+            HEADER + ROWS.replace("30,31,29,30", "3000,3100,2900,3000"),
+            "write true_jumps: [2010-01-06] into the universe's file",
+        ),
     ],
-    ids=["no file", "no column", "no number", "unsorted", "twice", "too few"],
+    ids=["no file", "no column", "no number", "unsorted", "twice", "one", "too few", "unit"],
 )
 def test_a_csv_that_is_no_market_is_one_line_and_nothing_is_written(
     lab: Lab, tmp_path: Path, text: str, said: str
@@ -108,5 +114,53 @@ def test_a_csv_that_is_no_market_is_one_line_and_nothing_is_written(
     assert said in mistake.value.line
     (run,) = lab.runs("data")
     assert run.info.status == "FAILED" and run.data.tags[Tag.NOTE] == mistake.value.line
-    assert list((tmp_path / "data").rglob("*.parquet")) == []
-    assert not (tmp_path / "data/manifest.json").exists()
+    assert not (tmp_path / "data").exists()
+
+
+def gspc(folder: Path, factor: float = 1.0, since: str = "2013-05-15") -> Universe:
+    """Write the bundled index as a user's own file, on another level from a date on."""
+    folder.mkdir(exist_ok=True)
+    bars = bundled_bars("^GSPC")
+    bars.loc[since:, ["open", "high", "low", "close"]] *= factor
+    bars.rename_axis("Date").to_csv(folder / "^GSPC.csv")
+    return TINY.model_copy(update={"source": "csv", "path": str(folder)})
+
+
+def test_a_split_is_said_with_its_date_by_data_by_searches_and_on_the_page(
+    lab: Lab, tmp_path: Path
+) -> None:
+    split = gspc(tmp_path / "prices", 0.25)
+    data(DataConfig(universe=split, data_root=tmp_path / "data"), listen=lab.listen)
+    lab.problem(universe=split, data_root=tmp_path / "data")  # what a search begins with
+    said = [line for line in lab.lines if line.startswith("^GSPC looks wrong: close 1650.34 on")]
+    assert len(said) == 2 and "2013-05-15: 1/3.98 of it, and it stays (a split" in said[0]
+    page = handle(lab.runs("data")[0]).artifact_path("quality.html")
+    assert page
+    html = page.read_text()
+    assert "then 414.695 on 2013-05-15" in html and "to be looked at" in html
+    true = split.model_copy(update={"true_jumps": (date(2013, 5, 15),)})
+    lab.lines.clear()
+    lab.problem(universe=true, data_root=tmp_path / "data")
+    assert lab.lines == []
+
+
+def test_a_file_that_was_too_short_is_lengthened_and_the_same_line_goes_on(
+    lab: Lab, tmp_path: Path
+) -> None:
+    own = gspc(tmp_path / "prices")
+    path = tmp_path / "prices/^GSPC.csv"
+    whole = path.read_text()
+    lines = whole.splitlines(keepends=True)
+    first = next(at for at, line in enumerate(lines) if line.startswith("2010-01-04"))
+    path.write_text("".join(lines[: first + 50]))
+    with pytest.raises(
+        DataError, match=r"GSPC\.csv .* got 50, .*Give more sessions \(more rows in"
+    ):
+        lab.problem(universe=own, data_root=tmp_path / "data")
+    assert not (tmp_path / "data").exists()
+    for text in (whole, whole.replace("2016-12-30,", "2016-12-31,")):
+        path.write_text(text)
+        lab.lines.clear()
+        lab.problem(universe=own, data_root=tmp_path / "data")
+    assert lab.lines[0].endswith("or its files have changed: preparing it first.")
+    assert "^GSPC: its file has changed since" in lab.lines[2] and "was read again" in lab.lines[2]

@@ -428,7 +428,16 @@ def test_a_later_end_asks_for_the_tail_alone(
     yahoo.statuses["TAIL"], yahoo.markets["TAIL"] = [200], rising(DAYS)
     prepare_raw(short, tmp_path, now=SOON, session=session)
     yahoo.markets["TAIL"] = rising(DAYS, factor=1 + 3e-7)  # Yahoo's arithmetic
-    (stored,) = prepare_raw(long, tmp_path, now=SOON, session=session)
+    accepted: list[tuple[str, int]] = []
+    (stored,) = prepare_raw(
+        long,
+        tmp_path,
+        now=SOON,
+        session=session,
+        accept=lambda what, bars: accepted.append((what, len(bars))),
+    )
+    # What is stored is looked at, and not the tail alone.
+    assert accepted == [("TAIL of source yahoo", 22)]
     assert stored.state == "extended" and stored.rows == len(DAYS) == 22
     # Seven sessions before the 18th, and nothing before them; Yahoo's end is exclusive.
     assert yahoo.periods == [

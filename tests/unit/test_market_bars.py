@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import struct
 from collections.abc import Callable
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,8 @@ import pytest
 
 from finscale.config import DataError
 from finscale.market import COLUMNS, bars_sha256, validate_bars
+from finscale.market.sources.csv import csv_bars
+from finscale.market.sources.parquet import parquet_bars
 
 Edit = Callable[[pd.DataFrame], pd.DataFrame]
 
@@ -105,6 +109,59 @@ def test_prices_may_miss_each_other_by_rounding_only() -> None:
     assert validate_bars(near, "here")["high"].iat[0] == 10.5 * (1 - 5e-7)
     with pytest.raises(DataError, match="high >= open and close"):
         validate_bars(put("high", 0, 10.5 * (1 - 2e-6))(three_bars()), "here")
+
+
+@pytest.mark.parametrize(
+    ("row", "broken"),
+    [
+        # A high of four digits beside an open of cents, and the other way round.
+        ("92.64,92.6382,91.1234,92.0001", ""),
+        ("92.0001,92.63,91.1234,92.6382", ""),
+        ("92.6382,92.9999,92.65,92.6400", "low"),
+        ("92.64,92.9999,92.6482,92.7001", ""),
+        # As precise as they are printed, zeros too: a cent excuses a cent.
+        ("92.64,92.6200,91.1234,92.0001", "high"),
+        ("92.6400,92.6382,91.1234,92.0001", "high"),
+        ("92.6382,92.00,91.1234,91.5000", "high"),
+        # A whole number is as coarse as that, up to 5 % of the price.
+        ("93,92.6,92.1,92.4", ""),
+        ("3,2.5,2.2,2.4", "high"),
+        ("0.0013,0.00125,0.0012,0.00125", ""),
+        # What a float prints with an exponent is no rounded price.
+        ("9.3e1,92.6,92.1,92.4", "high"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_price_may_miss_another_by_the_coarsest_printed_unit_of_its_row(
+    tmp_path: Path, row: str, broken: str, kind: str
+) -> None:
+    text = f"Date,Open,High,Low,Close\n2024-01-02,90.01,95.01,89.01,91.01\n2024-01-03,{row}\n"
+    if kind == "csv":
+        (tmp_path / "ABC.csv").write_text(text)
+        fetched = csv_bars(tmp_path, "ABC")
+    else:
+        table = pd.read_csv(io.StringIO(text), dtype=str)  # as text: floats print no zeros
+        table.to_parquet(tmp_path / "ABC.parquet")
+        fetched = parquet_bars(tmp_path, "ABC")
+    if not broken:
+        bars = validate_bars(fetched.frame, fetched.where, rows=fetched.rows)
+        assert bars["open"].iat[1] == float(row.split(",")[0])
+        return
+    with pytest.raises(DataError) as caught:
+        validate_bars(fetched.frame, fetched.where, rows=fetched.rows)
+    place = "line 3" if kind == "csv" else "row 2"
+    assert caught.value.line.startswith(f"{tmp_path}/ABC.{kind}: expected {broken} ")
+    assert f" on 2024-01-03 in {place}. Correct" in caught.value.line
+    assert f"got {broken} " in caught.value.line and ", open " in caught.value.line
+
+
+def test_floats_of_a_file_are_as_coarse_as_they_print(tmp_path: Path) -> None:
+    frame = three_bars().assign(open=[10.0, 11.64, 12.0], high=[11.0, 11.6382, 13.0])
+    frame.to_parquet(tmp_path / "ABC.parquet")
+    fetched = parquet_bars(tmp_path, "ABC")
+    assert validate_bars(fetched.frame, fetched.where, rows=fetched.rows)["high"].iat[1] == 11.6382
+    with pytest.raises(DataError, match=r"high 11\.6382, open 11\.64, close 11\.5 on 2024-01-03\."):
+        validate_bars(frame, "computed, as Yahoo's adjusted prices are")
 
 
 def test_digest_is_of_dates_and_values_written_out() -> None:

@@ -73,11 +73,13 @@ def test_opens_that_repeat_the_close_are_a_habit_until_they_are_not() -> None:
         (1.17, True, False),
         (2.0, True, True),
         (2.03, True, True),
-        (2.05, True, False),
+        (2.08, True, False),
         (1 / 3, True, True),
         (0.1, True, True),
         (0.05 * 1.019, True, True),
-        (6.0, True, False),
+        (6.0, True, True),
+        (5.5, True, False),
+        (0.01, True, True),
     ],
 )
 def test_a_jump_is_an_outlier_and_some_look_like_splits(

@@ -52,7 +52,7 @@ def test_bundled_knows_three_tickers_only() -> None:
     ],
 )
 def test_csv_columns_are_found_in_any_case(tmp_path: Path, text: str) -> None:
-    bars = validate_bars(csv_bars(write(tmp_path, text), "ABC"), "ABC")
+    bars = validate_bars(csv_bars(write(tmp_path, text), "ABC").frame, "ABC")
     assert bars["close"].to_list() == [10.5, 11.5]
     assert bars["volume"].to_list() == [100.0, 200.0]
     assert [str(day.date()) for day in bars.index] == ["2024-01-02", "2024-01-03"]
@@ -60,32 +60,36 @@ def test_csv_columns_are_found_in_any_case(tmp_path: Path, text: str) -> None:
 
 def test_csv_adjusted_close_serves_only_without_a_close(tmp_path: Path) -> None:
     both = "Date,Open,High,Low,Close,Adj Close,Volume\n2024-01-02,10,11,9,10.5,8,1\n"
-    assert csv_bars(write(tmp_path, both), "ABC")["close"].to_list() == [10.5]
+    assert csv_bars(write(tmp_path, both), "ABC").frame["close"].to_list() == [10.5]
     alone = "Date,Open,High,Low,Adj Close,Volume\n2024-01-02,10,11,9,9.5,1\n"
-    assert csv_bars(write(tmp_path, alone), "ABC")["close"].to_list() == [9.5]
+    assert csv_bars(write(tmp_path, alone), "ABC").frame["close"].to_list() == [9.5]
 
 
 def test_csv_without_a_column_is_left_to_the_validation(tmp_path: Path) -> None:
-    frame = csv_bars(write(tmp_path, "Date,Open\n2024-01-02,10\n2024-01-03,10\n"), "ABC")
+    frame = csv_bars(write(tmp_path, "Date,Open\n2024-01-02,10\n2024-01-03,10\n"), "ABC").frame
     assert isinstance(frame, pd.DataFrame)
-    with pytest.raises(DataError, match="no high, low, close"):
+    says = (
+        r"open, high, low, close \(and volume, .* left out\); got no high, low, close beside open"
+    )
+    with pytest.raises(DataError, match=says):
         validate_bars(frame, "ABC")
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "a CSV file in UTF-8"),
-        ("Day,Open\n2024-01-02,1\n", "a column Date; got columns day, open"),
+        ("", "a header line that names Date, Open, High, Low, Close (and Volume); got nothing"),
+        ("Day,Open,Low\n2024-01-02,1,1\n", "a column Date; got columns day, open, low"),
         (HEADER + "2024-01-02,10,11,9,ten,100\n", "a number in close; got 'ten' in line 2"),
         (HEADER + ROWS + "2024-01-04,10,11,9,,100\n", "a number in close; got nothing in line 4"),
-        (HEADER + "03/01/2024,10,11,9,10,100\n", "such as 2024-01-31; got '03/01/2024' in line 2"),
-        (HEADER.replace(",", ";"), "columns with commas between them; got one column, 'Date;Open"),
-        ("A;B\n1,5;2,5\n", "Save it as UTF-8, with commas between columns and decimal points"),
-        (HEADER + ROWS.replace("-", "/"), "/01/02' in line 2, and 1 more. Dates are written year-"),
+        (HEADER + "03/01/2024,10,11,9,10,100\n", "can be told apart; got '03/01/2024' in line 2"),
+        ((HEADER + ROWS).replace(",", " "), "got one column, 'Date Open High Low Close Volume' in"),
+        ("<html>Too many requests</html>", "columns with commas, semicolons, tabs or | between"),
+        ("A;B\n1,5;2,5\n", "got 'A, B' in line 1. Put one above the rows"),
+        (HEADER + ROWS.replace("2024-", "24-"), "'24-01-02' in line 2, and 1 more. Dates are writ"),
         (HEADER + ROWS.replace("1,1", "1,x1"), "Numbers are written 1234.5: a decimal point, and"),
-        (HEADER + ROWS + "\n" + ROWS, "such as 2024-01-31; got nothing in line 4"),
-        (HEADER + ROWS + "2024-01-04,1,1,1,1,1,1,1\n", "a CSV file in UTF-8"),
+        (HEADER + ROWS + "2024-01-04,1,1,1,1,1,1,1\n", "6 cells in a row, as in the header; got 8"),
+        (HEADER + '2024-01-02,"1,1,1,1,1\n', "a CSV file; got unexpected end of data in line 2"),
     ],
 )
 def test_csv_faults_are_named_by_line(tmp_path: Path, text: str, says: str) -> None:
@@ -96,9 +100,10 @@ def test_csv_faults_are_named_by_line(tmp_path: Path, text: str, says: str) -> N
     assert "\n" not in caught.value.line
 
 
-def test_csv_in_another_encoding_is_one_line(tmp_path: Path) -> None:
-    (tmp_path / "ABC.csv").write_bytes(HEADER.encode() + b"2024-01-02,1,1,1,1,\xa35\n")
-    with pytest.raises(DataError, match="a CSV file in UTF-8"):
+@pytest.mark.parametrize("content", [b"PK\x03\x04 a workbook", b"\x1f\x8b\x08\0 compressed"])
+def test_what_is_no_text_is_one_line(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "ABC.csv").write_bytes(content)
+    with pytest.raises(DataError, match=r"a CSV file, which is text; got .*Save it as CSV"):
         csv_bars(tmp_path, "ABC")
 
 
@@ -114,9 +119,10 @@ def test_a_csv_that_may_not_be_read_is_one_line(
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(pd, "read_csv", refuse)
-    with pytest.raises(DataError, match=r"ABC\.csv: expected a CSV file .*Permission denied"):
-        csv_bars(write(tmp_path, HEADER + ROWS), "ABC")
+    folder = write(tmp_path, HEADER + ROWS)
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(DataError, match=r"ABC\.csv: expected a CSV file; .*Permission denied"):
+        csv_bars(folder, "ABC")
 
 
 def test_csv_that_is_not_there_is_one_line(tmp_path: Path) -> None:

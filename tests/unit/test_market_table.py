@@ -13,6 +13,7 @@ import pytest
 
 from finscale.config import ConfigError, DataError
 from finscale.market import validate_bars
+from finscale.market.rows import Fetched
 from finscale.market.sources.csv import csv_bars
 from finscale.market.sources.parquet import parquet_bars
 
@@ -35,12 +36,12 @@ def table(**columns: object) -> pd.DataFrame:
 
 def read_parquet(folder: Path, frame: pd.DataFrame) -> pd.DataFrame:
     frame.to_parquet(folder / "ABC.parquet")
-    return parquet_bars(folder, "ABC")
+    return parquet_bars(folder, "ABC").frame
 
 
 def read_csv(folder: Path, text: str) -> pd.DataFrame:
     (folder / "ABC.csv").write_text(text, encoding="utf-8")
-    return csv_bars(folder, "ABC")
+    return csv_bars(folder, "ABC").frame
 
 
 def assert_usual(frame: pd.DataFrame) -> None:
@@ -106,7 +107,7 @@ def test_parquet_of_many_kinds_is_read(tmp_path: Path, frame: pd.DataFrame) -> N
         (table(Close=["10.5", "ten"]), "a number in close; got 'ten' in row 2"),
         (table(Open=[[1.0], [2.0]]), r"a number in open; got '\[1.\]' in row 1"),
         (table(Date=["2024-01-02", "03/01/2024"]), "2024-01-31; got '03/01/2024' in row 2"),
-        (table(Date=[1704153600, 1704240000]), "2024-01-31; got '1704153600' in row 1"),
+        (table(Date=[1704153600, 1704240060]), "midnights in UTC; got '1704240060' in row 2"),
         (table(Date=[pd.Timestamp("2024-01-02"), None]), "2024-01-31; got nothing in row 2"),
         (table(date=DAYS), "each column once; got Date and date, both date"),
         (table(Timestamp=DAYS), "each column once; got Date and Timestamp, both date"),
@@ -136,7 +137,7 @@ def test_a_file_that_is_no_parquet_is_one_line(tmp_path: Path) -> None:
         assert "\n" not in caught.value.line
 
 
-Reader = Callable[[Path, str], pd.DataFrame]
+Reader = Callable[[Path, str], Fetched]
 
 
 @pytest.mark.parametrize(("read", "suffix"), [(csv_bars, ".csv"), (parquet_bars, ".parquet")])
@@ -147,7 +148,7 @@ def test_the_caret_of_an_index_may_be_left_out(tmp_path: Path, read: Reader, suf
         (tmp_path / "ABC.csv").write_text(HEADER + ROWS)
     else:
         table().to_parquet(tmp_path / "ABC.parquet")
-    assert_usual(read(tmp_path, "^ABC"))
+    assert_usual(read(tmp_path, "^ABC").frame)
 
 
 @pytest.mark.parametrize("read", [csv_bars, parquet_bars])
@@ -173,7 +174,7 @@ def test_an_index_without_volumes_has_none(tmp_path: Path) -> None:
     [
         ("", "at least 2 bars; got 0"),
         (ROWS[:28], "at least 2 bars; got 1"),
-        ("2024-01-03,1,1,1,1,1\n2024-01-02,1,1,1,1,1\n", "2024-01-02 after a later date"),
+        (ROWS + "2024-01-02,1,1,1,1,1\n", "2024-01-02 after a later date"),
         ("2024-01-03,1,1,1,1,1\n2024-01-03,1,1,1,1,1\n", "2024-01-03 twice"),
         (ROWS.replace("12,10,", "9,10,"), "high >= low; got high 9, low 10"),
         (ROWS.replace("11.5", "-11.5"), "close above 0; got close -11.5"),

@@ -93,6 +93,8 @@ class Universe(Named):
         Ticker of the volatility index in the same source, for those who ask for it.
     fred : tuple of str
         Macro series that come with the bars.
+    true_jumps : tuple of date
+        Sessions whose moves look like errors and are not: neither refused nor warned of.
     """
 
     source: Source
@@ -110,6 +112,7 @@ class Universe(Named):
     # That there is the usual index to ask for changes no result of who does not ask.
     vix: Annotated[str | None, Field(exclude_if=lambda ticker: ticker in (None, VIX))] = None
     fred: Annotated[tuple[FredSeries, ...], Field(exclude_if=lambda series: not series)] = ()
+    true_jumps: Annotated[tuple[date, ...], Field(exclude_if=lambda days: not days)] = ()
 
     @model_validator(mode="after")
     def _check(self) -> Universe:

@@ -79,6 +79,37 @@ def first_position(
     return warmup_rows(tier, timescale, vix) + context_length - 1
 
 
+def check_warmup(
+    bars: pd.DataFrame, tier: str, timescale: Timescale, vix: bool, what: str
+) -> pd.DataFrame:
+    """Return the bars of a timescale, if any is left after the warm-up.
+
+    Parameters
+    ----------
+    bars : DataFrame, shape (T, 5)
+        Daily.
+    what : str
+        What they are, for the error's line: a file, a ticker.
+
+    Raises
+    ------
+    DataError
+        If none is left.
+    """
+    coarse = resample(bars, timescale)
+    warmup = warmup_rows(tier, timescale, vix)
+    if len(coarse) <= warmup:
+        sessions = f"{bars.index[0]:%Y-%m-%d} to {bars.index[-1]:%Y-%m-%d}"
+        raise DataError(
+            f"{what} for features of tier {tier}",
+            expected=f"more than {warmup} {timescale} bars, its warm-up",
+            got=f"{len(coarse)}, {sessions}",
+            todo="Give more sessions (more rows in the file, an earlier start of the universe), a "
+            "finer timescale or a smaller tier; then the same line again.",
+        )
+    return coarse
+
+
 def build_inputs(
     bars: pd.DataFrame,
     tier: str,
@@ -107,15 +138,8 @@ def build_inputs(
         If no bar is left after the warm-up, or a series beside does not cover the bars.
     """
     beside = beside or Beside()
-    coarse = resample(bars, timescale)
+    coarse = check_warmup(bars, tier, timescale, beside.vix is not None, what)
     warmup = warmup_rows(tier, timescale, beside.vix is not None)
-    if len(coarse) <= warmup:
-        raise DataError(
-            f"{what} for features of tier {tier}",
-            expected=f"more than {warmup} {timescale} bars, its warm-up",
-            got=str(len(coarse)),
-            todo="Take a longer universe, a finer timescale or a smaller tier.",
-        )
     blocks = [_block(coarse, tier_features(tier), timescale)]
     if timescale == "daily+multi":
         blocks.append(_block(coarse, MULTI, timescale))

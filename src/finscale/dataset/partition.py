@@ -115,7 +115,8 @@ def _check_parts(made: Split, index: pd.DatetimeIndex, how: str) -> None:
                     f"{part} part{where}",
                     expected="at least one sample",
                     got=f"none with {how}, {_bars(index)}",
-                    todo="Shorten horizon or context, take finer bars or fewer blocks.",
+                    todo="Give bars that reach into it or move the universe's dates; shorten "
+                    "horizon or context, take finer bars or fewer blocks.",
                 )
 
 

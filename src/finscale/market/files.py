@@ -6,13 +6,15 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pandas as pd
 from filelock import FileLock
 
 from finscale.config import DataError
+
+LOCK = ".lock"
 
 
 def write_parquet(frame: pd.DataFrame, path: Path) -> None:
@@ -51,18 +53,34 @@ def file_digests(path: Path) -> tuple[str, str]:
 def lock(root: Path) -> Iterator[None]:
     """Hold the lock of whoever changes anything under `root`; wait until it is free.
 
+    A folder in which nothing came to be written is left as it was found.
+
     Raises
     ------
     DataError
         If the folder cannot be written to.
     """
+    was_there = root.exists()
     try:
         root.mkdir(parents=True, exist_ok=True)
-        held = FileLock(root / ".lock").acquire()
+        held = FileLock(root / LOCK).acquire()
     except OSError as error:
         raise unwritable(root, error) from error
     with held:
-        yield
+        try:
+            yield
+        finally:
+            _leave_no_trace(root, was_there)
+
+
+def _leave_no_trace(root: Path, was_there: bool) -> None:
+    """Remove the lock's file, and a folder that was made for it, where there is nothing else."""
+    # Others who wait for a removed file notice, and make a new one. Windows keeps open files.
+    with suppress(OSError):
+        if not {path.name for path in root.iterdir()} - {LOCK, ".gitkeep"}:
+            (root / LOCK).unlink()
+            if not was_there:
+                root.rmdir()
 
 
 def _replace(path: Path, write: Callable[[Path], object]) -> None:

@@ -33,6 +33,9 @@ class Entry:
         When it was made, ISO date and time.
     md5 : str
         Of the file's bytes too; files of earlier versions have none.
+    source_sha256 : str
+        Of the user's own file that it was read from; empty, and not written, for other sources
+        and for files of earlier versions.
     """
 
     sha256: str
@@ -45,6 +48,7 @@ class Entry:
     end: str
     retrieved: str
     md5: str = ""
+    source_sha256: str = ""
 
 
 def read_manifest(root: Path) -> dict[str, Entry]:
@@ -74,8 +78,15 @@ def read_manifest(root: Path) -> dict[str, Entry]:
 def record_file(root: Path, name: str, entry: Entry) -> None:
     """Put one entry into the manifest; the caller holds the store's lock."""
     files = {**read_manifest(root), name: entry}
-    document = {"files": {key: asdict(files[key]) for key in sorted(files)}}
+    document = {"files": {key: _document(files[key]) for key in sorted(files)}}
     write_text(json.dumps(document, indent=2) + "\n", root / MANIFEST)
+
+
+def _document(entry: Entry) -> dict[str, object]:
+    fields = asdict(entry)
+    if not entry.source_sha256:
+        del fields["source_sha256"]
+    return fields
 
 
 def verify_file(root: Path, name: str, entry: Entry, todo: str) -> Path:

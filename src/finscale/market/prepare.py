@@ -5,22 +5,29 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from finscale.config import DataError, Universe
-from finscale.market.bars import bars_sha256, validate_bars
+from finscale.market.asking import Accept, Question
+from finscale.market.bars import bars_sha256
 from finscale.market.files import lock
-from finscale.market.manifest import Entry, read_manifest
-from finscale.market.refresh import Fetch, State, extend_by_tail, extend_by_whole
+from finscale.market.manifest import Entry, read_manifest, record_file
+from finscale.market.refresh import State, extend_by_tail, extend_by_whole
 from finscale.market.replacement import put_parquet
-from finscale.market.sources import UnreachableError, fetch_bars
-from finscale.market.store import find_bars, first_day, names_of, origin_of, raw_name
+from finscale.market.sources import UnreachableError, source_sha256
+from finscale.market.store import (
+    find_bars,
+    first_day,
+    has_changed,
+    names_of,
+    origin_of,
+    raw_name,
+)
 
 # Tickers in a row for which a source may give no answer: a minute or so, then the rest is left.
 MAX_IN_VAIN = 3
@@ -69,6 +76,7 @@ def prepare_raw(
     sleep: Callable[[float], None] = time.sleep,
     rng: random.Random | None = None,
     tell: Callable[[str], None] | None = None,
+    accept: Accept | None = None,
 ) -> tuple[StoredBars, ...]:
     """Fetch what the store does not hold yet, and the tail where the universe's end moved later.
 
@@ -85,6 +93,9 @@ def prepare_raw(
         See `yahoo_bars`.
     tell : callable, optional
         Called with one line before each question to a source.
+    accept : callable, optional
+        Called with what a ticker's bars are and with them, before they are stored: what it raises
+        keeps them out.
 
     Returns
     -------
@@ -108,10 +119,10 @@ def prepare_raw(
     in_vain = 0
     for number, ticker in enumerate(names, 1):
         place = f"({number} of {len(names)})"
-        fetch = partial(_fetch, universe, ticker, tell or _say_nothing, place, options)
+        question = Question(universe, ticker, place, options, tell or _say_nothing, accept)
         try:
             with lock(root):
-                state = _bring_up_to_date(universe, ticker, root, now, fetch)
+                state = _bring_up_to_date(question, root, now)
                 stored.append(_describe(universe, ticker, root, state))
         except DataError as error:
             failures.append(error)
@@ -152,45 +163,44 @@ def _all_of(failures: Sequence[DataError], unasked: Sequence[str], universe: Uni
     )
 
 
-def _fetch(
-    universe: Universe,
-    ticker: str,
-    tell: Callable[[str], None],
-    place: str,
-    options: dict[str, Any],
-    start: date,
-    end: date,
-) -> pd.DataFrame:
-    """Ask the source, and return valid bars of the sessions from `start` to `end`."""
-    is_series = ticker in universe.fred
-    source = "fred" if is_series else universe.source
-    tell(f"{ticker}: asking {source} for {start} to {end} {place}")
-    where = f"{ticker} of source {source}"
-    fetched = fetch_bars(universe, ticker, start, end, **options)
-    bars = validate_bars(fetched, where, positive=not is_series)
-    kept = bars.loc[pd.Timestamp(start) : pd.Timestamp(end)]
-    return validate_bars(kept, f"{where} from {start} to {end}", positive=not is_series)
-
-
-def _bring_up_to_date(
-    universe: Universe, ticker: str, root: Path, now: datetime, fetch: Fetch
-) -> State:
+def _bring_up_to_date(question: Question, root: Path, now: datetime) -> State:
+    universe, ticker = question.universe, question.ticker
     entry = find_bars(universe, ticker, root)
     start, end = first_day(universe, ticker), universe.end
-    if entry is not None and entry.end == end.isoformat():
+    is_up = entry is not None and entry.end == end.isoformat()
+    if entry is not None and is_up and not has_changed(universe, ticker, entry):
         return "stored"
+    # Before the file is read: one that changes meanwhile is seen as changed next time.
+    source = source_sha256(universe, ticker)
     if entry is None:
-        _store(universe, ticker, fetch(start, end), root, now)
+        _store(question, question.ask(start, end), root, now, source)
         return "fetched"
     stored = pd.read_parquet(root / raw_name(universe, ticker))
-    is_costly = universe.source == "yahoo" and ticker not in universe.fred
-    extend = extend_by_tail if is_costly else extend_by_whole
-    bars, state = extend(stored, start, end, fetch)
-    _store(universe, ticker, bars, root, now)
+    extend = extend_by_tail if question.is_costly else extend_by_whole
+    bars, state = extend(stored, start, end, question.ask)
+    if is_up and bars_sha256(bars, end) == entry.values_sha256:
+        record_file(root, raw_name(universe, ticker), replace(entry, source_sha256=source))
+        return "stored"
+    _store(question, bars, root, now, source)
+    if is_up:
+        question.tell(_changed_line(ticker, entry, bars, state))
     return state
 
 
-def _store(universe: Universe, ticker: str, bars: pd.DataFrame, root: Path, now: datetime) -> None:
+def _changed_line(ticker: str, entry: Entry, bars: pd.DataFrame, state: State) -> str:
+    what = "more sessions" if state == "extended" else "other values"
+    return (
+        f"{ticker}: its file has changed since {entry.retrieved} and was read again ({what}: "
+        f"{entry.rows:,} rows before, {len(bars):,} now). What was trained on the old values "
+        "stays, under their digest."
+    )
+
+
+def _store(
+    question: Question, bars: pd.DataFrame, root: Path, now: datetime, source_sha256: str
+) -> None:
+    question.check(bars)
+    universe, ticker = question.universe, question.ticker
     source, start, end = origin_of(universe, ticker)
     entry = Entry(
         sha256="",  # known when it is written
@@ -202,6 +212,7 @@ def _store(universe: Universe, ticker: str, bars: pd.DataFrame, root: Path, now:
         start=start,
         end=end,
         retrieved=now.isoformat(timespec="seconds"),
+        source_sha256=source_sha256,
     )
     put_parquet(root, raw_name(universe, ticker), bars, entry)
 

@@ -15,15 +15,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-Bools = NDArray[np.bool]
-Floats = NDArray[np.float64]
+from finscale.market.jumps import Bools, Floats, near_ratio, outliers
 
 N_SHOWN = 5
 # Christmas to New Year closes a market for four weekdays at most.
 MAX_GAP = 4
-OUTLIER_SIGMAS = 10.0
-SPLIT_RATIOS = (2, 3, 4, 5, 10, 20)
-SPLIT_TOLERANCE = 0.02
 MIN_REPEATS = 5
 # Opens that repeat the close are a habit of a source while half of a quarter's sessions do.
 HABIT_SESSIONS, HABIT_SHARE = 60, 0.5
@@ -59,8 +55,8 @@ class Quality:
     outliers : Found
         Sessions whose log return lies more than ten usual moves from the median.
     splits : Found
-        Outliers whose close is 2, 3, 4, 5, 10 or 20 times the one before, or that part of it,
-        within 2 %: perhaps a split that the source did not adjust for.
+        Outliers that open or close at a round multiple of the close before, or that part of it:
+        perhaps a split that the source did not adjust for, or another unit (`find_jumps`).
     repeated_closes : Found
         Five sessions or more in a row with one close; the dates are the first of each.
     """
@@ -107,14 +103,14 @@ def quality_marks(bars: pd.DataFrame) -> pd.DataFrame:
         On the same index, by the names of `Quality`.
     """
     close, volume = bars["close"].to_numpy(), bars["volume"].to_numpy()
-    outliers = _outliers(close)
+    odd = outliers(close)
     marks = {
         "gaps": np.append(_closed_weekdays(pd.DatetimeIndex(bars.index)) > MAX_GAP, False),
         "zero_volume": volume == 0.0,
         "flat": bars["high"].to_numpy() == bars["low"].to_numpy(),
         "open_is_close": np.append(False, bars["open"].to_numpy()[1:] == close[:-1]),
-        "outliers": outliers,
-        "splits": outliers & _is_split(close),
+        "outliers": odd,
+        "splits": odd & near_ratio(bars),
         "repeated_closes": _run_starts(close),
     }
     return pd.DataFrame(marks, index=bars.index)
@@ -125,6 +121,23 @@ def quality_frame(bars: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame.from_dict(
         {ticker: _row(quality_report(frame)) for ticker, frame in bars.items()}, orient="index"
     ).rename_axis("ticker")
+
+
+def quality_dates(bars: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return the first dates of what is odd: a row for each ticker and kind that has some.
+
+    Returns
+    -------
+    DataFrame
+        Columns ticker, kind, count, dates (a tuple of the first few).
+    """
+    rows = [
+        (ticker, kind, found.count, found.dates)
+        for ticker, frame in bars.items()
+        for kind, found in vars(quality_report(frame)).items()
+        if isinstance(found, Found) and found.count
+    ]
+    return pd.DataFrame(rows, columns=["ticker", "kind", "count", "dates"])
 
 
 def _row(quality: Quality) -> dict[str, object]:
@@ -149,27 +162,6 @@ def _last_of_habit(stale: Bools, index: pd.DatetimeIndex) -> date | None:
     share = pd.Series(stale, dtype=float).rolling(HABIT_SESSIONS).mean().to_numpy()
     habit = np.flatnonzero(share >= HABIT_SHARE)
     return index[habit[-1]].date() if len(habit) else None
-
-
-def _outliers(close: Floats) -> Bools:
-    """Mark moves beyond ten usual ones; a series that may be 0 or below has no log returns."""
-    odd = np.zeros(len(close), dtype=bool)
-    if len(close) < 2 or (close <= 0).any():
-        return odd
-    moves = np.diff(np.log(close))
-    away = np.abs(moves - np.median(moves))
-    usual = 1.4826 * np.median(away)
-    # A series that mostly stands still has no usual move.
-    odd[1:] = (away > OUTLIER_SIGMAS * usual) & (usual > 0)
-    return odd
-
-
-def _is_split(close: Floats) -> Bools:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = close[1:] / close[:-1]
-    wanted = np.array([*SPLIT_RATIOS, *(1.0 / n for n in SPLIT_RATIOS)])
-    near = np.abs(ratio[:, None] / wanted - 1.0) <= SPLIT_TOLERANCE
-    return np.concatenate([[False], near.any(axis=1)])
 
 
 def _run_starts(close: Floats) -> Bools:

@@ -19,7 +19,7 @@ from finscale.config import (
 from finscale.market.bars import FIRST_DAY, LAST_DAY
 from finscale.market.manifest import Entry, data_line
 from finscale.market.replacement import find_file
-from finscale.market.sources import LOOK_BACK
+from finscale.market.sources import LOOK_BACK, source_sha256
 
 
 def load_bars(
@@ -68,7 +68,11 @@ def is_prepared(universe: Universe | str, root: Path | str, vix: bool = False) -
         entries = [find_bars(universe, name, root) for name in names_of(universe, vix)]
     except DataError:
         return False
-    return all(entry is not None and entry.end == end for entry in entries)
+    named = zip(names_of(universe, vix), entries, strict=True)
+    return all(
+        entry is not None and entry.end == end and not has_changed(universe, name, entry)
+        for name, entry in named
+    )
 
 
 def raw_name(universe: Universe, ticker: str) -> str:
@@ -138,6 +142,15 @@ def find_bars(universe: Universe, ticker: str, root: Path) -> Entry | None:
             todo=f"Raw files are never changed: {again}",
         )
     return entry
+
+
+def has_changed(universe: Universe, ticker: str, entry: Entry) -> bool:
+    """Tell whether the user's own file is another than the one that a raw file was read from.
+
+    One that is gone, or of which no digest was kept, counts as unchanged: what is stored stands.
+    """
+    now = source_sha256(universe, ticker) if entry.source_sha256 else ""
+    return bool(now) and now != entry.source_sha256
 
 
 def first_day(universe: Universe, ticker: str) -> date:

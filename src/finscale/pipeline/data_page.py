@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from finscale.config import DataConfig, spell
+import pandas as pd
+
+from finscale.config import DataConfig, Universe, spell
 from finscale.dataset import PreparedInputs
-from finscale.market import StoredBars, load_bars, quality_frame, quality_marks
+from finscale.market import (
+    StoredBars,
+    find_jumps,
+    load_bars,
+    open_jumps,
+    quality_dates,
+    quality_frame,
+    quality_marks,
+)
 from finscale.pipeline.inputs import log_dataset
 from finscale.pipeline.once import one_at_a_time
 from finscale.pipeline.progress import Line, Listen
@@ -138,6 +148,8 @@ def _draw(run: Run, config: DataConfig, inputs: PreparedInputs, lines: Sequence[
         train_end=universe.train_end,
         validation_end=universe.validation_end,
         lines=tuple(lines),
+        dates=quality_dates(bars),
+        jumps=_jumps_frame(bars, universe),
     )
     drawing = overview_drawing(report)
     picture = png(drawing)
@@ -150,3 +162,14 @@ def _draw(run: Run, config: DataConfig, inputs: PreparedInputs, lines: Sequence[
         f"{shifted} of {inputs.frame.shape[1]} columns have shifted from training to validation: "
         f"see `{Artifact.QUALITY}`"
     )
+
+
+def _jumps_frame(bars: Mapping[str, pd.DataFrame], universe: Universe) -> pd.DataFrame:
+    """Return every suspicious move, and whether the universe's file calls it true."""
+    rows = [
+        (ticker, jump.day, jump.text, "true, says the universe" if is_true else "to be looked at")
+        for ticker, frame in bars.items()
+        for jump in find_jumps(frame)
+        if (is_true := jump.day in universe.true_jumps) or jump in open_jumps(frame, universe)
+    ]
+    return pd.DataFrame(rows, columns=["ticker", "date", "move", "verdict"])

@@ -4,20 +4,37 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pandas as pd
+
 from finscale.config import DataConfig
-from finscale.dataset import PreparedInputs, prepare_inputs
-from finscale.market import StoredBars, is_prepared, prepare_raw
+from finscale.dataset import PreparedInputs, check_warmup, prepare_inputs
+from finscale.market import (
+    StoredBars,
+    is_prepared,
+    jump_line,
+    load_bars,
+    open_jumps,
+    prepare_raw,
+)
 from finscale.pipeline.progress import Line, Listen
 from finscale.tracking import Run, log_inputs
 
 
 def load_inputs(config: DataConfig, listen: Listen) -> PreparedInputs:
-    """Return the inputs of a universe; fetch and build what is not there yet, and say so."""
-    if not is_prepared(config.universe, config.data_root, vix=config.vix):
-        listen(Line(f"Data of {config.universe.name} is not there yet: preparing it first."))
+    """Return the inputs of a universe; fetch and build what is not there yet, and say so.
+
+    What looks wrong in the bars is said each time, until they are corrected or called true.
+    """
+    universe = config.universe
+    if not is_prepared(universe, config.data_root, vix=config.vix):
+        what = "is not there yet, or its files have changed"
+        listen(Line(f"Data of {universe.name} {what}: preparing it first."))
         fetch(config, listen)
+    for ticker in universe.tickers:
+        if jumps := open_jumps(load_bars(universe, config.data_root, ticker), universe):
+            listen(Line(jump_line(ticker, jumps)))
     return prepare_inputs(
-        config.universe,
+        universe,
         config.feature_tier,
         config.timescale,
         config.data_root,
@@ -28,13 +45,21 @@ def load_inputs(config: DataConfig, listen: Listen) -> PreparedInputs:
 
 
 def fetch(config: DataConfig, listen: Listen) -> tuple[StoredBars, ...]:
-    """Fetch the raw bars of a universe that are not stored yet, and say which."""
+    """Fetch the raw bars of a universe that are not stored yet, and say which.
+
+    Bars of which the features leave nothing are refused before they are stored.
+    """
+
+    def accept(what: str, bars: pd.DataFrame) -> None:
+        check_warmup(bars, config.feature_tier, config.timescale, config.vix, what)
+
     return prepare_raw(
         config.universe,
         config.data_root,
         now=datetime.now(UTC),
         vix=config.vix,
         tell=lambda line: listen(Line(line)),
+        accept=accept,
     )
 
 

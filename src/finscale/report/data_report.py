@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 import numpy as np
@@ -42,6 +42,10 @@ class DataReport:
         One row a column of the inputs (`finscale.dataset.drift_report`).
     lines : tuple of str
         What was prepared, in words.
+    dates : DataFrame
+        The first dates of what is odd (`finscale.market.quality_dates`).
+    jumps : DataFrame
+        Suspicious moves of all tickers: columns ticker, date, move, verdict.
     """
 
     title: str
@@ -53,6 +57,8 @@ class DataReport:
     train_end: date
     validation_end: date
     lines: tuple[str, ...]
+    dates: pd.DataFrame = field(default_factory=pd.DataFrame)
+    jumps: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def render_data_html(report: DataReport, drawing: Drawing, picture: bytes) -> str:
@@ -62,6 +68,8 @@ def render_data_html(report: DataReport, drawing: Drawing, picture: bytes) -> st
         report=report,
         figure_parts=embedded_png(drawing.caption, picture),
         quality=_quality_table(report.quality),
+        dates=_dates_table(report.dates),
+        jumps=Table(("ticker", "date", "move", "verdict"), _texts(report.jumps)),
         drift=_drift_table(report.drift),
         n_shifted=int(report.drift["has_shifted"].sum()) if len(report.drift) else 0,
     )
@@ -161,6 +169,18 @@ def _quality_table(quality: pd.DataFrame) -> Table:
         for ticker, row in zip(quality.index, quality.itertuples(index=False), strict=True)
     )
     return Table(header, rows)
+
+
+def _dates_table(dates: pd.DataFrame) -> Table:
+    rows = tuple(
+        (str(ticker), _title(str(kind)), f"{count:,}", ", ".join(map(str, days)))
+        for ticker, kind, count, days in dates.itertuples(index=False)
+    )
+    return Table(("ticker", "what", "sessions", "the first of them"), rows)
+
+
+def _texts(frame: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(map(str, row)) for row in frame.itertuples(index=False))
 
 
 def _drift_table(drift: pd.DataFrame) -> Table:

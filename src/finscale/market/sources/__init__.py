@@ -10,9 +10,11 @@ from typing import Any
 
 import pandas as pd
 
-from finscale.config import Universe
+from finscale.config import DataError, Universe
+from finscale.market.rows import Fetched
 from finscale.market.sources.bundled import bundled_bars
 from finscale.market.sources.csv import csv_bars
+from finscale.market.sources.file import find_table, table_sha256
 from finscale.market.sources.fred import FRED, LOOK_BACK, fred_bars, known_dates
 from finscale.market.sources.parquet import parquet_bars
 from finscale.market.sources.patience import UnreachableError
@@ -20,7 +22,16 @@ from finscale.market.sources.planted import planted_bars, planted_log_odds
 from finscale.market.sources.synthetic import synthetic_bars, synthetic_vix
 from finscale.market.sources.yahoo import yahoo_bars
 
-__all__ = ["FRED", "LOOK_BACK", "UnreachableError", "fetch_bars", "known_dates", "planted_log_odds"]
+__all__ = [
+    "FRED",
+    "LOOK_BACK",
+    "UnreachableError",
+    "fetch_bars",
+    "known_dates",
+    "planted_log_odds",
+    "source_name",
+    "source_sha256",
+]
 
 
 def fetch_bars(
@@ -32,23 +43,53 @@ def fetch_bars(
     session: Any,
     sleep: Callable[[float], None],
     rng: random.Random,
-) -> pd.DataFrame:
+) -> Fetched:
     """Return bars of a ticker or macro series, not yet validated; some sources give more days."""
     for series in universe.fred:
         if ticker == series:
-            return fred_bars(series, start, end, session=session, sleep=sleep, rng=rng)
+            frame = fred_bars(series, start, end, session=session, sleep=sleep, rng=rng)
+            return Fetched(frame, source_name(universe, ticker))
+    if universe.source in ("csv", "parquet"):
+        assert universe.path is not None, "Universe holds that these come with a path"
+        read = csv_bars if universe.source == "csv" else parquet_bars
+        return read(Path(universe.path), ticker)
     if universe.source == "yahoo":
-        return yahoo_bars(ticker, start, end, session=session, sleep=sleep, rng=rng)
-    return _local_bars(universe, ticker, end)
+        frame = yahoo_bars(ticker, start, end, session=session, sleep=sleep, rng=rng)
+    else:
+        frame = _made_bars(universe, ticker, end)
+    return Fetched(frame, source_name(universe, ticker))
 
 
-def _local_bars(universe: Universe, ticker: str, end: date) -> pd.DataFrame:
-    """Return bars that need no network. Drawn ones always begin where the universe does."""
+def source_name(universe: Universe, ticker: str) -> str:
+    """Return what a ticker's bars are: the user's own file, or the ticker of a source."""
+    own = _own_file(universe, ticker)
+    source = "fred" if ticker in universe.fred else universe.source
+    return str(own) if own else f"{ticker} of source {source}"
+
+
+def source_sha256(universe: Universe, ticker: str) -> str:
+    """Digest the user's own file of a ticker; nothing where there is none, or no such source."""
+    own = _own_file(universe, ticker)
+    try:
+        return table_sha256(own) if own else ""
+    except OSError:
+        return ""
+
+
+def _own_file(universe: Universe, ticker: str) -> Path | None:
+    if universe.source not in ("csv", "parquet") or ticker in universe.fred:
+        return None
+    assert universe.path is not None, "Universe holds that these come with a path"
+    kind = "CSV" if universe.source == "csv" else "Parquet"
+    try:
+        return find_table(Path(universe.path), ticker, f".{universe.source}", kind)
+    except DataError:
+        return None
+
+
+def _made_bars(universe: Universe, ticker: str, end: date) -> pd.DataFrame:
+    """Return bars that need neither a file nor a network; drawn ones begin with the universe."""
     match universe.source:
-        case "csv" | "parquet":
-            assert universe.path is not None, "Universe holds that these come with a path"
-            read = csv_bars if universe.source == "csv" else parquet_bars
-            return read(Path(universe.path), ticker)
         case "planted":
             assert universe.planted is not None, "Universe holds that planted has its values"
             return planted_bars(universe.planted, universe.start, end)

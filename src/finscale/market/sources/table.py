@@ -1,169 +1,136 @@
-"""A user's own table: columns found by lenient names, and what is wrong said by row."""
+"""A user's own table, as its file has it: dates, prices and volumes taken out of its columns."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from finscale.config import DataError, check_ticker, file_stem
+from finscale.config import DataError
+from finscale.market.rows import Fetched, Rows
+from finscale.market.sources.dates import parse_dates
+from finscale.market.sources.file import TableFile, empty_cells, show, texts_of
+from finscale.market.sources.names import (
+    DATE,
+    NUMBERS,
+    PRICES,
+    SYMBOL,
+    column_places,
+    is_known,
+    known_name,
+)
+from finscale.market.sources.numbers import parse_numbers
 
-_DATES = ("date", "datetime", "timestamp")
-_NUMBERS = ("open", "high", "low", "close", "volume")
-_SPELLINGS = dict.fromkeys(_DATES, "date") | {
-    "adjclose": "adj close",
-    "adjustedclose": "adj close",
-    "vol": "volume",
-}
-_TIME = r"[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?\s*(?:Z|[+-]\d{2}:?\d{2})?"
-_ISO = rf"\s*(\d{{4}}-\d{{2}}-\d{{2}})(?:{_TIME})?\s*"
-_COMPACT = r"\s*(\d{4})(\d{2})(\d{2})\s*"
-_PLAIN_DATES = "Dates are written year-month-day."
-_PLAIN_NUMBERS = "Numbers are written 1234.5: a decimal point, and nothing between thousands."
 
+def table_bars(table: pd.DataFrame, written: Sequence[str], file: TableFile) -> Fetched:
+    """Take the bars out of a table; what its columns are called is in `names`.
 
-@dataclass(frozen=True)
-class TableFile:
-    """Where a table came from, for the lines about what is wrong in it.
+    A price that is not the close is not replaced; for a missing close a last price or an adjusted
+    close stands in. Rows without any price (a holiday, a halt) are left out, and a table with the
+    newest row first is turned round.
 
-    Attributes
+    Parameters
     ----------
-    path : Path
-    row : callable
-        Says which row of the file a row of the table is: "line 2", "row 1".
-    """
-
-    path: Path
-    row: Callable[[int], str]
-
-    def malformed(self, expected: str, got: str, todo: str) -> DataError:
-        """Return the error of this file."""
-        return DataError(str(self.path), expected=expected, got=got, todo=todo)
-
-
-def find_table(folder: Path, ticker: str, suffix: str, kind: str) -> Path:
-    """Return the ticker's file; the ^ of an index may be left out of its name.
-
-    Raises
-    ------
-    ConfigError
-        If the ticker cannot be a file's name.
-    DataError
-        If there is no such file.
-    """
-    check_ticker(ticker, f"ticker of source {kind.lower()}")
-    names = dict.fromkeys((f"{ticker}{suffix}", f"{file_stem(ticker)}{suffix}"))
-    got = "no such file"
-    try:
-        folder = folder.expanduser()
-        for name in names:
-            if (folder / name).is_file():
-                return folder / name
-    except (OSError, RuntimeError) as error:  # no such home, a name too long, no permission
-        got = str(error)
-    raise DataError(
-        str(folder / f"{ticker}{suffix}"),
-        expected=f"a {kind} file for each ticker",
-        got=got,
-        todo="Put it there, or correct the universe's path.",
-    )
-
-
-def table_bars(table: pd.DataFrame, file: TableFile) -> pd.DataFrame:
-    """Take dates and numbers out of a table: Date, Open, High, Low, Close, Volume in any case.
-
-    Date may be called Datetime or Timestamp, Volume Vol; an adjusted close is used only where
-    there is no close. A date with a time of day and a zone counts as the day it names there.
+    written : sequence of str
+        Names of the table's columns.
 
     Raises
     ------
     DataError
-        If a column stands there twice, there are no dates, or a cell is not what its column says.
+        If a column stands there twice, there are no dates, rows are of several tickers, or a cell
+        is not what its column says.
     """
-    table = _renamed(table, file)
-    if "date" not in table.columns:
-        columns = ", ".join(map(str, table.columns))
-        raise file.malformed("a column Date", f"columns {columns}", "Correct the header.")
-    if "close" not in table.columns:
-        table = table.rename(columns={"adj close": "close"})
-    index = pd.DatetimeIndex(_dates(table["date"], file), name="date")
-    found = {name: _numbers(table[name], file) for name in _NUMBERS if name in table.columns}
-    return pd.DataFrame(found, index=index)
+    columns = _columns(table, written, file)
+    _check_one_ticker(columns, file)
+    dates = parse_dates(columns[DATE], file)
+    kept = _has_prices(columns)
+    file = _of_rows(file, np.flatnonzero(kept))
+    numbers = {name: columns[name][kept] for name in NUMBERS if name in columns}
+    values, decimals = parse_numbers(numbers, file)
+    index = pd.DatetimeIndex(dates[kept], name="date")
+    rows = Rows(tuple(file.row(row) for row in range(len(index))), decimals)
+    fetched = Fetched(pd.DataFrame(values, index=index), str(file.path), rows)
+    newest_first = len(index) > 1 and index.is_monotonic_decreasing and index.is_unique
+    return fetched.take(np.arange(len(index))[::-1]) if newest_first else fetched
 
 
-def has_dates(table: pd.DataFrame) -> bool:
-    """Tell whether a column, and not only the index, is called like dates."""
-    return any(_plain_name(str(name)) == "date" for name in table.columns)
+def one_level(
+    levels: Sequence[Sequence[str]], level_names: Sequence[str], file: TableFile
+) -> list[str]:
+    """Return names of columns that have several levels: prices on one, the same ticker elsewhere.
 
-
-def _renamed(table: pd.DataFrame, file: TableFile) -> pd.DataFrame:
-    names = [_plain_name(str(name)) for name in table.columns]
-    twice = [name for name in ("date", "adj close", *_NUMBERS) if names.count(name) > 1]
-    if twice:
-        both = [str(c) for c, name in zip(table.columns, names, strict=True) if name == twice[0]]
-        got = f"{' and '.join(both)}, both {twice[0]}"
-        raise file.malformed("each column once", got, "Remove one of them.")
-    return table.set_axis(names, axis="columns")
-
-
-def _plain_name(name: str) -> str:
-    """Return the usual spelling of a column's name; a name that means nothing here stays."""
-    plain = "".join(filter(str.isalnum, name.lower()))
-    return _SPELLINGS.get(plain, plain if plain in _NUMBERS else name.strip().lower())
-
-
-def _dates(cells: pd.Series[Any], file: TableFile) -> pd.Series[pd.Timestamp]:
-    if isinstance(cells.dtype, pd.DatetimeTZDtype):
-        # The day that it was there: in New York a session does not end at midnight in London.
-        cells = cells.dt.tz_localize(None)
-    if pd.api.types.is_datetime64_dtype(cells.dtype):
-        # By seconds: the first nanosecond of 1677 has no midnight to go back to.
-        dates: pd.Series[pd.Timestamp] = cells.dt.as_unit("s").dt.normalize()
-    else:
-        texts = _texts(cells)
-        days = texts.str.replace(f"^{_COMPACT}$", r"\1-\2-\3", regex=True)
-        days = days.str.extract(f"^{_ISO}$", expand=False)
-        dates = pd.to_datetime(days, errors="coerce", format="%Y-%m-%d")
-    _check(cells, dates.isna().to_numpy(), file, "a date such as 2024-01-31", _PLAIN_DATES)
-    return dates
-
-
-def _numbers(cells: pd.Series[Any], file: TableFile) -> NDArray[np.float64]:
-    if cells.name == "volume" and cells.isna().all():
-        return np.zeros(len(cells))  # an index of which nothing is traded
-    plain = cells if pd.api.types.is_numeric_dtype(cells.dtype) else _texts(cells)
-    values = pd.to_numeric(plain, errors="coerce").to_numpy(np.float64, na_value=np.nan)
-    _check(cells, np.isnan(values), file, f"a number in {cells.name}", _PLAIN_NUMBERS)
-    return np.asarray(values)
-
-
-def _texts(cells: pd.Series[Any]) -> pd.Series[str]:
-    """Spell out cells of any kind (decimals, dates, text); what is missing stays so."""
-    texts: pd.Series[str] = cells.map(str, na_action="ignore").astype("str")
-    return texts
-
-
-def _check(
-    cells: pd.Series[Any], bad: NDArray[np.bool], file: TableFile, rule: str, plain: str
-) -> None:
-    """Refuse bad cells: the first is shown, and how many more there are."""
-    if bad.any():
-        row, n_more = int(np.flatnonzero(bad)[0]), int(bad.sum()) - 1
-        is_empty = bool(cells.isna().iat[row])
-        line = file.row(row)
-        got = f"{'nothing' if is_empty else repr(str(cells.iat[row]))} in {line}"
-        word = line.split()[0]
-        # Hundreds alike are no slips: the file is written another way.
-        todo = (
-            f"Correct or remove the {word}." if n_more == 0 else f"Correct or remove the {word}s."
+    Raises
+    ------
+    DataError
+        If the other levels tell columns of one name apart.
+    """
+    best = max(range(len(levels)), key=lambda at: sum(map(is_known, levels[at])))
+    names = list(levels[best])
+    for at, level in enumerate(levels):
+        if at == best:
+            continue
+        of = dict.fromkeys(
+            cell
+            for cell, name in zip(level, names, strict=True)
+            if known_name(name) in NUMBERS and cell
         )
-        raise file.malformed(
-            rule,
-            got + (f", and {n_more} more" if n_more else ""),
-            todo if is_empty else f"{plain} {todo}",
-        )
+        if len(of) > 1:
+            called = f"level {show(level_names[at])}" if level_names[at] else f"level {at + 1}"
+            raise several_tickers(f"{called} of the columns with {listed(list(of))}", file)
+    if not any(known_name(name) == DATE for name in names):
+        # Its name stands on another level.
+        for level in levels:
+            names = [
+                cell if known_name(cell) == DATE else name
+                for cell, name in zip(level, names, strict=True)
+            ]
+    return names
+
+
+def _columns(
+    table: pd.DataFrame, written: Sequence[str], file: TableFile
+) -> dict[str, pd.Series[Any]]:
+    places = column_places(written)
+    for name, found in places.items():
+        if len(found) > 1:
+            got = f"{listed([written[at].strip() for at in found], ' and ')}, both {name}"
+            raise file.malformed("each column once", got, "Remove one of them.")
+    if DATE not in places:
+        there = listed([known_name(each) or "without a name" for each in written])
+        raise file.malformed("a column Date", f"columns {there}", "Correct the header.")
+    # Under a name of its own: what stands in is spoken of as what it is taken for.
+    return {name: table.iloc[:, found[0]].rename(name) for name, found in places.items()}
+
+
+def _has_prices(columns: dict[str, pd.Series[Any]]) -> NDArray[np.bool]:
+    """Tell which rows hold a price at all; where none does, all stay, and the first is refused."""
+    prices = [empty_cells(columns[name]) for name in PRICES if name in columns]
+    kept = ~np.all(prices, axis=0) if prices else np.ones(len(columns[DATE]), dtype=bool)
+    return kept if kept.any() else np.ones_like(kept)
+
+
+def _check_one_ticker(columns: dict[str, pd.Series[Any]], file: TableFile) -> None:
+    if SYMBOL in columns:
+        symbols = texts_of(columns.pop(SYMBOL)).fillna("")
+        if symbols.nunique() > 1:
+            row = int(np.flatnonzero((symbols != symbols.iat[0]).to_numpy())[0])
+            got = f"rows of {listed(symbols.unique().tolist())}, the second from {file.row(row)} on"
+            raise several_tickers(got, file)
+
+
+def several_tickers(got: str, file: TableFile) -> DataError:
+    """Return the error of a file that holds more than one market."""
+    return file.malformed("bars of one ticker", got, "Write a file for each ticker.")
+
+
+def listed(names: Sequence[str], between: str = ", ") -> str:
+    """Name a few things, and say how many more there are."""
+    shown = between.join(name if len(name) <= 40 else f"{name[:40]}..." for name in names[:12])
+    return shown + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+
+
+def _of_rows(file: TableFile, kept: NDArray[np.intp]) -> TableFile:
+    return TableFile(file.path, lambda row: file.row(int(kept[row])))

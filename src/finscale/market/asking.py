@@ -1,0 +1,89 @@
+"""Asking a source for a ticker's bars, and looking at what it gives before anything is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import pandas as pd
+
+from finscale.config import DataError, Universe
+from finscale.market.bars import MIN_ROWS, validate_bars
+from finscale.market.plausible import DRAWN, refuse_impossible
+from finscale.market.sources import fetch_bars, source_name
+
+Accept = Callable[[str, pd.DataFrame], None]
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of a source, and who is told.
+
+    Attributes
+    ----------
+    place : str
+        Which question of how many it is: "(1 of 3)".
+    options : mapping
+        session, sleep and rng, as `yahoo_bars` takes them.
+    tell : callable
+        Called with a line before the source is asked.
+    accept : callable, optional
+        Called with what a ticker's bars are and with them; what it raises keeps them out.
+    """
+
+    universe: Universe
+    ticker: str
+    place: str
+    options: Mapping[str, Any]
+    tell: Callable[[str], None]
+    accept: Accept | None
+
+    @property
+    def is_series(self) -> bool:
+        """Whether it is about a macro series, whose values may be 0 or below."""
+        return self.ticker in self.universe.fred
+
+    @property
+    def is_costly(self) -> bool:
+        """Whether the source is asked for no more than what is missing."""
+        return self.universe.source == "yahoo" and not self.is_series
+
+    def ask(self, start: date, end: date) -> pd.DataFrame:
+        """Return valid bars of the sessions from `start` to `end`.
+
+        Raises
+        ------
+        DataError
+            If the source does not answer, or gives what cannot be.
+        """
+        universe, ticker = self.universe, self.ticker
+        source = "fred" if self.is_series else universe.source
+        self.tell(f"{ticker}: asking {source} for {start} to {end} {self.place}")
+        fetched = fetch_bars(universe, ticker, start, end, **self.options)
+        where, rows = fetched.where, fetched.rows
+        bars = validate_bars(fetched.frame, where, positive=not self.is_series, rows=rows)
+        kept = bars.loc[pd.Timestamp(start) : pd.Timestamp(end)]
+        if len(kept) < MIN_ROWS:
+            raise _outside(where, bars, kept, start, end)
+        if not self.is_series and universe.source not in DRAWN:
+            first = int(bars.index.searchsorted(pd.Timestamp(start)))
+            refuse_impossible(kept, universe, where, rows.names[first:])
+        return kept
+
+    def check(self, bars: pd.DataFrame) -> None:
+        """Refuse a ticker's bars, from the universe's start to its end, that are not accepted."""
+        if self.accept and self.ticker in self.universe.tickers:
+            self.accept(source_name(self.universe, self.ticker), bars)
+
+
+def _outside(
+    where: str, bars: pd.DataFrame, kept: pd.DataFrame, start: date, end: date
+) -> DataError:
+    return DataError(
+        f"{where} from {start} to {end}",
+        expected=f"at least {MIN_ROWS} bars",
+        got=f"{len(kept)} of {len(bars):,}, {bars.index[0]:%Y-%m-%d} to {bars.index[-1]:%Y-%m-%d}",
+        todo="Correct start and end of the universe, or the data at their source.",
+    )

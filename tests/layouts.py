@@ -1,0 +1,64 @@
+"""Fifty files of one market, as programs and people write them, and what becomes of each.
+
+``python -m tests.layouts`` writes docs/file_layouts.md anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pandas as pd
+
+from finscale.config import DataError
+from finscale.market import validate_bars
+from finscale.market.sources.csv import csv_bars
+from finscale.market.sources.parquet import parquet_bars
+from tests.layout_case import Case, market
+from tests.parquet_layouts import PARQUETS
+from tests.text_layouts import TEXTS
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "file_layouts.md"
+_HEAD = """# Files as people have them
+
+Written by `python -m tests.layouts`; `tests/unit/test_market_layouts.py` writes each of these files
+and reads it, and fails where this page is stale. *read*: with the very bars that were planted. Else
+the line that ends the command, with exit code 2.
+
+| file | becomes |
+|---|---|
+"""
+CASES = (*TEXTS, *PARQUETS)
+
+
+def read(case: Case, folder: Path) -> pd.DataFrame:
+    """Write a case's file into a folder and read it as a universe of that folder does."""
+    case.put(folder / f"ABC{case.suffix}", market())
+    fetched = (csv_bars if case.suffix == ".csv" else parquet_bars)(folder, "ABC")
+    return validate_bars(fetched.frame, fetched.where, rows=fetched.rows)
+
+
+def page() -> str:
+    """Return the table: a row a file."""
+    return _HEAD + "".join(f"| {row} |\n" for row in _page_rows(CASES))
+
+
+def _page_rows(cases: Iterable[Case]) -> Iterable[str]:
+    for case in cases:
+        with TemporaryDirectory() as name:
+            try:
+                read(case, Path(name))
+                becomes = ""
+            except DataError as error:
+                becomes = _literal(error.line.replace(f"{name}/", "bars/"))
+        kind = "CSV" if case.suffix == ".csv" else "Parquet"
+        yield f"{_literal(f'{kind}: {case.name}')} | {becomes or '*read*'}"
+
+
+def _literal(text: str) -> str:
+    return text.replace("<", "&lt;").replace("*", "\\*")
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
