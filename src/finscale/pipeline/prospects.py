@@ -16,6 +16,7 @@ from finscale.config import (
     Study,
     StudyConfig,
     TrainConfig,
+    listed,
     spell,
 )
 from finscale.model import training_memory_bytes
@@ -41,9 +42,6 @@ class State(StrEnum):
     TO_DO = "to do"
     REFUSED = "below a floor"
     IMPOSSIBLE = "cannot be trained"
-
-
-_STATE_IN_WORDS = {State.REFUSED: "is refused", State.IMPOSSIBLE: "cannot be trained"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,12 +194,19 @@ def table(prospects: Sequence[Prospect]) -> str:
     width = max(len(each.cell.cell_name) for each in prospects)
     head = f"{'cell':<{width}}{'sizes':>7}{'trials':>10}{'finals':>10}{'memory':>12}  state"
     rows = [f"{each.cell.cell_name:<{width}}{_counts(each)}  {each.state}" for each in prospects]
-    reasons = [
-        f"{each.cell.cell_name} {_STATE_IN_WORDS[each.state]}: {each.why}"
-        for each in prospects
-        if each.why
-    ]
-    return "\n".join([head, *rows, *reasons])
+    return "\n".join([head, *rows, *_reasons(prospects)])
+
+
+def _reasons(prospects: Sequence[Prospect]) -> Iterator[str]:
+    """Say why cells are not trained; those with one reason in one line."""
+    together: dict[tuple[State, str], list[str]] = {}
+    for each in prospects:
+        if each.why:
+            together.setdefault((each.state, each.why), []).append(each.cell.cell_name)
+    for (state, why), names in together.items():
+        refused = "is refused" if len(names) == 1 else "are refused"
+        verb = "cannot be trained" if state is State.IMPOSSIBLE else refused
+        yield f"{listed(names, MOST_NAMED)} {verb}: {why}"
 
 
 def _counts(each: Prospect) -> str:
@@ -209,7 +214,8 @@ def _counts(each: Prospect) -> str:
         return f"{'-':>7}{'-':>10}{'-':>10}{'-':>12}"
     trials = f"{min(each.n_trials, each.cell.n_trials)} of {each.cell.n_trials}"
     finals_ = f"{each.n_finals} of {each.cell.top_k * each.cell.n_seeds}"
-    memory = f"{each.memory_bytes / GIB:,.1f} GiB"
+    gib = each.memory_bytes / GIB
+    memory = f"{gib:,.1f} GiB" if gib >= 1 else f"{gib * 1024:,.0f} MiB"
     return f"{len(each.space.architectures):>7}{trials:>10}{finals_:>10}{memory:>12}"
 
 

@@ -73,28 +73,31 @@ def study(config: StudyConfig, run_id: str | None = None) -> None:
     prepare_store(time.time())
     plan = config.study
     cells = study_cells(plan, config)
-    with Screen(_weights(cells)) as screen:
+    with Screen() as screen:
         prospects = _look_ahead(config, cells, screen)
-        with verb_run(
+    with (
+        Screen(_weights(_waiting(prospects))) as screen,
+        verb_run(
             Kind.STUDY,
             f"study {plan.name}",
             run_id=run_id,
             params=options(config),
             tags={**study_tags(plan.name), Tag.TARGETS: targets_of(cells[0])},
             identity=_identity(plan),
-        ) as opened:
-            _prepare(plan, prospects, screen)
-            if waiting := _waiting(prospects):
-                screen(Line(f"{plan.question}\n{len(waiting)} of {len(cells)} cells to do."))
-                failures = _run(waiting, config, renewing(screen, opened.parent))
-                if failures:
-                    raise _unfinished(failures, config)
-                prospects = look_ahead(cells, screen)
-                _mark(plan, prospects)
-            else:
-                screen(Line(f"Study {plan.name}: all {len(cells)} cells are done already."))
-            analysis = _conclude(config, plan, prospects, screen)
-            _write_note(opened.parent, config, prospects, analysis)
+        ) as opened,
+    ):
+        _prepare(plan, prospects, screen)
+        if waiting := _waiting(prospects):
+            screen(Line(f"{plan.question}\n{len(waiting)} of {len(cells)} cells to do."))
+            failures = _run(waiting, config, renewing(screen, opened.parent))
+            if failures:
+                raise _unfinished(failures, config)
+            prospects = look_ahead(cells, screen)
+            _mark(plan, prospects)
+        else:
+            screen(Line(f"Study {plan.name}: all {len(cells)} cells are done already."))
+        analysis = _conclude(config, plan, prospects, screen)
+        _write_note(opened.parent, config, prospects, analysis)
 
 
 def dry_run_study(config: StudyConfig, run_id: str | None = None) -> None:
