@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from finscale.config import DataError, Synthetic, Universe
+from finscale.config import DataError, Study, Synthetic, Universe
 from finscale.market import (
     find_jumps,
     jump_line,
@@ -149,9 +149,17 @@ def test_drawn_markets_are_what_they_were_drawn_to_be() -> None:
     assert open_jumps(market(100.0), drawn) == ()
 
 
-def test_a_list_that_is_empty_changes_no_identity(tmp_path: Path) -> None:
-    assert "true_jumps" not in universe(tmp_path).model_dump()
-    assert "true_jumps" in universe(tmp_path, true_jumps=["2020-03-02"]).model_dump()
+def test_what_is_called_true_changes_no_identity(tmp_path: Path) -> None:
+    true = universe(tmp_path, true_jumps=["2020-03-02"])
+    assert true.true_jumps == (date(2020, 3, 2),)
+    assert true.model_dump() == universe(tmp_path).model_dump()
+    shared = {"horizons": [1], "tasks": ["direction"], "budgets": ["9K"]}
+    shared |= {"question": "?", "feature_tiers": ["a20"], "space": "demo"}
+    plain, named = (
+        Study.model_validate({"name": "s", "universes": [each], **shared})
+        for each in (universe(tmp_path), true)
+    )
+    assert plain.values() == named.values()
     market().to_csv(tmp_path / "AAA.csv")
     for true_jumps in ((), ("2020-03-02",)):
         prepare_raw(universe(tmp_path, true_jumps=true_jumps), tmp_path / "data", now=NOW)

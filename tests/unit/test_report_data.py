@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from finscale.market import quality_frame, quality_marks
+from finscale.market import quality_dates, quality_frame, quality_marks
 from finscale.report import DataReport, overview_drawing, png, render_data_html
 from finscale.report.canvas import BLACK
 from finscale.report.tables import DASH, MINUS
@@ -197,3 +198,24 @@ def test_volatility_is_a_year_s_worth_in_per_cent() -> None:
     # Ten returns of +ln 1.01 and ten of -ln 1.01: variance 20 / 19 of ln(1.01)^2.
     assert percent[20] == pytest.approx(100 * np.sqrt(252 * 20 / 19) * np.log(1.01), rel=1e-9)
     assert np.isnan(percent[:20]).all()
+
+
+def test_dates_of_what_is_odd_and_suspicious_moves_have_tables_of_their_own() -> None:
+    bars = {"AAA": market(101.0)}
+    made = replace(
+        report("AAA"),
+        dates=quality_dates(bars),
+        jumps=pd.DataFrame(
+            [("AAA", date(2020, 3, 4), "close 1 <b>", "to be looked at")],
+            columns=["ticker", "date", "move", "verdict"],
+        ),
+    )
+    html = page(made)
+    header, *rows = table(html, "When: the first few sessions of each kind")
+    assert header == ["ticker", "what", "sessions", "the first of them"]
+    assert ["AAA", "outliers", "1", "2020-03-04"] in rows
+    assert ["AAA", "splits", "1", "2020-03-04"] in rows
+    _, move = table(html, "Moves that look like a split, another unit or a misprint")
+    assert move == ["AAA", "2020-03-04", "close 1 &lt;b&gt;", "to be looked at"]
+    plain = page(report("AAA"))
+    assert "Moves that look like" not in plain and "When: the first" not in plain

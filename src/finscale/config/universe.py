@@ -112,7 +112,8 @@ class Universe(Named):
     # That there is the usual index to ask for changes no result of who does not ask.
     vix: Annotated[str | None, Field(exclude_if=lambda ticker: ticker in (None, VIX))] = None
     fred: Annotated[tuple[FredSeries, ...], Field(exclude_if=lambda series: not series)] = ()
-    true_jumps: Annotated[tuple[date, ...], Field(exclude_if=lambda days: not days)] = ()
+    # Never in a dump: what is called true changes no value, and must not make another study.
+    true_jumps: Annotated[tuple[date, ...], Field(exclude=True)] = ()
 
     @model_validator(mode="after")
     def _check(self) -> Universe:

@@ -27,7 +27,7 @@ _KNOWN = {word: name for name, words in _SPELLINGS.items() for word in words.spl
 # that was written along, under the name that pandas or pyarrow gives it.
 _STAND_INS = {
     DATE: ("time", "index", "indexlevel0", "level0", "unnamed0", ""),
-    "close": ("last", "price", "adj close"),
+    "close": ("adj close", "last", "price"),
 }
 
 
