@@ -15,6 +15,7 @@ from finscale.config import (
     Study,
     StudyConfig,
     TrainConfig,
+    counted,
     options,
     spell,
 )
@@ -71,12 +72,12 @@ def study(config: StudyConfig, run_id: str | None = None) -> None:
     ):
         waiting, refused = _waiting(cells, plan, screen)
         if waiting:
-            screen(Line(f"{plan.question}\n{len(waiting)} of {len(cells)} cells to do."))
+            screen(Line(f"{plan.question}\n{len(waiting)} of {counted(len(cells), 'cell')} to do."))
             failures = _run(waiting, config, renewing(screen, opened.parent))
             if failures:
                 raise _unfinished(failures, config)
         else:
-            screen(Line(f"Study {plan.name}: all {len(cells)} cells are done already."))
+            screen(Line(f"Study {plan.name}: {_all(len(cells))} done already."))
         analysis = _conclude(config, plan, screen)
         _write_note(opened.parent, config, len(cells), refused, analysis)
 
@@ -145,12 +146,19 @@ def _conclude(config: StudyConfig, plan: Study, listen: Listen) -> Run:
 
 
 def _weights(cells: Sequence[TrainConfig]) -> dict[str, float]:
-    """Return the cost of each piece of work, in epochs times parameters."""
-    searches = {f"{c.cell_name} search": float(c.budget * c.n_trials * c.epochs) for c in cells}
-    finals = {
-        f"{c.cell_name} finals": float(c.budget * c.top_k * c.n_seeds * c.epochs) for c in cells
-    }
+    """Return the cost of each piece of work: an epoch of 64 times the size takes 18 times as long.
+
+    So it was on two cores, 7,500 samples a second for 51K and 422 for 3.2M: small models use a
+    machine less well.
+    """
+    epoch = {cell.cell_name: cell.epochs * cell.budget**0.7 for cell in cells}
+    searches = {f"{c.cell_name} search": epoch[c.cell_name] * c.n_trials for c in cells}
+    finals = {f"{c.cell_name} finals": epoch[c.cell_name] * c.top_k * c.n_seeds for c in cells}
     return searches | finals
+
+
+def _all(n_cells: int) -> str:
+    return "its one cell is" if n_cells == 1 else f"all {n_cells} cells are"
 
 
 def _identity(plan: Study) -> str:
@@ -177,7 +185,7 @@ def _write_note(
     below = "".join(f"- **Refused**, below a floor: {line}\n" for line in refused)
     run.note(
         f"{config.study.question}\n\n"
-        f"- **State**: {n_cells - len(refused)} of {n_cells} cells done\n{below}"
+        f"- **State**: {n_cells - len(refused)} of {counted(n_cells, 'cell')} done\n{below}"
         f"- **Verdict and report**: [analysis]({analysis.link})\n"
         f"- **Again** (finds everything done): `{spell('study', config)}`\n"
     )
