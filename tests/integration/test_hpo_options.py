@@ -82,7 +82,8 @@ def test_means_are_no_part_of_an_identity(searched: Lab, changes: dict[str, Any]
 def test_a_new_search_names_the_others_and_what_they_were_given(searched: Lab) -> None:
     (first,) = searched.runs("hpo")
     searched.hpo(n_trials=1, epochs=1, seed=7)
-    line = f"{CELL}: a new search; others are run {first.info.run_id} (epochs=2, seed=42)."
+    had = f"epochs=2 instead of 1, seed=42 instead of 7 (run {first.info.run_id})"
+    line = f"{CELL}: a new search. 1 other search of this cell had {had}."
     assert line in searched.lines
     searched.lines.clear()
     searched.hpo(n_trials=1, epochs=1, seed=7)
@@ -123,8 +124,14 @@ def test_a_search_that_has_converged_ends_before_its_number(
     (parent,) = lab.runs("hpo")
     assert len(lab.runs("trial")) == 1 and parent.info.status == "FINISHED"
     assert "1 of 9 trials finished" in parent.data.tags[Tag.NOTE]
-    assert f"{CELL}: little is left to gain: the search ends." in lab.lines
+    assert any("the terminator ends the search after 1 trial of 9: what" in n for n in lab.lines)
     assert parent.data.tags[Tag.TARGETS] == "n_trials=1"
+
+
+def test_a_terminator_that_had_no_say_is_said_so(searched: Lab) -> None:
+    searched.hpo(terminator=True)
+    said = "the terminator decides once 20 trials have finished: it had no say here."
+    assert f"{CELL}: {said}" in searched.lines
 
 
 # What is kept
@@ -160,7 +167,7 @@ def test_the_parent_shows_optunas_figures(lab: Lab, monkeypatch: pytest.MonkeyPa
     assert files_of(parent, "figures") == {f"figures/{name}.png" for name in names}
     assert parent.data.tags[Tag.PICTURED] == "2"
     note = parent.data.tags[Tag.NOTE]
-    assert "- **Seen**: 1 of the grid's 1 architectures" in note
+    assert "- **Seen**: 1 of the grid's 1 architecture\n" in note
     assert "**Best**: [t00" in note and "mlflow run . -e hpo" in note
 
 
@@ -169,6 +176,18 @@ def test_two_objectives_show_a_front(lab: Lab, monkeypatch: pytest.MonkeyPatch) 
     lab.hpo(n_trials=3, objectives="val_loss+train_flops", **WIDE)
     (parent,) = lab.runs("hpo")
     assert files_of(parent, "figures") == {"figures/pareto_front.png"}
+    ok = sorted(lab.runs("trial"), key=lambda run: run.data.metrics["train_flops"])
+    lowest = [min(run.data.metrics["val_loss"] for run in ok[: n + 1]) for n in range(len(ok))]
+    front = [
+        run.info.run_name
+        for run, best in zip(ok, lowest, strict=True)
+        if run.data.metrics["val_loss"] == best
+    ]
+    (head, *named) = next(line for line in lab.lines if "Pareto front" in line).splitlines()
+    assert head == f"{CELL}: 3 trials; the Pareto front of cost and loss, the cheapest first:"
+    assert [line.split(":")[0].strip() for line in named] == front
+    assert all(f"{name}: " in parent.data.tags[Tag.NOTE] for name in front)
+    assert lab.lines[-1].endswith(" nats, by loss alone.")
     assert [run.data.tags[Tag.STATUS] for run in by_number(lab)] == ["ok"] * 3
 
 

@@ -133,7 +133,7 @@ def test_a_second_study_finds_everything_done(
 
 def test_more_trials_are_work_to_do(finished: Lab, capsys: pytest.CaptureFixture[str]) -> None:
     printed = run_study(finished, capsys, n_trials=2, budgets=(9_000,))
-    assert "1 of 1 cells to do." in printed
+    assert "1 of 1 cell to do." in printed
     assert len(finished.runs("trial")) == 3 and len(finished.runs("hpo")) == 2
 
 

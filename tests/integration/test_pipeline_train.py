@@ -301,14 +301,14 @@ def test_searches_with_other_values_are_listed(searched: Lab) -> None:
         searched.train(epochs=1)
     line = mistake.value.line
     assert f"expected one for {CELL} with the values given" in line
-    assert f"got only run {search.info.run_id} (epochs=2). Give the values" in line
+    assert f"got only epochs=2 instead of 1 (run {search.info.run_id}). Give the values" in line
     parent = only(searched.runs("train"))
     assert parent.info.status == "FAILED" and parent.data.tags[Tag.NOTE] == line
     assert all_finals(searched) == [] and len(searched.runs("trial")) == 2
 
 
 def test_a_search_of_another_space_is_no_match(searched: Lab) -> None:
-    with pytest.raises(StoreError, match=r"\(space=demo\)"):
+    with pytest.raises(StoreError, match="space=demo instead of default"):
         searched.train(space=load_space("default"))
     assert all_finals(searched) == []
 

@@ -131,11 +131,11 @@ def test_parts_that_go_on_side_by_side_add_up(told: Told) -> None:
     assert told.at(0, work(2, 0)) == ["search: 20 of 60 trial 2 (33%)"]
     told.at(0, work(3, 0))
     told.at(5, work(2, 3))
-    assert told.at(5, work(3, 5)) == ["search: 28 of 60 trial 3 (47%, about 40 s left)"]
+    assert told.at(5, work(3, 5)) == ["search: 28 of 60 trial 3 (47%, about 42 s left)"]
     told.at(0, work(3, 10))  # it stopped early
-    assert told.at(10, work(2, 7)) == ["search: 37 of 60 trial 2 (62%, about 27 s left)"]
+    assert told.at(10, work(2, 7)) == ["search: 37 of 60 trial 2 (62%, about 28 s left)"]
     # Meanwhile somebody else has finished one more.
-    assert told.at(10, work(4, 1, before=40)) == ["search: 41 of 60 trial 4 (68%, about 27 s left)"]
+    assert told.at(10, work(4, 1, before=40)) == ["search: 41 of 60 trial 4 (68%, about 25 s left)"]
 
 
 def test_a_trial_that_failed_counts_for_nothing(told: Told) -> None:
@@ -153,7 +153,7 @@ def test_pieces_of_known_cost_are_shares_of_the_whole(
     assert told.at(15, Work("large", 1, 2, "half")) == ["large: 1 of 2 half (38%, about 25 s left)"]
     told.at(15, Work("large", 2, 2, "done"))
     assert told.at(10, Work("small", 0, 1, "begins")) == [
-        "small: 0 of 1 begins (75%, about 13 s left)"
+        "small: 0 of 1 begins (75%, about 8 s left)"
     ]
 
 
@@ -166,6 +166,35 @@ def test_a_piece_that_is_no_part_of_the_whole_has_its_own_share(
     assert told.at(11, Work("trial", 1, 4, "verdicts")) == [
         "trial: 1 of 4 verdicts (25%, about 33 s left)"
     ]
+
+
+def test_a_time_left_moves_and_does_not_jump(clock: Clock) -> None:
+    """Ten epochs in ten seconds; then a trial is pruned, and thirty more need not be done."""
+    screen = Screen()
+    screen(Work("search", 0, 100, "begins"))
+    said = []
+    for seconds, done in ((10, 10), (1, 40), (4, 41), (10, 45)):
+        clock.now += seconds
+        screen(Work("search", done, 100, "e"))
+        said.append(screen._bars.tasks[0].fields["left"])
+    assert said == ["about 2 min left", "about 67 s left", "about 36 s left", "about 30 s left"]
+
+
+def test_nothing_is_said_of_the_time_before_a_twentieth_is_done(told: Told) -> None:
+    told.at(0, Work("search", 0, 100, "begins"))
+    assert told.at(60, Work("search", 4, 100, "e")) == ["search: 4 of 100 e (4%)"]
+    assert told.at(15, Work("search", 5, 100, "e")) == [
+        "search: 5 of 100 e (5%, about 24 min left)"
+    ]
+
+
+def test_what_is_said_cannot_move_a_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with Screen() as screen:
+        screen(Line("Does it \x1b[31mscale\x1b[0m?\n2 of 3 cells to do."))
+    out = capsys.readouterr().out
+    assert out == "Does it \\x1b[31mscale\\x1b[0m?\n2 of 3 cells to do.\n"
 
 
 def test_work_without_an_end_is_done(told: Told) -> None:

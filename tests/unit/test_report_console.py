@@ -53,6 +53,19 @@ def test_the_table_fits_a_terminal(report: Report) -> None:
     assert "\u2026" not in table
 
 
+def test_a_skill_is_explained_and_one_far_below_zero_in_numbers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(summary, "next_lines", lambda run: [])
+    report = make_full_closed()
+    said = console_summary([report], Run("id", "0"))
+    assert "Skill: the share of the reference's loss that is saved; 0 % is the reference" in said
+    report.cells.loc[0, "val_skill"] = -2.34
+    said = console_summary([report], Run("id", "0"))
+    assert "it is worse (-234%: a loss of 3.3 times the reference's)." in said
+    assert "Skill: 1 - exp(difference)" in console_summary([make_regression()], Run("id", "0"))
+
+
 def test_where_to_look_is_said_once_for_all_problems(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(summary, "next_lines", lambda run: ["Open the report:   here"])
     text = console_summary([make_full(), make_full_closed(), make_partial()], Run("id", "0"))

@@ -40,7 +40,7 @@ Delta = Annotated[float, Field(ge=1e-6, lt=1)]
 Timeout = Annotated[int, Field(ge=0, le=31_536_000)]
 Workers = Annotated[int, Field(ge=1, le=64)]
 Side = Annotated[int, Field(ge=0, le=64)]
-Gibibytes = Annotated[float, Field(ge=0.001, le=1_000_000)]
+Gibibytes = Annotated[float, Field(ge=1e-6, le=1_000_000)]
 # Strict: YAML reads `yes` as true, which would pass for a floor of 1.
 Floor = Annotated[int, Field(ge=1, le=1_000_000_000, strict=True)]
 

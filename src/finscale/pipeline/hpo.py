@@ -24,10 +24,15 @@ from finscale.pipeline.plan import (
 from finscale.pipeline.problem import ProblemData, load_problem
 from finscale.pipeline.progress import Line, Listen, Screen
 from finscale.pipeline.renewal import renewing
-from finscale.pipeline.search_page import best_name, write_note, write_pictures
+from finscale.pipeline.search_page import (
+    best_name,
+    front_lines,
+    write_note,
+    write_pictures,
+)
 from finscale.pipeline.trials import n_stored
 from finscale.pipeline.workers import run_side_by_side
-from finscale.search import Standing, StudyAddress, turn
+from finscale.search import FIRST_LOOK, Standing, StudyAddress, turn
 from finscale.tracking import (
     Kind,
     Run,
@@ -135,6 +140,8 @@ def _search(bench: Bench, address: StudyAddress) -> None:
         raise StoppedError("timeout")
     if standing.n_finished < config.n_trials:
         _say_why(bench, standing)
+    elif config.terminator:
+        bench.listen(Line(f"{config.cell_name}: {_why_to_the_end(standing.n_finished)}."))
     _conclude(bench, standing)
 
 
@@ -149,8 +156,11 @@ def _train(bench: Bench, address: StudyAddress, standing: Standing) -> Standing:
 def _name_others(config: HpoConfig, identity: str, listen: Listen) -> None:
     """Say which searches of this cell there are already, and why this is not one of them."""
     if others := other_searches(config, identity):
-        line = f"{config.cell_name}: a new search; others are {'; '.join(others[:NEAREST])}."
-        listen(Line(line))
+        named = "; ".join(others[:NEAREST])
+        left = len(others) - NEAREST
+        named += f"; and {left} more" if left > 0 else ""
+        n_others = counted(len(others), "other search", "other searches")
+        listen(Line(f"{config.cell_name}: a new search. {n_others} of this cell had {named}."))
 
 
 def _side_by_side(bench: Bench, address: StudyAddress) -> Standing:
@@ -180,9 +190,20 @@ def _say_why(bench: Bench, standing: Standing) -> None:
     """Say why a search ends before its number."""
     why = "every point of the space has been tried"
     if bench.config.terminator and bench.search.has_converged():
-        why = "little is left to gain: the search ends"
+        n_trials = counted(standing.n_finished, "trial")
+        why = (
+            f"the terminator ends the search after {n_trials} of {bench.config.n_trials}: what is "
+            "left to gain is less than a trial's loss is uncertain by"
+        )
         bench.parent.tag({Tag.TARGETS: f"n_trials={standing.n_finished}"})  # and not what was asked
     bench.listen(Line(f"{bench.config.cell_name}: {why}."))
+
+
+def _why_to_the_end(n_finished: int) -> str:
+    """Say why the terminator has not ended a search before its number."""
+    if n_finished <= FIRST_LOOK:
+        return f"the terminator decides once {FIRST_LOOK} trials have finished: it had no say here"
+    return "the terminator saw more to gain until the last trial"
 
 
 def _conclude(bench: Bench, standing: Standing) -> None:
@@ -195,7 +216,12 @@ def _conclude(bench: Bench, standing: Standing) -> None:
     write_note(bench, standing, "complete", optimism)
     write_pictures(bench, standing)
     best = f"{best_name(bench, standing)} with {standing.best.trial.loss:.4f} nats"
-    bench.listen(Line(f"{config.cell_name}: {standing.n_finished} trials, best {best}."))
+    n_trials = counted(standing.n_finished, "trial")
+    if lines := front_lines(bench, standing):
+        front = f"{n_trials}; the Pareto front of cost and loss, the cheapest first:"
+        bench.listen(Line("\n  ".join([f"{config.cell_name}: {front}", *lines])))
+        best = f"{best}, by loss alone"
+    bench.listen(Line(f"{config.cell_name}: {n_trials}, best {best}."))
 
 
 def _announce(bench: Bench, standing: Standing) -> None:

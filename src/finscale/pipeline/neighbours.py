@@ -16,6 +16,7 @@ NO_CHOICES = (
     *("artifacts", "max_artifact_gib", "storage", "dry_run"),
 )
 """Options that make no other search."""
+_ELSEWHERE = "the same options on other data, or with other contents of a file they name"
 
 
 def other_searches(config: SearchConfig, identity: str) -> list[str]:
@@ -26,16 +27,13 @@ def other_searches(config: SearchConfig, identity: str) -> list[str]:
     others = stored[stored["fingerprint"] != identity]
     differences = [(row["run_id"], _differences(config, row)) for row in rows(others)]
     nearest = sorted(differences, key=lambda each: len(each[1]))
-    return [
-        f"run {run_id} ({', '.join(differing) or 'other data, days or labels'})"
-        for run_id, differing in nearest
-    ]
+    return [f"{', '.join(differing) or _ELSEWHERE} (run {run_id})" for run_id, differing in nearest]
 
 
 def _differences(config: SearchConfig, row: Mapping[str, Any]) -> list[str]:
     wanted = {name: text for name, text in options(config).items() if name not in NO_CHOICES}
     return [
-        f"{name}={row[name]}"
+        f"{name}={row[name]} instead of {text}"
         for name, text in wanted.items()
         if name in row and not pd.isna(row[name]) and str(row[name]).lower() != text.lower()
     ]

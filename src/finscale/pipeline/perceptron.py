@@ -72,12 +72,14 @@ def _train(bench: Bench, arch: MlpArchitecture, recipe: Recipe) -> tuple[list[Ou
     """Return outputs_NK of each fold; a model that diverges is the last one."""
     config, data = bench.config, bench.data
     total = config.epochs * len(data.folds)
+    key = f"{config.cell_name} perceptron"
     outputs: list[Outputs] = []
+    bench.listen(Work(key, 0, total, "begins"))
     for number, fold in enumerate(data.folds):
 
         def told(epoch: Epoch, before: int = number * config.epochs) -> Signal:
-            text = f"perceptron beside it, epoch {before + epoch.number} of {total}"
-            bench.listen(Work(f"{config.cell_name} finals", total, total, text))
+            text = f"perceptron beside the finals, epoch {epoch.number}"
+            bench.listen(Work(key, before + epoch.number, total, text))
             bench.parent.renew_lease()
             return Signal.CONTINUE
 
@@ -87,4 +89,5 @@ def _train(bench: Bench, arch: MlpArchitecture, recipe: Recipe) -> tuple[list[Ou
         if result.status != Status.OK:
             break
         outputs.append(outputs_at(model, data, fold, evaluation_positions(fold.at), bench.device))
+    bench.listen(Work(key, total, total, "done"))
     return outputs, result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -13,9 +14,12 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from finscale.config import printable, steady
 
+EVERYTHING = "everything"
 PLAIN_EVERY_S = 10.0
-WORTH_S = 5.0
-"""Of work, before a time left is worth saying."""
+WORTH_S, WORTH_SHARE = 5.0, 0.05
+"""Of work, and of what there was to do: before, a time left is not worth saying."""
+MEMORY_SHARE = 0.25
+"""Of the seconds gone by: so long a time left remembers what it was."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +67,32 @@ class _Course:
     share: float
     fresh: float
 
-    def left(self, now: float) -> str:
-        """Say how long it will take, once there is a rate worth saying."""
-        if now - self.begun < WORTH_S or self.fresh <= 0.0 or self.share >= 1.0:
+    def ends(self, now: float) -> float | None:
+        """Return when it will be done at the rate so far, once that is worth anything."""
+        too_little = self.fresh < WORTH_SHARE * (1.0 - self.share + self.fresh)
+        if now - self.begun < WORTH_S or too_little or self.share >= 1.0:
+            return None
+        return now + (now - self.begun) * (1.0 - self.share) / self.fresh
+
+
+class _Forecast:
+    """When something ends: one more look moves the answer a little, and does not turn it over."""
+
+    def __init__(self) -> None:
+        self._ends: float | None = None
+        self._looked = 0.0
+
+    def left(self, course: _Course, now: float) -> str:
+        """Say how long it will take, or nothing as long as nobody can tell."""
+        ends = course.ends(now)
+        if ends is None:
             return ""
-        return f"about {duration((now - self.begun) * (1.0 - self.share) / self.fresh)} left"
+        if self._ends is not None:
+            memory = MEMORY_SHARE * (now - course.begun)
+            kept = math.exp((self._looked - now) / memory)
+            ends = ends + kept * (self._ends - ends)
+        self._ends, self._looked = ends, now
+        return f"about {duration(max(1.0, ends - now))} left"
 
 
 class _Piece:
@@ -109,6 +134,7 @@ class Screen:
         self._weights = weights or {}
         self._pieces: dict[str, _Piece] = {}
         self._tasks: dict[str, TaskID] = {}
+        self._forecasts: dict[str, _Forecast] = {}
         self._last_plain = -PLAIN_EVERY_S
         self._ended: set[str] = set()
         self._bars = Progress(
@@ -142,18 +168,20 @@ class Screen:
         piece = self._pieces.setdefault(event.key, _Piece(event, now))
         piece.take(event)
         course = piece.course
-        self._bar(event.key, course, now, event.text)
+        left = self._bar(event.key, course, now, event.text)
         if event.key in self._weights:
             course = self._whole()
-            self._bar("everything", course, now, "")
+            left = self._bar(EVERYTHING, course, now, "")
         if not self._console.is_terminal:
-            self._plain(event, piece.done, course, now)
+            self._plain(event, piece.done, f"{course.share:.0%}{', ' if left else ''}{left}", now)
 
-    def _bar(self, name: str, course: _Course, now: float, text: str) -> None:
+    def _bar(self, name: str, course: _Course, now: float, text: str) -> str:
+        """Bring a bar up to date; return the time left that it says."""
         if name not in self._tasks:
             self._tasks[name] = self._bars.add_task(name, total=1.0, text="", left="")
-        left = course.left(now)
+        left = self._forecasts.setdefault(name, _Forecast()).left(course, now)
         self._bars.update(self._tasks[name], completed=course.share, text=text, left=left)
+        return left
 
     def _whole(self) -> _Course:
         """Return how far everything is, by what each piece costs."""
@@ -169,15 +197,13 @@ class Screen:
             fresh=sum(weight * course.fresh for weight, course in known.values()),
         )
 
-    def _plain(self, event: Work, done: float, course: _Course, now: float) -> None:
+    def _plain(self, event: Work, done: float, standing: str, now: float) -> None:
         ends = done >= event.total and event.key not in self._ended
         if not ends and now - self._last_plain < PLAIN_EVERY_S:
             return
         if ends:
             self._ended.add(event.key)
         self._last_plain = now
-        left = course.left(now)
-        standing = f"{course.share:.0%}{', ' if left else ''}{left}"
         line = f"{event.key}: {done:g} of {event.total:g} {event.text} ({standing})"
         self._console.print(line, markup=False)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from finscale.config import format_budget, spell
+from finscale.config import counted, format_budget, spell
 from finscale.model import count_params
 from finscale.pipeline.bench import Bench
 from finscale.pipeline.progress import duration
 from finscale.pipeline.recipe import from_params
 from finscale.pipeline.trials import trial_name
-from finscale.search import Standing
+from finscale.search import Claim, Standing
 from finscale.tracking import N_PARAMS, VAL_LOSS, Run, Tag
 
 
@@ -39,10 +39,11 @@ def write_note(bench: Bench, standing: Standing, how: str, optimism: float | Non
     bench.parent.note(
         f"Search of the best PatchTST of {format_budget(config.budget)} parameters for "
         f"`{config.problem_name}`.\n\n"
-        f"- **State**: {how}, {standing.n_finished} of {config.n_trials} trials finished"
+        f"- **State**: {how}, {standing.n_finished} of "
+        f"{counted(config.n_trials, 'trial')} finished"
         f"{_counted(standing)}\n"
-        f"{_best(bench, standing, optimism)}"
-        f"- **Seen**: {standing.n_architectures} of the grid's {n_grid} architectures\n"
+        f"{_best(bench, standing, optimism)}{_front(bench, standing)}"
+        f"- **Seen**: {standing.n_architectures} of the grid's {counted(n_grid, 'architecture')}\n"
         f"{_left(bench, standing)}"
         f"- **Go on** (as it is, or with a larger `n_trials`): `{spell('hpo', config)}`\n"
         f"- **Next**: `{spell('train', config)}` trains the best with several seeds\n"
@@ -61,8 +62,20 @@ def _numbers(bench: Bench, standing: Standing) -> dict[str, float]:
 def best_name(bench: Bench, standing: Standing) -> str:
     """Name the best trial as its run is named."""
     assert standing.best
-    recipe = from_params(standing.best.trial.params, bench.template, bench.config)
-    return trial_name(standing.best.number, recipe.arch)
+    return _name(bench, standing.best)
+
+
+def front_lines(bench: Bench, standing: Standing) -> list[str]:
+    """Write each trial of the Pareto front: what it costs, and its loss."""
+    return [
+        f"{_name(bench, claim)}: {claim.trial.flops:.2e} FLOPs, {claim.trial.loss:.4f} nats"
+        for claim in standing.front
+    ]
+
+
+def _name(bench: Bench, claim: Claim) -> str:
+    recipe = from_params(claim.trial.params, bench.template, bench.config)
+    return trial_name(claim.number, recipe.arch)
 
 
 def _counted(standing: Standing) -> str:
@@ -80,9 +93,14 @@ def _best(bench: Bench, standing: Standing, optimism: float | None) -> str:
     return f"{chosen}\n"
 
 
+def _front(bench: Bench, standing: Standing) -> str:
+    lines = front_lines(bench, standing)
+    return f"- **Pareto front** of cost and loss: {'; '.join(lines)}\n" if lines else ""
+
+
 def _left(bench: Bench, standing: Standing) -> str:
     left = bench.config.n_trials - standing.n_finished
     if left <= 0 or standing.seconds_a_trial is None:
         return ""
     seconds = standing.seconds_a_trial * left / bench.config.workers
-    return f"- **To expect**: about {duration(seconds)} for {left} more trials\n"
+    return f"- **To expect**: about {duration(seconds)} for {counted(left, 'more trial')}\n"

@@ -18,6 +18,7 @@ from finscale.config import format_size
 from finscale.report import Report
 from finscale.tracking import Artifact, Run
 
+FAR_BELOW = -0.5
 _TITLES = ("parameters", "seeds", "validation", "test", "difference", "95 % interval")
 
 
@@ -43,6 +44,7 @@ def _verdict_lines(report: Report) -> str:
             f"Verdict: {report.verdict.reason}",
             *filter(None, said),
             results_table(report),
+            _skill_line(report),
         ]
     )
 
@@ -61,6 +63,21 @@ def results_table(report: Report) -> str:
     console = Console(width=110, record=True, file=io.StringIO())
     console.print(table)
     return console.export_text().rstrip()
+
+
+def _skill_line(report: Report) -> str:
+    """Say what a skill is, and how a large loss makes one far below zero."""
+    if not report.is_binary:
+        return (
+            "Skill: 1 - exp(difference) of a day; 0 % is the reference, below it the forecast "
+            "gives what happened a lower density than the reference does."
+        )
+    shown = report.forecasts()["test_skill" if report.is_open else "val_skill"].dropna()
+    line = "Skill: the share of the reference's loss that is saved; 0 % is the reference, below "
+    lowest = float(shown.min()) if len(shown) else 0.0
+    if lowest > FAR_BELOW:
+        return f"{line}it is worse."
+    return f"{line}it is worse ({lowest:.0%}: a loss of {1 - lowest:.1f} times the reference's)."
 
 
 def _row(row: Mapping[Hashable, Any], *, is_open: bool) -> tuple[str, ...]:

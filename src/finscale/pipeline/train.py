@@ -18,12 +18,13 @@ from finscale.config import (
     SearchConfig,
     StoreError,
     TrainConfig,
+    counted,
     format_budget,
     options,
     spell,
 )
 from finscale.pipeline.baselines import REFERENCE, ensure_baselines
-from finscale.pipeline.hpo import hpo
+from finscale.pipeline.hpo import NEAREST, hpo
 from finscale.pipeline.neighbours import other_searches
 from finscale.pipeline.notes import against_reference
 from finscale.pipeline.plan import search_identity, search_space
@@ -181,8 +182,8 @@ def _no_such_search(config: TrainConfig, others: Sequence[str]) -> StoreError:
     return StoreError(
         "search",
         expected=f"one for {config.cell_name} with the values given",
-        got=f"only {'; '.join(others)}",
-        todo="Give the values of one of these, or search first with hpo and the values you want.",
+        got=f"only {'; '.join(others[:NEAREST])}",
+        todo=f"Give the values of one of these, or search first: {spell('hpo', config)}",
     )
 
 
@@ -240,19 +241,21 @@ def _numbers(bench: Bench, chosen: Chosen) -> dict[str, float]:
 
 def _write_note(bench: Bench, chosen: Chosen, promotion: Promotion) -> None:
     config = bench.config
-    mean = f"{chosen.val_loss_mean:.4f} nats over {chosen.n_seeds} seeds"
+    n_seeds = counted(chosen.n_seeds, "seed")
+    mean = f"{chosen.val_loss_mean:.4f} nats over {n_seeds}"
     standing = against_reference(chosen.val_loss_mean, bench.reference_loss)
     moved = "now points to" if promotion.moved else "stays where it is:"
+    pointer = f"{moved} {promotion.reason}"
     bench.parent.note(
         f"Finals of `{config.cell_name}`.\n\n"
-        f"- **Chosen**: [{chosen.name}]({chosen.served.link}), mean over {chosen.n_seeds} seeds "
+        f"- **Chosen**: [{chosen.name}]({chosen.served.link}), mean over {n_seeds} "
         f"in validation: {standing}\n"
-        f"- **Registry**: `{promotion.uri}` {moved} {promotion.reason}\n"
+        f"- **Registry**: `{promotion.uri}` {pointer}\n"
         f"- **Next**: `{spell('analyze', config)}` opens the test and gives a verdict\n"
     )
     bench.listen(
         Line(
             f"{config.cell_name}: {chosen.name}, mean {mean}; reference "
-            f"{bench.reference_loss:.4f}. {promotion.uri}: {promotion.reason}."
+            f"{bench.reference_loss:.4f}. {promotion.uri} {pointer}."
         )
     )

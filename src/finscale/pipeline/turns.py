@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
-from finscale.config import StoreError, check_stop, spell
+from finscale.config import StoreError, check_stop, counted, spell
 from finscale.pipeline.alignment import align, in_turn, run_of
 from finscale.pipeline.bench import Bench
 from finscale.pipeline.progress import Line
@@ -57,7 +57,7 @@ def _next(bench: Bench) -> tuple[OpenTrial | None, Standing]:
         if trial or not held or bench.is_over_time:
             return trial, standing
         if not told:
-            waits = f"waiting for {len(held)} trials that other processes train"
+            waits = f"waiting for {counted(len(held), 'trial')} that other processes train"
             bench.listen(Line(f"{bench.config.cell_name}: {waits}."))
             told = True
         check_stop()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from finscale.config import counted
 from finscale.laws import Control, PowerLaw, Rival, Verdict
 from finscale.report.frames import (
     ATTEMPTS,
@@ -196,7 +197,9 @@ class Report:
             return "There is no reference forecast to compare with."
         if n_better == 0:
             return f"No PatchTST beats the reference forecast ({part} days)."
-        said = f"{n_better} of {n_cells} sizes beat the reference forecast on average ({part} days)"
+        sizes = counted(n_cells, "size")
+        beat = "beats" if n_cells == 1 else "beat"
+        said = f"{n_better} of {sizes} {beat} the reference forecast on average ({part} days)"
         if not self.is_open:
             return f"{said}."
         n_sure = int((self.cells["ci_high"] < 0.0).sum())
@@ -212,12 +215,13 @@ class Report:
         loss = self.baseline_loss(name, column)
         if loss is None or self.cells.empty:
             return ""
-        n_better = int((self.cells[column] < loss).sum())
+        n_better, n_cells = int((self.cells[column] < loss).sum()), len(self.cells)
         if n_better == 0:
             return f"A {said} on the same features scores better than all of them."
+        score = "scores" if n_cells == 1 else "score"
         return (
-            f"{n_better} of {len(self.cells)} sizes score better than a {said} "
-            "on the same features."
+            f"{n_better} of {counted(n_cells, 'size')} {score} better than a {said} on the same "
+            "features."
         )
 
     @property
@@ -230,9 +234,11 @@ class Report:
         n_cut_off = int((self.finals["best_epoch"] >= self.finals["epochs"]).sum())
         if n_cut_off == 0:
             return ""
+        were = "was" if len(self.finals) == 1 else "were"
         return (
-            f"{n_cut_off} of {len(self.finals)} finals were still improving when their epochs ran "
-            "out: the slope may show how far each size was trained, not what it can forecast."
+            f"{n_cut_off} of {counted(len(self.finals), 'final')} {were} still improving when "
+            "their epochs ran out: the slope may show how far each size was trained, not what it "
+            "can forecast."
         )
 
     def forecasts(self) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from finscale.report.law_figures import (
     residuals_of,
 )
 from finscale.report.search_figures import history_figure, importance_figure, shape_figure
+from finscale.report.tables import FIT_WORDS
 from finscale.report.transfer import finished_of
 
 
@@ -98,8 +99,8 @@ def residual_caption(report: Report) -> str:
     law = fitted_law(report)
     has_interval = any(end.law == "power law" and end.low == end.low for end in beyond_of(report))
     if law and law.status is not FitStatus.CONVERGED:
-        status = law.status.value.replace("_", " ")
-        said.append(f"The power law has no exponent of its own ({status}), hence no interval.")
+        words = FIT_WORDS[law.status]
+        said.append(f"The power law has no exponent of its own ({words}), hence no interval.")
     elif law and not has_interval:
         said.append(
             "The power law has no interval there: the procedure asks for its form only where the "

@@ -29,7 +29,7 @@ from finscale.report.canvas import (
 )
 from finscale.report.content import Report
 from finscale.report.frames import REFERENCE, baseline_titles
-from finscale.report.tables import show
+from finscale.report.tables import FIT_WORDS, show
 
 STYLES: dict[str, tuple[str, str | tuple[int, tuple[int, ...]]]] = {
     REFERENCE: (BLACK, "solid"),
@@ -170,5 +170,6 @@ def _draw_power_law(axes: Axes, report: Report) -> None:
     if law is None or not np.isfinite(law.alpha):
         return
     sizes = np.geomspace(*axes.get_xlim(), 101)
-    label = f"power law, exponent {law.alpha:.2f} ({law.status.value})"
+    words = FIT_WORDS[law.status]
+    label = f"power law, exponent {law.alpha:.2f}" + (f" ({words})" if words else "")
     axes.plot(sizes, law.predict(sizes), color=PURPLE, linestyle="--", linewidth=1.5, label=label)

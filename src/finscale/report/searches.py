@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from finscale.config import parse_budget
+from finscale.config import counted, parse_budget
 from finscale.report.content import Report
 from finscale.report.tables import Table, show
 from finscale.report.transfer import best_trials, finished_of
@@ -117,7 +117,9 @@ def search_sentence(report: Report) -> str:
     if not n_trials:
         return "The store holds no trial of a search behind these cells."
     n_ok = int((report.trials["status"] == "ok").sum())
-    return f"{n_trials} trials of the searches behind the cells, {n_ok} of them finished."
+    return (
+        f"{counted(n_trials, 'trial')} of the searches behind the cells, {n_ok} of them finished."
+    )
 
 
 def importance_sentence(report: Report) -> str:

@@ -9,10 +9,19 @@ from dataclasses import dataclass
 import pandas as pd
 
 from finscale.config import format_size
+from finscale.laws import FitStatus
 from finscale.report.content import Report
 
 DASH = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
+
+# What is said of a fit beside its exponent.
+FIT_WORDS = {
+    FitStatus.CONVERGED: "",
+    FitStatus.BOUND_HIT: "at the end of what was searched",
+    FitStatus.MAX_ITERATIONS: "the fit did not come to its end",
+    FitStatus.NOT_IDENTIFIABLE: "these sizes do not tell which",
+}
 
 # Name in `Verdict.numbers`, what it is called, decimals.
 NUMBERS = (

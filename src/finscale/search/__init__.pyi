@@ -6,9 +6,10 @@ from .methods import Methods
 from .shared import read_facts
 from .space import Params, SearchSpace, extremes, middle, nearest, shape_of
 from .study import Search
-from .trials import RUNNING, Claim, PastTrial, Standing
+from .trials import FIRST_LOOK, RUNNING, Claim, PastTrial, Standing
 
 __all__ = [
+    "FIRST_LOOK",
     "MIN_TRIALS",
     "RUNNING",
     "Claim",

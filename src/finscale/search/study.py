@@ -71,7 +71,8 @@ class Search:
         """Tell whether there is less to gain than a trial's loss is uncertain by.
 
         Optuna's terminator (Makarova et al. 2022, AutoML), by the expected minimum model regret
-        (Ishibashi et al. 2023, AISTATS) against its median so far; never before 20 trials.
+        (Ishibashi et al. 2023, AISTATS) against its median so far; not before
+        `FIRST_LOOK` trials.
         """
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
@@ -132,6 +133,7 @@ class Search:
             n_architectures=len(shapes),
             best=min(ok, key=lambda claim: (_loss(claim), claim.number), default=None),
             seconds_a_trial=_typical_duration(self._shared.trials()),
+            front=_front(ok) if self._methods.n_objectives > 1 else (),
         )
 
     def propose(self, n_trials: int) -> Claim | None:
@@ -265,6 +267,16 @@ def _typical_duration(trials: Sequence[FrozenTrial]) -> float | None:
 def _loss(claim: Claim) -> float:
     assert claim.trial.loss is not None
     return claim.trial.loss
+
+
+def _front(ok: Sequence[Claim]) -> tuple[Claim, ...]:
+    """Return the trials that no other beats in loss and cost, the cheapest first."""
+    front: list[Claim] = []
+    costed = [claim for claim in ok if claim.trial.flops is not None]
+    for claim in sorted(costed, key=lambda each: (each.trial.flops or 0.0, _loss(each))):
+        if not front or _loss(claim) < _loss(front[-1]):
+            front.append(claim)
+    return tuple(front)
 
 
 def _has_tried(tried: Sequence[Params], arch: Architecture) -> bool:

@@ -8,6 +8,9 @@ from finscale.search.space import Params
 
 RUNNING, GAP = "running", "gap"
 
+FIRST_LOOK = 20
+"""Finished trials before which Optuna's terminator decides nothing."""
+
 
 @dataclass(frozen=True)
 class PastTrial:
@@ -67,6 +70,8 @@ class Standing:
         The trial with the lowest loss.
     seconds_a_trial : float or None
         Median over the trials that this study has seen from their beginning to their end.
+    front : tuple of Claim
+        Of a search of two objectives: trials that no other beats in both, the cheapest first.
     """
 
     running: tuple[Claim, ...]
@@ -76,3 +81,4 @@ class Standing:
     n_architectures: int
     best: Claim | None
     seconds_a_trial: float | None
+    front: tuple[Claim, ...] = ()

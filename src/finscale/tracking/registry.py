@@ -21,6 +21,7 @@ from mlflow.models.model import MLMODEL_FILE_NAME, ModelInfo
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.types import Schema, TensorSpec
 
+from finscale.config import counted
 from finscale.model import ServedModel
 from finscale.tracking.candidate import Candidate, Promotion
 from finscale.tracking.names import alias_name, alias_uri, registered_model_name
@@ -152,7 +153,7 @@ def _obstacle(holder: ModelVersion, candidate: Candidate) -> str | None:
     if is_same and float(tags["val_loss_mean"]) == candidate.val_loss_mean:
         return f"{there} is this very configuration"
     if is_same and n_seeds > candidate.n_seeds:
-        return f"{there} is this configuration, with its mean over {n_seeds} seeds"
+        return f"{there} is this configuration, with its mean over {counted(n_seeds, 'seed')}"
     if is_same and n_seeds < candidate.n_seeds:
         return None  # its mean is better known now, be it higher or lower
     if candidate.collapsed and tags.get("collapsed") == "False":
