@@ -164,3 +164,17 @@ def test_a_file_that_was_too_short_is_lengthened_and_the_same_line_goes_on(
         lab.problem(universe=own, data_root=tmp_path / "data")
     assert lab.lines[0].endswith("or its files have changed: preparing it first.")
     assert "^GSPC: its file has changed since" in lab.lines[2] and "was read again" in lab.lines[2]
+
+
+def test_bars_that_are_stored_and_called_true_no_more_are_not_trained_on(
+    lab: Lab, tmp_path: Path
+) -> None:
+    own, day = gspc(tmp_path / "prices", 0.01), date(2013, 5, 15)
+    true, root = own.model_copy(update={"true_jumps": (day,)}), tmp_path / "data"
+    lab.problem(universe=true, data_root=root)
+    said = (
+        rf"\^GSPC of universe tiny: expected prices within 15 .* \(another unit\?\)\. .*\[{day}\]"
+    )
+    with pytest.raises(DataError, match=said):
+        lab.problem(universe=own, data_root=root)
+    lab.problem(universe=true, data_root=root)

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -134,6 +135,25 @@ def test_a_split_is_read_and_said(tmp_path: Path) -> None:
     line = jump_line("AAA", jumps)
     assert line.startswith("AAA looks wrong: close ") and f"on {day()}: 1/4 of it" in line
     assert line.endswith(f"write true_jumps: [{day()}] into the universe's file.")
+
+
+@pytest.mark.parametrize(("factor", "newest_first"), [(0.25, False), (10.0, True)])
+def test_an_adjusted_close_beside_the_close_tells_a_split_for_sure(
+    tmp_path: Path, factor: float, newest_first: bool
+) -> None:
+    """Dividends part the two as well, by less."""
+    adjusted = market()["close"] * np.where(np.arange(N) < 40, 0.97, 1.0)
+    bars = market(factor).assign(**{"Adj Close": adjusted})
+    (bars.iloc[::-1] if newest_first else bars).to_csv(tmp_path / "AAA.csv")
+    lines: list[str] = []
+    prepare_raw(universe(tmp_path), tmp_path / "data", now=NOW, tell=lines.append)
+    place = N - AT + 1 if newest_first else AT + 2
+    ratio = "10" if newest_first else "4"
+    assert len(lines) == 2 and f"a split of about {ratio} on " in lines[1]
+    assert f"{day()} in line {place} is in Close and not in Adj Close." in lines[1]
+    true = universe(tmp_path, name="true", true_jumps=[str(day())])
+    prepare_raw(true, tmp_path / "data", now=NOW, tell=lines.append)
+    assert len(lines) == 3 and lines[2].startswith("AAA: asking")
 
 
 def test_many_jumps_are_one_line_of_the_first_five() -> None:

@@ -3,7 +3,7 @@ from .files import lock
 from .jumps import Jump, find_jumps
 from .known import load_known
 from .manifest import Entry, read_manifest
-from .plausible import jump_line, open_jumps
+from .plausible import jump_line, open_jumps, refuse_impossible
 from .prepare import StoredBars, prepare_raw
 from .quality import quality_dates, quality_frame, quality_marks, quality_report
 from .replacement import find_file, put_parquet
@@ -36,6 +36,7 @@ __all__ = [
     "quality_report",
     "raw_name",
     "read_manifest",
+    "refuse_impossible",
     "resample",
     "validate_bars",
     "verify_store",

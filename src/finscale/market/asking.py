@@ -64,6 +64,9 @@ class Question:
         fetched = fetch_bars(universe, ticker, start, end, **self.options)
         where, rows = fetched.where, fetched.rows
         bars = validate_bars(fetched.frame, where, positive=not self.is_series, rows=rows)
+        for note in fetched.notes:
+            if start <= note.day <= end and note.day not in universe.true_jumps:
+                self.tell(note.text)
         kept = bars.loc[pd.Timestamp(start) : pd.Timestamp(end)]
         if len(kept) < MIN_ROWS:
             raise _outside(where, bars, kept, start, end)

@@ -32,14 +32,14 @@ def jump_line(ticker: str, jumps: Sequence[Jump]) -> str:
 
 
 def refuse_impossible(
-    bars: pd.DataFrame, universe: Universe, where: str, names: Sequence[str]
+    bars: pd.DataFrame, universe: Universe, where: str, names: Sequence[str] = ()
 ) -> None:
     """Refuse bars in which a move is larger than what markets make.
 
     Parameters
     ----------
     names : sequence of str
-        What the rows of the bars are called in their file; empty where they have no names.
+        What the rows of the bars are called in their file, where they have names.
 
     Raises
     ------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -40,6 +41,14 @@ class Rows:
         return Rows(names, None if self.decimals is None else self.decimals[order])
 
 
+@dataclass(frozen=True)
+class Note:
+    """Something to say of a day, which is no error."""
+
+    day: date
+    text: str
+
+
 @dataclass(frozen=True, eq=False)
 class Fetched:
     """A table that nobody has looked at yet.
@@ -48,12 +57,16 @@ class Fetched:
     ----------
     where : str
         What the table is, for the line about what is wrong in it: a file, a ticker of a source.
+    notes : tuple of Note
+        What the table shows beside its bars.
     """
 
     frame: pd.DataFrame
     where: str
     rows: Rows = field(default_factory=Rows)
+    notes: tuple[Note, ...] = ()
 
     def take(self, order: NDArray[np.intp]) -> Fetched:
         """Return the same rows in another order."""
-        return Fetched(self.frame.iloc[order], self.where, self.rows.take(order))
+        rows = self.rows.take(order)
+        return Fetched(self.frame.iloc[order], self.where, rows, self.notes)

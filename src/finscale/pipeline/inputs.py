@@ -15,6 +15,7 @@ from finscale.market import (
     load_bars,
     open_jumps,
     prepare_raw,
+    refuse_impossible,
 )
 from finscale.pipeline.progress import Line, Listen
 from finscale.tracking import Run, log_inputs
@@ -24,6 +25,11 @@ def load_inputs(config: DataConfig, listen: Listen) -> PreparedInputs:
     """Return the inputs of a universe; fetch and build what is not there yet, and say so.
 
     What looks wrong in the bars is said each time, until they are corrected or called true.
+
+    Raises
+    ------
+    DataError
+        If they cannot be had, or hold what no market did.
     """
     universe = config.universe
     if not is_prepared(universe, config.data_root, vix=config.vix):
@@ -31,7 +37,10 @@ def load_inputs(config: DataConfig, listen: Listen) -> PreparedInputs:
         listen(Line(f"Data of {universe.name} {what}: preparing it first."))
         fetch(config, listen)
     for ticker in universe.tickers:
-        if jumps := open_jumps(load_bars(universe, config.data_root, ticker), universe):
+        bars = load_bars(universe, config.data_root, ticker)
+        # Stored bars too: an earlier version took them, or the universe called them true then.
+        refuse_impossible(bars, universe, f"{ticker} of universe {universe.name}")
+        if jumps := open_jumps(bars, universe):
             listen(Line(jump_line(ticker, jumps)))
     return prepare_inputs(
         universe,

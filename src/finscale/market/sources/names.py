@@ -7,6 +7,7 @@ from collections.abc import Sequence
 PRICES = ("open", "high", "low", "close")
 NUMBERS = (*PRICES, "volume")
 SYMBOL = "ticker"
+ADJUSTED = "adj close"
 DATE = "date"
 # As written by exporters in English, German and French; letters and digits alone, since spellings
 # differ in case, points, stars, brackets and spaces.
@@ -17,7 +18,7 @@ _SPELLINGS = {
     "low": "low lowprice pxlow tief tagestief bas plusbas",
     "close": "close closeprice closelast schluss schlusskurs clôture cloture clot",
     "volume": "volume vol pxvolume volumen",
-    "adj close": "adjclose adjustedclose adjcloseprice",
+    ADJUSTED: "adjclose adjustedclose adjcloseprice",
     "last": "last lastprice pxlast zuletzt dernier",
     "price": "price",
     SYMBOL: "ticker symbol",
@@ -27,7 +28,7 @@ _KNOWN = {word: name for name, words in _SPELLINGS.items() for word in words.spl
 # that was written along, under the name that pandas or pyarrow gives it.
 _STAND_INS = {
     DATE: ("time", "index", "indexlevel0", "level0", "unnamed0", ""),
-    "close": ("adj close", "last", "price"),
+    "close": (ADJUSTED, "last", "price"),
 }
 
 
@@ -39,7 +40,7 @@ def known_name(written: str) -> str:
 
 def is_known(written: str) -> bool:
     """Tell whether a name means a date or a number of the bars."""
-    return _KNOWN.get(_plain(written)) in (DATE, "adj close", "last", *NUMBERS)
+    return _KNOWN.get(_plain(written)) in (DATE, ADJUSTED, "last", *NUMBERS)
 
 
 def is_header_word(written: str) -> bool:
@@ -55,7 +56,7 @@ def column_places(written: Sequence[str]) -> dict[str, list[int]]:
     names = [known_name(each) for each in written]
     places = {
         name: [at for at, each in enumerate(names) if each == name]
-        for name in (DATE, *NUMBERS, SYMBOL)
+        for name in (DATE, *NUMBERS, ADJUSTED, SYMBOL)
     }
     for name, others in _STAND_INS.items():
         spelled = names if name == "close" else [_plain(each) or each.strip() for each in written]

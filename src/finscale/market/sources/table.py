@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,11 @@ from numpy.typing import NDArray
 
 from finscale.config import DataError
 from finscale.market.rows import Fetched, Rows
+from finscale.market.sources.adjusted import split_notes
 from finscale.market.sources.dates import parse_dates
 from finscale.market.sources.file import TableFile, empty_cells, show, texts_of
 from finscale.market.sources.names import (
+    ADJUSTED,
     DATE,
     NUMBERS,
     PRICES,
@@ -53,8 +56,13 @@ def table_bars(table: pd.DataFrame, written: Sequence[str], file: TableFile) -> 
     index = pd.DatetimeIndex(dates[kept], name="date")
     rows = Rows(tuple(file.row(row) for row in range(len(index))), decimals)
     fetched = Fetched(pd.DataFrame(values, index=index), str(file.path), rows)
-    newest_first = len(index) > 1 and index.is_monotonic_decreasing and index.is_unique
-    return fetched.take(np.arange(len(index))[::-1]) if newest_first else fetched
+    order = np.arange(len(index))
+    if len(index) > 1 and index.is_monotonic_decreasing and index.is_unique:
+        order = order[::-1]
+    fetched = fetched.take(order)
+    if ADJUSTED in columns and "close" in values:
+        return replace(fetched, notes=split_notes(fetched, columns[ADJUSTED][kept].iloc[order]))
+    return fetched
 
 
 def one_level(
