@@ -292,6 +292,20 @@ def test_a_result_of_a_neighbouring_budget_is_not_trained_twice(searched: Lab) -
     assert holder().run_id == first.info.run_id
 
 
+def test_the_perceptron_has_a_progress_of_its_own(searched: Lab) -> None:
+    told: list[Work] = []
+
+    def listen(event: object) -> None:
+        if isinstance(event, Work):
+            told.append(event)
+
+    searched.train(top_k=1, n_seeds=1, listen=listen)
+    beside = [event for event in told if event.key == f"{CELL} perceptron"]
+    assert [(event.done, event.total) for event in beside] == [(0, 2), (1, 2), (2, 2), (2, 2)]
+    finals = [event for event in told if event.key == f"{CELL} finals"]
+    assert sum(event.done >= event.total for event in finals) <= 2
+
+
 # Mistakes
 
 

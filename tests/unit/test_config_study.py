@@ -23,7 +23,7 @@ from finscale.config import (
     load_study,
     load_universe,
 )
-from finscale.pipeline.study import _identity
+from finscale.pipeline.study import _identity, _weights
 
 
 def test_the_matrix_goes_problem_by_problem_small_budgets_first() -> None:
@@ -100,6 +100,16 @@ def test_what_is_not_default_is_in_a_dump() -> None:
     plan = load_study("demo")
     written = plan.model_copy(update=changed).model_dump(mode="json")
     assert written == plan.model_dump(mode="json") | changed
+
+
+def test_pieces_of_a_study_weigh_what_they_take() -> None:
+    """64 times the parameters take 18 times as long on two cores, and not 64 times."""
+    plan = load_study("demo")
+    weights = _weights(plan.cells(Path("data"), "cpu"))
+    small, large = (weights[f"sp500.threshold_1pct.h1.daily.a20.{n} search"] for n in ("32K", "2M"))
+    assert 16 < large / small < 21
+    finals = weights["sp500.threshold_1pct.h1.daily.a20.2M finals"]
+    assert large / finals == pytest.approx(plan.n_trials / (plan.top_k * plan.n_seeds))
 
 
 def test_a_study_passes_its_split_and_floors_on_to_every_cell() -> None:

@@ -11,6 +11,7 @@ import pytest
 from matplotlib.figure import Figure
 
 import finscale.report
+from finscale.laws import FitStatus
 from finscale.report import save_figure, scaling_figure, validation_figure
 from finscale.report.canvas import spread
 from finscale.report.figures import STYLES
@@ -80,6 +81,16 @@ def test_a_gate_leaves_no_line() -> None:
     figure = scaling_figure(gated)
     assert "slope (least squares)" not in legend(figure)
     assert "Verdict: not identifiable (gate seeds)" in texts(figure)
+
+
+@pytest.mark.parametrize("status", list(FitStatus))
+def test_a_legend_says_in_words_how_a_fit_ended(status: FitStatus) -> None:
+    law = make_report().power_law
+    assert law
+    figure = scaling_figure(replace(make_report(), power_law=replace(law, status=status)))
+    (name,) = [name for name in legend(figure) if name.startswith("power law, exponent")]
+    assert "_" not in name and "converged" not in name
+    assert name.endswith(")") is (status is not FitStatus.CONVERGED)
 
 
 def test_a_power_law_that_is_none_is_not_drawn() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import os
+import shlex
 import sys
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
@@ -112,7 +113,8 @@ def _ui_command() -> str:
     if uri.startswith("http"):
         return f"open {uri} in a browser"
     own = f"sqlite:///{Path.cwd() / 'mlflow.db'}"
-    return f"{mlflow} ui" if uri in ("", own) else f"{mlflow} ui --backend-store-uri {uri}"
+    where = [] if uri in ("", own) else ["--backend-store-uri", uri]
+    return shlex.join([mlflow, "ui", *where])
 
 
 def _relative(path: Path) -> str:

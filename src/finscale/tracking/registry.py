@@ -168,4 +168,6 @@ def _why_moved(holder: ModelVersion | None, candidate: Candidate, is_lost: bool)
         return f"the files of version {holder.version} are gone"
     if holder and holder.tags.get("configuration") == candidate.configuration:
         return f"the configuration of version {holder.version}, its mean now over more seeds"
+    if holder is None:
+        return "the first of this budget"
     return "it has the lowest mean so far"
