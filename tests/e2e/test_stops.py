@@ -154,7 +154,7 @@ def test_who_waits_for_anothers_trial_is_gone_at_once(shell: Shell) -> None:
     shell.wait_until(other, lambda: bool(by_number(shell)))
     process = shell.start_python("hpo", *line(shell.lab.data_root, **SLOW | {"epochs": "100"}))
     assert process.stdout
-    while "waiting for 1 trials" not in (text := process.stdout.readline()):
+    while "waiting for 1 trial" not in (text := process.stdout.readline()):
         assert text, process.communicate()
     began = time.monotonic()
     os.killpg(process.pid, signal.SIGINT)

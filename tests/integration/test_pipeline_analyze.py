@@ -592,7 +592,8 @@ def test_a_study_with_missing_cells_stays_closed_and_lists_them(
         study.analyze(study="rehearsal")
     line = mistake.value.line
     assert f"got none for {PROBLEM}.9K, {PROBLEM}.32K. Finish it first" in line
-    assert line.endswith("mlflow run . -e study -P study=rehearsal")
+    again = "mlflow run . -e study -P study=rehearsal -P data_root="
+    assert f"Finish it first: {again}{study.data_root}" in line
     assert any("threshold_2pct.h1.daily.a20.9K is refused: n_minority" in x for x in study.lines)
     assert recorded_openings() == [] and metrics_of_the_test(study) == set()
 

@@ -41,7 +41,7 @@ def test_a_living_process_keeps_its_trial_and_is_waited_for(searched: Lab, anoth
 
     def finish(event: object) -> None:
         text = getattr(event, "text", "")
-        if "waiting for 1 trials that other processes train" in text:
+        if "waiting for 1 trial that other processes train" in text:
             waits.append(text)
             anothers.metric_once({"val_loss": 0.1, "train_flops": 7.0})
             anothers.end(Status.OK, "completed")

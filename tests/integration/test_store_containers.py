@@ -74,7 +74,7 @@ def test_a_trial_of_a_living_process_elsewhere_is_waited_for(lab: Lab) -> None:
     rest = second.communicate(timeout=WAIT_S)[0]
     said = [first.communicate(timeout=WAIT_S)[0], "".join(lines) + rest]
     assert (first.returncode, second.returncode) == (0, 0), said
-    assert "waiting for 1 trials" in said[1] and "going on with trial" not in said[1]
+    assert "waiting for 1 trial" in said[1] and "going on with trial" not in said[1]
     (trial,) = lab.runs(Kind.TRIAL)
     steps = [point.step for point in _epochs(lab)]
     assert steps == sorted(set(steps)), "every epoch was logged once"
