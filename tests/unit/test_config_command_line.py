@@ -89,6 +89,7 @@ def test_values_become_types_in_one_hop() -> None:
         ("--n_trials=0", "n_trials: expected greater than or equal to 1"),
         ("--d_model=0", "d_model: expected greater than or equal to 1"),
         ("--d_model=wide", "d_model: expected a valid integer"),
+        (f"--d_model={'9' * 5_000}", "d_model: expected a valid integer of fewer digits"),
         ("--learning_rate=0", "learning_rate: expected greater than or equal to 1e-0?8"),
         ("--learning_rate=inf", "learning_rate: expected less than or equal to 1"),
         ("--learning_rate=nan", "learning_rate: expected less than or equal to 1"),

@@ -18,6 +18,7 @@ from finscale.config.places import CONFIGS, FOLDERS, LOCAL, file_of, names_of, s
 _PLAIN = {
     "too_short": "one value at least",
     "string_type": "text",
+    "int_parsing_size": "a valid integer of fewer digits",
     "tuple_type": "a list",
     "date_from_datetime_parsing": "a date such as 2024-01-31",
     "date_from_datetime_inexact": "a date such as 2024-01-31",
