@@ -1,0 +1,94 @@
+"""Identities that users have stored, to the digit: a change of one orphans every store.
+
+The numbers are those of commit 04ca3f4. A value here is changed only together with the schema
+version, and then every fingerprint is another one.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from finscale.config import TrainConfig, load_study
+from finscale.dataset import PreparedInputs
+from finscale.model import Architecture
+from finscale.pipeline.plan import search_identity
+from finscale.pipeline.problem import FoldData, ProblemData
+from finscale.pipeline.recipe import Recipe
+from finscale.pipeline.study import _identity as study_identity
+from finscale.pipeline.train import train_identity
+
+SEARCHES: list[tuple[dict[str, Any], str, str]] = [
+    ({}, "164787c382902e38", "5bafd21fd111bab3"),
+    ({"budget": "20M", "horizon": 3, "task": "direction"}, "ae377098b458a993", "cb4f562967f198e9"),
+    (
+        {"universe": "sp500-vix", "vix": True, "feature_tier": "a100"},
+        "d59be7ef56267adc",
+        "1c1b78a9da8946d8",
+    ),
+    (
+        {"split": "walk-forward", "n_layers": 4, "learning_rate": 0.0003},
+        "88819786f076b880",
+        "4f2c37ae0707d702",
+    ),
+    (
+        {
+            **{"sampler": "gp", "pruner": "none", "label_price": "close"},
+            "objectives": "val_loss+train_flops",
+        },
+        "f09d49b0b5c3821f",
+        "5ab6b0ae98b4eb80",
+    ),
+    (
+        {"universe": "sp500-pooled", "timescale": "weekly", "context_length": 30},
+        "152ade037f0d370f",
+        "a2130ad7f6ad0ed7",
+    ),
+]
+STUDIES = {
+    "demo": "8a0639253b638ff1",
+    "phase6a": "15ea6bfffd845024",
+    "calibration": "f730567e58c97075",
+    "control_null": "1c222ec4e88d2e88",
+}
+RESULTS = {
+    "trial": "41da5979e93d512e",
+    "final": "8707e78ff52e24e7",
+    "configuration": "4ff7997f814edeb4",
+}
+
+
+def data_of(config: TrainConfig) -> ProblemData:
+    """Return a problem's data as far as an identity looks at them."""
+    inputs = PreparedInputs(pd.DataFrame(), Path(), "b" * 64, "d" * 64, fresh=False)
+    nothing = np.zeros(0)
+    return ProblemData(
+        config, pd.DataFrame(), inputs, nothing, cast(Any, nothing), (), cast(FoldData, None)
+    )
+
+
+@pytest.mark.parametrize(("values", "search", "train"), SEARCHES)
+def test_searches_and_their_finals_are_found_again(
+    values: dict[str, Any], search: str, train: str
+) -> None:
+    config = TrainConfig(**values)
+    data = data_of(config)
+    assert search_identity(config, data).startswith(search)
+    assert train_identity(config, data).startswith(train)
+
+
+@pytest.mark.parametrize(("name", "identity"), STUDIES.items())
+def test_studies_are_found_again(name: str, identity: str) -> None:
+    assert study_identity(load_study(name)).startswith(identity)
+
+
+@pytest.mark.parametrize(("kind", "fingerprint"), RESULTS.items())
+def test_results_count_once(kind: str, fingerprint: str) -> None:
+    arch = Architecture(n_channels=25, d_model=16, n_layers=2, n_heads=2, d_ff=32, revin=False)
+    recipe = Recipe(arch, 1e-3, 1e-4, 20, 128, 3)
+    seed = None if kind == "configuration" else 43
+    assert recipe.fingerprint(kind, data_of(TrainConfig()), seed).startswith(fingerprint)
