@@ -14,6 +14,7 @@ import pytest
 from mlflow import MlflowClient
 
 from finscale.pipeline.evidence import collect
+from finscale.pipeline.prospects import look_ahead
 from finscale.tracking import Artifact, Tag, cells, finals, read_text, trials
 from tests.integration.test_pipeline_study import PLAN, counts, finish
 from tests.lab import CELL, PROBLEM, Lab, copy_store, open_lab
@@ -87,6 +88,24 @@ def test_commands_of_other_targets_keep_what_each_has_chosen(both: Lab) -> None:
     assert sorted(recorded) == ["finscale.choice.2.1.3", "finscale.choice.2.2.2"]
     assert set(finals(cell=CELL)["seed"]) == {43, 44, 45}
     assert set(finals(cell=LARGER)["seed"]) == {43, 44}
+
+
+@pytest.mark.parametrize(
+    ("changes", "n_finals"),
+    [
+        ({}, 4),
+        ({"n_seeds": 1}, 2),
+        ({"n_seeds": 7}, 4),
+        ({"epochs": 5}, 0),
+        ({"seed": 7}, 0),
+    ],
+)
+def test_what_stands_before_a_cell_counts_its_own_finals(
+    both: Lab, changes: dict[str, int], n_finals: int
+) -> None:
+    """Nine thousand took over what eleven had trained; another search has none of either."""
+    (prospect,) = look_ahead([both.train_config(budget="9K", **changes)], both.listen)
+    assert prospect.n_finals == n_finals
 
 
 # Studies

@@ -13,7 +13,7 @@ from mlflow.tracking._tracking_service import utils
 from finscale.config import ConfigError, FinscaleError, RelocateConfig, StoreError, VerifyConfig
 from finscale.pipeline.relocate import relocate
 from finscale.pipeline.verify import verify
-from finscale.tracking import Kind, create_run, finals, load_trial
+from finscale.tracking import Kind, create_run, faults_of_artifacts, finals, load_trial
 from finscale.tracking.store import check_artifacts
 from tests.lab import PROBLEM, Lab, open_lab
 
@@ -111,6 +111,21 @@ def test_a_folder_that_was_moved_is_said_with_both_ways_out(moved: Lab) -> None:
     assert "move it back" in line
     assert f"python -m entrypoints.relocate --old={moved.folder}/mlruns --new=" in line
     assert not (moved.folder / "mlruns").exists()
+
+
+def test_a_run_that_keeps_no_file_misses_none(trained: Lab) -> None:
+    """The parent of finals has no artifacts of its own, and so no folder."""
+    assert trained.runs(Kind.TRAIN)
+    assert faults_of_artifacts() == []
+
+
+def test_a_folder_that_one_run_misses_is_not_advised_to_be_moved_to_itself(trained: Lab) -> None:
+    run_id = finals(problem=PROBLEM)["run_id"][0]
+    shutil.rmtree(trained.folder / "mlruns" / "0" / run_id)
+    (fault,) = faults_of_artifacts()
+    assert f"got none at {trained.folder}/mlruns/0/{run_id}/artifacts" in fault.line
+    assert f"--new={trained.folder}/mlruns " not in fault.line
+    assert "If it was removed for good: delete those runs." in fault.line
 
 
 def test_verify_sees_it_also_where_the_old_folder_was_made_anew(moved: Lab) -> None:

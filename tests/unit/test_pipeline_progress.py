@@ -153,7 +153,7 @@ def test_pieces_of_known_cost_are_shares_of_the_whole(
     assert told.at(15, Work("large", 1, 2, "half")) == ["large: 1 of 2 half (38%, about 25 s left)"]
     told.at(15, Work("large", 2, 2, "done"))
     assert told.at(10, Work("small", 0, 1, "begins")) == [
-        "small: 0 of 1 begins (75%, about 8 s left)"
+        "small: 0 of 1 begins (75%, about 13 s left)"
     ]
 
 
@@ -178,6 +178,38 @@ def test_a_time_left_moves_and_does_not_jump(clock: Clock) -> None:
         screen(Work("search", done, 100, "e"))
         said.append(screen._bars.tasks[0].fields["left"])
     assert said == ["about 2 min left", "about 67 s left", "about 36 s left", "about 30 s left"]
+
+
+def test_near_the_end_what_was_said_before_does_not_hide_what_is(clock: Clock) -> None:
+    """Ninety of a hundred epochs in as many seconds; the last ten take four seconds each."""
+    screen = Screen()
+    screen(Work("search", 0, 100, "begins"))
+    said = []
+    for done in range(1, 100):
+        clock.now += 1.0 if done <= 90 else 4.0
+        screen(Work("search", done, 100, "e"))
+        said.append(screen._bars.tasks[0].fields["left"])
+    assert said[89] == "about 10 s left"
+    assert said[94] == "about 6 s left"  # 20 s: the mean rate has not seen them coming
+    assert said[98] == "about 1 s left"
+
+
+def test_the_whole_takes_no_less_than_its_longest_piece(clock: Clock) -> None:
+    """Two of three pieces are done side by side; the last goes on alone, at half the rate."""
+    screen = Screen({"one": 1.0, "two": 1.0, "three": 1.0})
+    for key in ("one", "two"):
+        screen(Work(key, 0, 10, "begins"))
+    clock.now += 50.0
+    for key in ("one", "two"):
+        screen(Work(key, 10, 10, "done"))
+    screen(Work("three", 0, 10, "begins"))
+    clock.now += 20.0
+    screen(Work("three", 2, 10, "e"))
+    left = {task.description: task.fields["left"] for task in screen._bars.tasks}
+    assert left["three"] == left["everything"] == "about 80 s left"
+    clock.now += 80.0
+    screen(Work("three", 10, 10, "done"))
+    assert all(task.fields["left"] == "" for task in screen._bars.tasks)
 
 
 def test_nothing_is_said_of_the_time_before_a_twentieth_is_done(told: Told) -> None:

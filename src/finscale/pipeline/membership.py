@@ -20,10 +20,12 @@ from finscale.tracking import (
     Run,
     Status,
     completed_targets,
+    final_seeds,
     finals,
     finals_of,
     find_choice,
     handle,
+    latest_choices,
     search,
     where,
 )
@@ -55,6 +57,22 @@ def find_finished(cell: TrainConfig, data: ProblemData) -> Finished | None:
         if choice and _holds_finals(cell, choice):
             return Finished(identity, handle(run), run.data.tags, choice)
     return None
+
+
+def n_finals_of(cell: TrainConfig, data: ProblemData) -> int:
+    """Count the finals that a cell's own command has trained or taken over.
+
+    Those of another search of the same cell are no part of it.
+    """
+    found = search(where(KIND=Kind.TRAIN, FINGERPRINT=train_identity(cell, data)))
+    parents = {run.info.run_id for run in found}
+    choices = [one for one in latest_choices(cell=cell.cell_name) if one.parent in parents]
+    tried = {configuration for one in choices for configuration in one.tried}
+    stored = finals(problem=cell.problem_name)
+    mine = stored["parent"].isin(parents) | stored["configuration"].isin(tried)
+    ended = stored["status"].isin([Status.OK, Status.DIVERGED])
+    asked = stored["seed"].isin(final_seeds(cell.seed, cell.n_seeds))
+    return min(int((mine & ended & asked).sum()), cell.top_k * cell.n_seeds)
 
 
 def _is_searched(identity: str, n_trials: int) -> bool:

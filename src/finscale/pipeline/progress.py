@@ -19,7 +19,8 @@ PLAIN_EVERY_S = 10.0
 WORTH_S, WORTH_SHARE = 5.0, 0.05
 """Of work, and of what there was to do: before, a time left is not worth saying."""
 MEMORY_SHARE = 0.25
-"""Of the seconds gone by: so long a time left remembers what it was."""
+"""Of the seconds gone by, or of those left where they are fewer: so long a time left remembers
+what it was. Near the end, what it was would hide what is."""
 
 
 @dataclass(frozen=True)
@@ -79,20 +80,27 @@ class _Forecast:
     """When something ends: one more look moves the answer a little, and does not turn it over."""
 
     def __init__(self) -> None:
-        self._ends: float | None = None
+        self.ends: float | None = None
         self._looked = 0.0
 
-    def left(self, course: _Course, now: float) -> str:
-        """Say how long it will take, or nothing as long as nobody can tell."""
+    def left(self, course: _Course, now: float, not_before: float = 0.0) -> str:
+        """Say how long it will take, or nothing as long as nobody can tell.
+
+        Parameters
+        ----------
+        not_before : float
+            When the longest of its pieces ends: the whole is not done before.
+        """
         ends = course.ends(now)
         if ends is None:
+            self.ends = None
             return ""
-        if self._ends is not None:
-            memory = MEMORY_SHARE * (now - course.begun)
+        if self.ends is not None:
+            memory = MEMORY_SHARE * min(now - course.begun, ends - now)
             kept = math.exp((self._looked - now) / memory)
-            ends = ends + kept * (self._ends - ends)
-        self._ends, self._looked = ends, now
-        return f"about {duration(max(1.0, ends - now))} left"
+            ends = ends + kept * (self.ends - ends)
+        self.ends, self._looked = ends, now
+        return f"about {duration(max(1.0, ends - now, not_before - now))} left"
 
 
 class _Piece:
@@ -171,17 +179,24 @@ class Screen:
         left = self._bar(event.key, course, now, event.text)
         if event.key in self._weights:
             course = self._whole()
-            left = self._bar(EVERYTHING, course, now, "")
+            left = self._bar(EVERYTHING, course, now, "", self._longest())
         if not self._console.is_terminal:
             self._plain(event, piece.done, f"{course.share:.0%}{', ' if left else ''}{left}", now)
 
-    def _bar(self, name: str, course: _Course, now: float, text: str) -> str:
+    def _bar(
+        self, name: str, course: _Course, now: float, text: str, not_before: float = 0.0
+    ) -> str:
         """Bring a bar up to date; return the time left that it says."""
         if name not in self._tasks:
             self._tasks[name] = self._bars.add_task(name, total=1.0, text="", left="")
-        left = self._forecasts.setdefault(name, _Forecast()).left(course, now)
+        left = self._forecasts.setdefault(name, _Forecast()).left(course, now, not_before)
         self._bars.update(self._tasks[name], completed=course.share, text=text, left=left)
         return left
+
+    def _longest(self) -> float:
+        """Return when the longest piece ends, of those that have said it."""
+        pieces = [self._forecasts[key].ends for key in self._weights if key in self._forecasts]
+        return max((ends for ends in pieces if ends), default=0.0)
 
     def _whole(self) -> _Course:
         """Return how far everything is, by what each piece costs."""

@@ -21,13 +21,13 @@ from finscale.config import (
 )
 from finscale.model import training_memory_bytes
 from finscale.pipeline.cost import Cost, measured_cost
-from finscale.pipeline.membership import Finished, find_finished
+from finscale.pipeline.membership import Finished, find_finished, n_finals_of
 from finscale.pipeline.plan import GIB, memory_refusal, search_identity, search_space
 from finscale.pipeline.problem import ProblemData, load_problem
 from finscale.pipeline.progress import Listen, duration
 from finscale.pipeline.trials import n_stored
 from finscale.search import SearchSpace
-from finscale.tracking import Choice, Status, finals
+from finscale.tracking import Choice
 
 if TYPE_CHECKING:
     import torch
@@ -116,15 +116,13 @@ def _prospect(cell: TrainConfig, data: ProblemData) -> Prospect:
     except ConfigError as error:
         return Prospect(cell, State.IMPOSSIBLE, error.line)
     finished = find_finished(cell, data)
-    trained = finals(cell=cell.cell_name)
-    n_finals = int(trained["status"].isin([Status.OK, Status.DIVERGED]).sum())
     return Prospect(
         cell,
         State.DONE if finished else State.TO_DO,
         finished=finished,
         space=space,
         n_trials=n_stored(cell.cell_name, search_identity(cell, data)),
-        n_finals=min(n_finals, cell.top_k * cell.n_seeds),
+        n_finals=n_finals_of(cell, data),
         n_train=len(data.search.at.train),
         n_folds=len(data.folds),
     )

@@ -25,7 +25,11 @@ from finscale.tracking.store.patience import ask
 
 _PROBE = b"finscale looks whether artifacts can be written and read\n"
 _SAMPLE = 50
-_FINISHED = "tags.`finscale.status` = 'ok' AND tags.`finscale.kind` != 'invocation'"
+_WITHOUT = ("invocation", "study", "train", "hpo")
+"""Kinds of run that may keep no file, and then have no folder."""
+_FINISHED = "tags.`finscale.status` = 'ok'" + "".join(
+    f" AND tags.`finscale.kind` != '{kind}'" for kind in _WITHOUT
+)
 _seen: set[tuple[str, str]] = set()
 
 
@@ -71,13 +75,14 @@ def moved(experiment: Experiment, missing: list[Path]) -> StoreError:
     folder = local_path(experiment.artifact_location)
     assert folder is not None
     old, new = folder.parent, _found_nearby(folder)
+    gone = "delete those runs" if folder.exists() else f"mkdir -p {folder}"
     return StoreError(
         f"artifacts of experiment {experiment.name}",
         expected=f"the folder {folder}, in which finished runs keep theirs",
         got=f"none at {missing[0]}",
         todo="If it was moved, move it back, or have the addresses rewritten: "
         f"python -m entrypoints.relocate --old={old} --new={new or 'WHERE-IT-IS-NOW'} "
-        f"--dry_run=true. If it was removed for good: mkdir -p {folder}.",
+        f"--dry_run=true. If it was removed for good: {gone}.",
     )
 
 
@@ -138,7 +143,8 @@ def _found_nearby(folder: Path) -> Path | None:
     """Return where a moved root may be now: beside the database, or in the working directory."""
     roots = (Path.cwd(), Path(urlparse(store_address()).path).parent)
     places = [root / folder.parent.name for root in roots]
-    return next((place for place in places if (place / folder.name).is_dir()), None)
+    others = [place for place in places if place != folder.parent]
+    return next((place for place in others if (place / folder.name).is_dir()), None)
 
 
 def faults_of_artifacts() -> list[StoreError]:
