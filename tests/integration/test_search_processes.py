@@ -125,6 +125,7 @@ def test_a_trial_killed_in_its_tenth_epoch_goes_on_to_the_bit(
     assert all(bool((weights[name] == same[name]).all()) for name in same)
 
 
+@pytest.mark.slow
 def test_two_shells_start_one_search_and_its_optuna_file_is_deleted(
     lab: Lab, begin: Callable[..., Any]
 ) -> None:

@@ -47,7 +47,7 @@ def study(
     finals = pd.DataFrame(rows).assign(**same, n_train=5_003, n_val=1_009)
     baselines = pd.DataFrame({"baseline": ["reference", "bayes"], "run_id": ["reference", "bayes"]})
     nothing = pd.DataFrame(columns=["run_id", "status", "reason"])
-    return ProblemFinals("p", 1, finals, nothing, baselines, DAYS), frames
+    return ProblemFinals("p", 1, finals, nothing, (), baselines, DAYS), frames
 
 
 def loss(log_odds: np.ndarray) -> float:
@@ -105,5 +105,5 @@ def test_every_verdict_of_the_trial_is_told() -> None:
 def test_without_true_odds_there_is_nothing_to_judge() -> None:
     problem, frames = study((0.5,) * 4)
     known = problem.baselines.iloc[:1]
-    others = ProblemFinals("p", 1, problem.finals, problem.left_out, known, DAYS)
+    others = ProblemFinals("p", 1, problem.finals, problem.attempts, (), known, DAYS)
     assert judge(others, frames, Rules(), quiet) is None

@@ -33,7 +33,7 @@ def measured(name: str, slope: float, days: pd.DatetimeIndex = DAYS, horizon: in
     differences = np.array([cell.mean() for cell in cells])
     line = fit_slope(SIZES, differences, np.eye(3) * 1e-6, np.zeros(3), [2] * 3)
     return Measured(
-        ProblemFinals(name, horizon, finals, nothing, nothing, days),
+        ProblemFinals(name, horizon, finals, nothing, (), nothing, days),
         Losses(cells, {}, np.ones(len(days)), {}),
         line,
     )
