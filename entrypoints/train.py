@@ -10,7 +10,7 @@ def verb() -> None:
     """Parse, then call; the pipeline takes seconds to import, a typo must not wait for it."""
     config = parse(TrainConfig, sys.argv[1:], "python -m entrypoints.train")
     if config.dry_run:
-        from finscale.pipeline.dry_run import dry_run_train
+        from finscale.pipeline.train import dry_run_train
 
         dry_run_train(config, run_id())
     else:

@@ -18,7 +18,8 @@ from optuna.distributions import IntDistribution
 
 from finscale.config import ConfigError, HpoConfig, StoreError
 from finscale.pipeline.dry_run import dry_run
-from finscale.pipeline.plan import search_identity, search_space
+from finscale.pipeline.identity import search_identity
+from finscale.pipeline.plan import search_space
 from finscale.pipeline.progress import Line
 from finscale.pipeline.recipe import from_params
 from finscale.search import search_pictures

@@ -14,7 +14,7 @@ from mlflow.entities import Run as StoredRun
 from finscale.config import Floors, RefusedError, StoreError, load_space, load_task
 from finscale.evaluation import score
 from finscale.model import count_params
-from finscale.pipeline.plan import search_identity
+from finscale.pipeline.identity import search_identity
 from finscale.pipeline.progress import Work
 from finscale.tracking import (
     Kind,

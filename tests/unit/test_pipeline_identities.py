@@ -16,11 +16,9 @@ import pytest
 from finscale.config import TrainConfig, load_study
 from finscale.dataset import PreparedInputs
 from finscale.model import Architecture
-from finscale.pipeline.plan import search_identity
+from finscale.pipeline.identity import search_identity, study_identity, train_identity
 from finscale.pipeline.problem import FoldData, ProblemData
 from finscale.pipeline.recipe import Recipe
-from finscale.pipeline.study import _identity as study_identity
-from finscale.pipeline.train import train_identity
 
 SEARCHES: list[tuple[dict[str, Any], str, str]] = [
     ({}, "164787c382902e38", "5bafd21fd111bab3"),

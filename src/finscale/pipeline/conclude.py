@@ -25,7 +25,7 @@ from finscale.pipeline.baselines import REFERENCE
 from finscale.pipeline.evidence import ProblemFinals
 from finscale.pipeline.exhibits import Exhibits
 from finscale.pipeline.opened import TestLosses
-from finscale.pipeline.trials import shape_name
+from finscale.pipeline.recipe import shape_name
 from finscale.pipeline.uncertainty import Uncertainty, measure
 from finscale.report import Report
 from finscale.tracking import Opening

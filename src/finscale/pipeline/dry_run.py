@@ -5,26 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from finscale.config import HpoConfig, TrainConfig, counted, format_budget
+from finscale.config import HpoConfig, counted, format_budget
 from finscale.model import Architecture, forward_flops, training_memory_bytes
 from finscale.pipeline.cost import Cost, measured_cost, search_seconds
-from finscale.pipeline.plan import (
-    GIB,
-    memory_refusal,
-    search_identity,
-    search_space,
-)
+from finscale.pipeline.identity import search_identity
+from finscale.pipeline.plan import GIB, memory_refusal, search_space
 from finscale.pipeline.problem import load_problem
 from finscale.pipeline.progress import Line, Listen, Screen, duration
-from finscale.pipeline.prospects import (
-    check_possible,
-    cost_sentence,
-    expected_seconds,
-    look_ahead,
-    table,
-    with_room,
-)
-from finscale.pipeline.trials import architecture_name, n_stored
+from finscale.pipeline.recipe import architecture_name
+from finscale.pipeline.trials import n_stored
 from finscale.search import SearchSpace, extremes
 from finscale.tracking import Kind, tell_invocation
 from finscale.training import pick_device
@@ -71,31 +60,6 @@ def dry_run(config: HpoConfig, run_id: str | None = None, *, listen: Listen | No
         raise refusal
     if run_id:
         tell_invocation(run_id, Kind.HPO, "\n\n".join(lines))
-    return None
-
-
-def dry_run_train(
-    config: TrainConfig, run_id: str | None = None, *, listen: Listen | None = None
-) -> None:
-    """Say what of a cell is there, what is left to train, and what it would cost.
-
-    Raises
-    ------
-    ConfigError
-        If the cell can never be finished here.
-    """
-    if listen is None:
-        with Screen() as screen:
-            return dry_run_train(config, run_id, listen=screen)
-    load_problem(config, config.floors, listen)  # what is wrong with the data is said alone
-    device = pick_device(config.device)
-    prospects = with_room(look_ahead([config], listen), device)
-    listen(Line(table(prospects)))
-    check_possible(f"cell {config.cell_name}", prospects, "Nothing was begun.")
-    text = cost_sentence(expected_seconds(prospects, device), 1, device)
-    listen(Line(text))
-    if run_id:
-        tell_invocation(run_id, Kind.TRAIN, f"```\n{table(prospects)}\n```\n\n{text}")
     return None
 
 

@@ -12,7 +12,7 @@ from finscale.evaluation import calibration_of
 from finscale.pipeline.baselines import LINEAR, LOGISTIC, REFERENCE
 from finscale.pipeline.evidence import ProblemFinals
 from finscale.pipeline.predictions import TEST, VALIDATION, part
-from finscale.pipeline.trials import rows
+from finscale.pipeline.recipe import rows
 from finscale.search import PastTrial, importances
 from finscale.tracking import (
     VAL_LOSS,

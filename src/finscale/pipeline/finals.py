@@ -23,7 +23,7 @@ from finscale.pipeline.fitting import (
     store_weights,
     train_model,
 )
-from finscale.pipeline.interruption import put_aside
+from finscale.pipeline.interruption import failure_reason, put_aside
 from finscale.pipeline.notes import final_note
 from finscale.pipeline.predictions import (
     Outputs,
@@ -33,9 +33,7 @@ from finscale.pipeline.predictions import (
 )
 from finscale.pipeline.problem import FoldData, ProblemData
 from finscale.pipeline.progress import Listen, Work
-from finscale.pipeline.recipe import Recipe
-from finscale.pipeline.trial import failure_reason
-from finscale.pipeline.trials import architecture_name
+from finscale.pipeline.recipe import Recipe, architecture_name
 from finscale.tracking import (
     Kind,
     Run,

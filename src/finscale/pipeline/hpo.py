@@ -12,15 +12,10 @@ from finscale.pipeline.alignment import stand
 from finscale.pipeline.bench import Bench, facts_of, open_bench
 from finscale.pipeline.data_page import ensure_page
 from finscale.pipeline.disk import disk_watched
+from finscale.pipeline.identity import search_identity
 from finscale.pipeline.neighbours import other_searches
 from finscale.pipeline.optimism import ensure_optimism
-from finscale.pipeline.plan import (
-    check_memory,
-    expected_time,
-    search_identity,
-    search_space,
-    study_address,
-)
+from finscale.pipeline.plan import check_memory, expected_time, search_space, study_address
 from finscale.pipeline.problem import ProblemData, load_problem
 from finscale.pipeline.progress import Line, Listen, Screen
 from finscale.pipeline.renewal import renewing

@@ -1,4 +1,4 @@
-"""What ends a training that is no fault of its own: a stop of the user's, or the store."""
+"""What ends a training: a stop of the user's, the store, or a failure and its reason."""
 
 from __future__ import annotations
 
@@ -35,3 +35,10 @@ def put_aside(leave: Callable[[str], None]) -> Iterator[None]:
             raise
         leave("interrupted")  # a library that was interrupted has made another error of it
         raise KeyboardInterrupt from error
+
+
+def failure_reason(error: Exception) -> str:
+    """Name why a run failed."""
+    # By its name: torch, whose error it is, takes seconds to import.
+    is_ours = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    return "out_of_memory" if is_ours or "not enough memory" in str(error) else "error"

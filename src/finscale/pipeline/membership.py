@@ -11,9 +11,8 @@ from finscale.config import (
     StudyConfig,
     TrainConfig,
 )
-from finscale.pipeline.plan import search_identity
+from finscale.pipeline.identity import search_identity, targets_of, train_identity
 from finscale.pipeline.problem import ProblemData
-from finscale.pipeline.train import targets_of, train_identity
 from finscale.tracking import (
     Choice,
     Kind,

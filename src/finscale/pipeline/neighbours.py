@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from finscale.config import SearchConfig, options
-from finscale.pipeline.trials import rows
+from finscale.pipeline.recipe import rows
 from finscale.tracking import searches
 
 NO_CHOICES = (

@@ -25,7 +25,7 @@ from finscale.pipeline.problem import ProblemData
 from finscale.pipeline.progress import duration
 from finscale.pipeline.recipe import patch_stride
 from finscale.search import Methods, SearchSpace, StudyAddress, file_address, middle
-from finscale.tracking import Kind, fingerprint, is_database, store_address
+from finscale.tracking import fingerprint, is_database, store_address
 from finscale.training import available_memory_bytes
 
 if TYPE_CHECKING:
@@ -96,25 +96,6 @@ def _windows(config: SearchConfig) -> list[tuple[int, int]]:
             todo="Take shorter patches.",
         )
     return pairs
-
-
-def search_identity(config: SearchConfig, data: ProblemData) -> str:
-    """Digest what makes a search this one: other choices make another search.
-
-    Options that came later are left out at their defaults: old searches keep their identity.
-    """
-    return fingerprint(
-        Kind.HPO,
-        **data.identity(),
-        budget=config.budget,
-        space=config.space.values(),
-        pins=config.pins or None,
-        epochs=config.epochs,
-        seed=config.seed,
-        sampler=None if config.sampler == "tpe" else config.sampler,
-        pruner=None if config.pruner == "median" else config.pruner,
-        objectives=None if config.objectives == "val_loss" else config.objectives,
-    )
 
 
 def study_address(config: HpoConfig, identity: str) -> StudyAddress:

@@ -21,8 +21,9 @@ from finscale.config import (
 )
 from finscale.model import training_memory_bytes
 from finscale.pipeline.cost import Cost, measured_cost
+from finscale.pipeline.identity import search_identity
 from finscale.pipeline.membership import Finished, find_finished, n_finals_of
-from finscale.pipeline.plan import GIB, memory_refusal, search_identity, search_space
+from finscale.pipeline.plan import GIB, memory_refusal, search_space
 from finscale.pipeline.problem import ProblemData, load_problem
 from finscale.pipeline.progress import Listen, duration
 from finscale.pipeline.trials import n_stored

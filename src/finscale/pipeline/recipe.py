@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from finscale.config import SearchConfig
-from finscale.model import Architecture
+import pandas as pd
+
+from finscale.config import SearchConfig, format_size
+from finscale.model import Architecture, count_params
 from finscale.pipeline.problem import ProblemData
 from finscale.search import Params, shape_of
 from finscale.tracking import fingerprint
@@ -115,3 +117,18 @@ def patch_stride(config: SearchConfig, patch_length: int) -> int:
     """Return how far apart patches begin: half a patch, where the length is not the problem's."""
     usual = patch_length == config.patch_length
     return config.patch_stride if usual else max(1, patch_length // 2)
+
+
+def architecture_name(arch: Architecture) -> str:
+    """Write size, width × depth, and heads."""
+    return shape_name(count_params(arch).total, arch.d_model, arch.n_layers, arch.n_heads)
+
+
+def shape_name(n_params: int, d_model: int, n_layers: int, n_heads: int) -> str:
+    """Write an architecture of which a run's numbers are at hand."""
+    return f"{format_size(n_params)} d{d_model}×{n_layers} h{n_heads}"
+
+
+def rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a frame's rows as dicts."""
+    return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]

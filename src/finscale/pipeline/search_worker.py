@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from finscale.config import HpoConfig, StoreError
 from finscale.pipeline.alignment import stand
 from finscale.pipeline.bench import open_bench, options_key
-from finscale.pipeline.plan import search_identity
+from finscale.pipeline.identity import search_identity
 from finscale.pipeline.problem import load_problem
 from finscale.pipeline.progress import Listen
 from finscale.pipeline.turns import work

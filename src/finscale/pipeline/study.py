@@ -22,6 +22,7 @@ from finscale.pipeline.analyze import analyze, rests_on, rules_text, study_rules
 from finscale.pipeline.baselines import ensure_baselines
 from finscale.pipeline.data_page import ensure_page
 from finscale.pipeline.hpo import hpo
+from finscale.pipeline.identity import study_identity, targets_of
 from finscale.pipeline.membership import study_cells
 from finscale.pipeline.problem import load_problem
 from finscale.pipeline.progress import Line, Listen, Screen
@@ -38,7 +39,7 @@ from finscale.pipeline.prospects import (
 )
 from finscale.pipeline.renewal import renewing
 from finscale.pipeline.study_runs import mark_members
-from finscale.pipeline.train import DONE, targets_of, train
+from finscale.pipeline.train import DONE, train
 from finscale.pipeline.workers import Failure, available_cores, run_side_by_side
 from finscale.tracking import (
     Artifact,
@@ -46,7 +47,6 @@ from finscale.tracking import (
     Run,
     Status,
     Tag,
-    fingerprint,
     handle,
     in_study,
     models_obstacle,
@@ -84,7 +84,7 @@ def study(config: StudyConfig, run_id: str | None = None) -> None:
             run_id=run_id,
             params=options(config),
             tags={**study_tags(plan.name), Tag.TARGETS: targets_of(cells[0])},
-            identity=_identity(plan),
+            identity=study_identity(plan),
         ) as opened,
     ):
         _prepare(plan, prospects, screen)
@@ -218,15 +218,6 @@ def _weights(cells: Sequence[TrainConfig]) -> dict[str, float]:
 
 def _all(n_cells: int) -> str:
     return "its one cell is" if n_cells == 1 else f"all {n_cells} cells are"
-
-
-def _identity(plan: Study) -> str:
-    apart = {"question", "n_trials", "top_k", "n_seeds"}
-    values = {name: value for name, value in plan.values().items() if name not in apart}
-    if plan.split != "walk-forward":
-        for universe in values["universes"] if "universes" in values else [values["universe"]]:
-            del universe["evaluation_start"]  # no other split looks at it
-    return fingerprint(Kind.STUDY, **values)
 
 
 def _unfinished(failures: Sequence[Failure], config: StudyConfig) -> StoreError:

@@ -25,14 +25,14 @@ from finscale.config import (
 )
 from finscale.pipeline.baselines import REFERENCE, ensure_baselines
 from finscale.pipeline.hpo import NEAREST, hpo
+from finscale.pipeline.identity import search_identity, targets_of, train_identity
 from finscale.pipeline.neighbours import other_searches
 from finscale.pipeline.notes import against_reference
-from finscale.pipeline.plan import search_identity, search_space
+from finscale.pipeline.plan import search_space
 from finscale.pipeline.problem import ProblemData, load_problem
 from finscale.pipeline.progress import Line, Listen, Screen
-from finscale.pipeline.recipe import Recipe, from_params
+from finscale.pipeline.recipe import Recipe, from_params, rows
 from finscale.pipeline.selection import Chosen, choose, mark
-from finscale.pipeline.trials import rows
 from finscale.tracking import (
     N_PARAMS,
     VAL_LOSS,
@@ -42,7 +42,6 @@ from finscale.tracking import (
     Run,
     Status,
     Tag,
-    Targets,
     alias_uri,
     finals,
     fingerprint,
@@ -53,6 +52,7 @@ from finscale.tracking import (
     record_choice,
     searches,
     study_tags,
+    tell_invocation,
     trials,
     verb_run,
 )
@@ -130,17 +130,38 @@ def train(
         return opened.parent
 
 
-def train_identity(config: TrainConfig, data: ProblemData) -> str:
-    """Digest what makes a cell's finals these: the search they come from.
+def dry_run_train(
+    config: TrainConfig, run_id: str | None = None, *, listen: Listen | None = None
+) -> None:
+    """Say what of a cell is there, what is left to train, and what it would cost.
 
-    How many configurations and seeds may grow, and is no part of it.
+    Raises
+    ------
+    ConfigError
+        If the cell can never be finished here.
     """
-    return fingerprint(Kind.TRAIN, search=search_identity(config, data))
+    if listen is None:
+        with Screen() as screen:
+            return dry_run_train(config, run_id, listen=screen)
+    from finscale.pipeline.prospects import (
+        check_possible,
+        cost_sentence,
+        expected_seconds,
+        look_ahead,
+        table,
+        with_room,
+    )
 
-
-def targets_of(config: TrainConfig) -> Targets:
-    """Return how much is asked for."""
-    return Targets(config.n_trials, config.top_k, config.n_seeds)
+    load_problem(config, config.floors, listen)  # what is wrong with the data is said alone
+    device = pick_device(config.device)
+    prospects = with_room(look_ahead([config], listen), device)
+    listen(Line(table(prospects)))
+    check_possible(f"cell {config.cell_name}", prospects, "Nothing was begun.")
+    text = cost_sentence(expected_seconds(prospects, device), 1, device)
+    listen(Line(text))
+    if run_id:
+        tell_invocation(run_id, Kind.TRAIN, f"```\n{table(prospects)}\n```\n\n{text}")
+    return None
 
 
 def _best_recipes(

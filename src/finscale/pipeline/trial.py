@@ -8,8 +8,6 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-import torch
-
 from finscale.config import StoreError, format_budget
 from finscale.evaluation import score_outputs
 from finscale.model import TOLERANCE
@@ -25,7 +23,7 @@ from finscale.pipeline.fitting import (
     store_weights,
     train_model,
 )
-from finscale.pipeline.interruption import put_aside
+from finscale.pipeline.interruption import failure_reason, put_aside
 from finscale.pipeline.plan import GIB
 from finscale.pipeline.predictions import log_predictions, validation_frame
 from finscale.pipeline.progress import Line, Work
@@ -245,9 +243,3 @@ def deaths(path: Path, tags: Mapping[str, str]) -> int:
 
 def _aside(path: Path) -> Path:
     return path.with_suffix(".aside")
-
-
-def failure_reason(error: Exception) -> str:
-    """Name why a run failed."""
-    out_of_memory = isinstance(error, MemoryError | torch.OutOfMemoryError)
-    return "out_of_memory" if out_of_memory or "not enough memory" in str(error) else "error"

@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from finscale.config import SearchConfig, format_size
-from finscale.model import Architecture, count_params
-from finscale.pipeline.recipe import Recipe, from_params
+from finscale.config import SearchConfig
+from finscale.model import Architecture
+from finscale.pipeline.recipe import Recipe, architecture_name, from_params, rows
 from finscale.search import RUNNING, Claim, PastTrial
 from finscale.tracking import TRAIN_FLOPS, VAL_LOSS, Run, Status, searches, trials
 
@@ -78,18 +78,3 @@ def _has(row: Mapping[str, Any], column: str) -> bool:
 def trial_name(number: int, arch: Architecture) -> str:
     """Name a trial so that the list of runs reads: ``t007 19.6M d320×16 h8``."""
     return f"t{number:03d} {architecture_name(arch)}"
-
-
-def architecture_name(arch: Architecture) -> str:
-    """Write size, width × depth, and heads."""
-    return shape_name(count_params(arch).total, arch.d_model, arch.n_layers, arch.n_heads)
-
-
-def shape_name(n_params: int, d_model: int, n_layers: int, n_heads: int) -> str:
-    """Write an architecture of which a run's numbers are at hand."""
-    return f"{format_size(n_params)} d{d_model}×{n_layers} h{n_heads}"
-
-
-def rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return a frame's rows as dicts."""
-    return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
