@@ -28,9 +28,9 @@ from query_speed import fill
 from finscale.config import AnalyzeConfig, format_budget
 from finscale.evaluation import bce_with_logits, score_outputs
 from finscale.model import Architecture, count_params
-from finscale.pipeline.baselines import BOOSTING, LOGISTIC, MLP_NAME, PRIOR, REFERENCE
-from finscale.pipeline.predictions import TEST, VALIDATION, log_predictions
-from finscale.pipeline.recipe import Recipe
+from finscale.pipeline.problem.baselines import BOOSTING, LOGISTIC, MLP_NAME, PRIOR, REFERENCE
+from finscale.pipeline.problem.predictions import TEST, VALIDATION, log_predictions
+from finscale.pipeline.problem.recipe import Recipe
 from finscale.tracking import (
     Kind,
     Run,

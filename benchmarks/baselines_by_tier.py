@@ -18,8 +18,8 @@ sys.path.insert(0, str(ROOT))
 
 import entrypoints  # noqa: E402, F401  (puts src on the path, silences chatter)
 from finscale.config import Floors, Problem  # noqa: E402
-from finscale.pipeline.baselines import ensure_baselines  # noqa: E402
-from finscale.pipeline.problem import load_problem  # noqa: E402
+from finscale.pipeline.problem.baselines import ensure_baselines  # noqa: E402
+from finscale.pipeline.problem.data import load_problem  # noqa: E402
 
 TIERS = ("a20", "a100", "a500")
 NAMES = ("prior", "reference", "logistic", "boosting")

@@ -25,7 +25,8 @@ import mlflow  # noqa: E402
 
 import entrypoints  # noqa: E402, F401  (puts src on the path, silences chatter)
 from finscale.config import HpoConfig, Pruner  # noqa: E402
-from finscale.pipeline import hpo, trial  # noqa: E402
+from finscale.pipeline import hpo  # noqa: E402
+from finscale.pipeline.searching import trial  # noqa: E402
 from finscale.tracking import trials, val_curve  # noqa: E402
 from finscale.training import Epoch, Signal  # noqa: E402
 

@@ -58,8 +58,8 @@ def child(part: str, folder: Path) -> None:
     from finscale.config import Floors, HpoConfig, Universe
     from finscale.dataset import prepare_inputs
     from finscale.market import prepare_raw
-    from finscale.pipeline.fitting import samples
-    from finscale.pipeline.problem import load_problem
+    from finscale.pipeline.problem.data import load_problem
+    from finscale.pipeline.problem.fitting import samples
 
     tickers = tuple(f"DRAWN{number}" for number in range(N_TICKERS))
     universe = Universe.model_validate(

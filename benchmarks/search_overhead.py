@@ -37,11 +37,12 @@ from numpy.typing import NDArray  # noqa: E402
 import entrypoints  # noqa: E402, F401  (puts src on the path, silences chatter)
 import finscale.search  # noqa: E402
 from finscale.config import HpoConfig  # noqa: E402
-from finscale.pipeline import hpo, trial  # noqa: E402
-from finscale.pipeline.fitting import Trained, build_model  # noqa: E402
-from finscale.pipeline.plan import search_space  # noqa: E402
-from finscale.pipeline.problem import load_problem  # noqa: E402
-from finscale.pipeline.recipe import from_params  # noqa: E402
+from finscale.pipeline import hpo  # noqa: E402
+from finscale.pipeline.problem.data import load_problem  # noqa: E402
+from finscale.pipeline.problem.fitting import Trained, build_model  # noqa: E402
+from finscale.pipeline.problem.recipe import from_params  # noqa: E402
+from finscale.pipeline.searching import trial  # noqa: E402
+from finscale.pipeline.searching.plan import search_space  # noqa: E402
 from finscale.search import Params, search_pictures  # noqa: E402
 from finscale.training import Epoch, FitResult  # noqa: E402
 

@@ -20,11 +20,11 @@ sys.path.insert(0, str(ROOT))
 
 import entrypoints  # noqa: E402, F401  (puts src on the path, silences chatter)
 from finscale.config import HpoConfig  # noqa: E402
-from finscale.pipeline.fitting import train_model  # noqa: E402
 from finscale.pipeline.hpo import hpo  # noqa: E402
-from finscale.pipeline.plan import search_methods, search_space  # noqa: E402
-from finscale.pipeline.problem import load_problem  # noqa: E402
-from finscale.pipeline.recipe import from_params  # noqa: E402
+from finscale.pipeline.problem.data import load_problem  # noqa: E402
+from finscale.pipeline.problem.fitting import train_model  # noqa: E402
+from finscale.pipeline.problem.recipe import from_params  # noqa: E402
+from finscale.pipeline.searching.plan import search_methods, search_space  # noqa: E402
 from finscale.search import Search  # noqa: E402
 from finscale.training import Signal, pick_device  # noqa: E402
 

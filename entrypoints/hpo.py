@@ -10,7 +10,7 @@ def verb() -> None:
     """Parse, then call; the pipeline takes seconds to import, a typo must not wait for it."""
     config = parse(HpoConfig, sys.argv[1:], "python -m entrypoints.hpo")
     if config.dry_run:
-        from finscale.pipeline.dry_run import dry_run
+        from finscale.pipeline.searching.dry_run import dry_run
 
         dry_run(config, run_id())
     else:

@@ -18,7 +18,7 @@ from finscale.config import AnalyzeConfig, Floors, HpoConfig, TrainConfig, Unive
 if TYPE_CHECKING:
     from mlflow.entities import Run as StoredRun
 
-    from finscale.pipeline.problem import ProblemData
+    from finscale.pipeline.problem.data import ProblemData
     from finscale.tracking import Run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -98,7 +98,7 @@ class Lab:
         return analyze(AnalyzeConfig(**values), listen=self.listen)
 
     def problem(self, **changes: Any) -> ProblemData:
-        from finscale.pipeline.problem import load_problem
+        from finscale.pipeline.problem.data import load_problem
 
         return load_problem(self.config(**changes), Floors(), self.listen)
 
@@ -150,7 +150,9 @@ def open_lab(folder: Path, data_root: Path) -> Iterator[Lab]:
         patch.chdir(folder)
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
         # A measurement of seconds, of which only the sentence matters here.
-        patch.setattr("finscale.pipeline.cost.measure_flops_per_second", lambda *_, **__: 1e9)
+        patch.setattr(
+            "finscale.pipeline.searching.cost.measure_flops_per_second", lambda *_, **__: 1e9
+        )
         # Seconds a search: tests of them ask for them.
         patch.setattr("finscale.search.search_pictures", lambda _: {})
         yield Lab(folder, data_root)

@@ -51,7 +51,8 @@ def ended(process: Any, timeout: float = 240) -> str:
 def main(order: dict[str, Any]) -> None:
     """Search as `hpo` does."""
     from finscale.config import HpoConfig
-    from finscale.pipeline import cost, hpo, trial, turns
+    from finscale.pipeline import hpo
+    from finscale.pipeline.searching import cost, trial, turns
     from finscale.search import Search
     from finscale.training import pace
 
@@ -78,7 +79,7 @@ def _instant(recipe: Any, _: Any, fold: Any, budget: int, seed: int, *__: Any) -
     """Return an untrained model with a loss that its learning rate decides."""
     import numpy as np
 
-    from finscale.pipeline.fitting import Trained, build_model
+    from finscale.pipeline.problem.fitting import Trained, build_model
     from finscale.training import FitResult
 
     loss = 0.4 + 0.05 * abs(math.log10(recipe.learning_rate) + 3.5)

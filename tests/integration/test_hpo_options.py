@@ -17,11 +17,11 @@ from mlflow.entities import Run as StoredRun
 from optuna.distributions import IntDistribution
 
 from finscale.config import ConfigError, HpoConfig, StoreError
-from finscale.pipeline.dry_run import dry_run
-from finscale.pipeline.identity import search_identity
-from finscale.pipeline.plan import search_space
-from finscale.pipeline.progress import Line
-from finscale.pipeline.recipe import from_params
+from finscale.pipeline.problem.identity import search_identity
+from finscale.pipeline.problem.recipe import from_params
+from finscale.pipeline.running.progress import Line
+from finscale.pipeline.searching.dry_run import dry_run
+from finscale.pipeline.searching.plan import search_space
 from finscale.search import search_pictures
 from finscale.tracking import Tag, fingerprint, load_trial
 from tests.lab import CELL, PROBLEM, Lab
@@ -97,7 +97,10 @@ def test_a_new_search_names_the_others_and_what_they_were_given(searched: Lab) -
 def test_a_time_limit_stops_between_epochs_and_the_same_line_goes_on(lab: Lab) -> None:
     looks = iter([*[False] * 5, *[True] * 99])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("finscale.pipeline.bench.Bench.is_over_time", property(lambda _: next(looks)))
+        patch.setattr(
+            "finscale.pipeline.searching.context.Bench.is_over_time",
+            property(lambda _: next(looks)),
+        )
         lab.hpo(n_trials=1, epochs=30, timeout=5)
     (parent,), (trial,) = lab.runs("hpo"), lab.runs("trial")
     for run in (parent, trial):
@@ -276,7 +279,7 @@ def test_a_dry_run_names_architectures_and_cost_and_leaves_no_search(lab: Lab) -
 def test_a_dry_run_of_what_does_not_fit_here_says_so_and_what_it_would_take(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("finscale.pipeline.plan.available_memory_bytes", lambda _: 7)
+    monkeypatch.setattr("finscale.pipeline.searching.plan.available_memory_bytes", lambda _: 7)
     with pytest.raises(ConfigError, match=r"trains in the 0\.0 GiB free on cpu; got 9K, which"):
         dry_run(lab.config(**WIDE), listen=lab.listen)
     assert lab.lines[0].startswith(f"{CELL}: 12 architectures")
@@ -286,7 +289,7 @@ def test_a_dry_run_of_what_does_not_fit_here_says_so_and_what_it_would_take(
 def test_a_dry_run_tells_how_many_architectures_it_lists(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("finscale.pipeline.dry_run.MOST_ROWS", 7)
+    monkeypatch.setattr("finscale.pipeline.searching.dry_run.MOST_ROWS", 7)
     dry_run(lab.config(n_trials=1, **WIDE), listen=lab.listen)
     head, _, *rows, expected, _ = lab.lines
     assert f"12 architectures within 25 % of 9K, {len(rows)} of them below, from the" in head
@@ -322,7 +325,7 @@ def full_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     def no_room(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("finscale.pipeline.trial.store_weights", no_room)
+    monkeypatch.setattr("finscale.pipeline.searching.trial.store_weights", no_room)
     yield
     monkeypatch.undo()
 

@@ -23,17 +23,22 @@ from finscale.config import AnalyzeConfig, StoreError, Study, format_budget, loa
 from finscale.evaluation import bce_with_logits
 from finscale.laws import Rules
 from finscale.model import Architecture, count_params
+from finscale.pipeline.analysis.evidence import collect
+from finscale.pipeline.analysis.exhibits import collect_exhibits
+from finscale.pipeline.analysis.losses import read_forecasts, score_test
+from finscale.pipeline.analysis.publishing import publish
+from finscale.pipeline.analysis.verdicts import conclusions_of
 from finscale.pipeline.analyze import analyze as verb
-from finscale.pipeline.baselines import BAYES, begin_baseline, ensure_baselines, log_forecast
-from finscale.pipeline.evidence import collect
-from finscale.pipeline.exhibits import collect_exhibits
-from finscale.pipeline.opened import read_forecasts, score_test
-from finscale.pipeline.predictions import TEST, log_predictions, part
-from finscale.pipeline.problem import ProblemData
-from finscale.pipeline.progress import Event, Work
-from finscale.pipeline.publish import publish
-from finscale.pipeline.recipe import Recipe
-from finscale.pipeline.verdicts import conclusions_of
+from finscale.pipeline.problem.baselines import (
+    BAYES,
+    begin_baseline,
+    ensure_baselines,
+    log_forecast,
+)
+from finscale.pipeline.problem.data import ProblemData
+from finscale.pipeline.problem.predictions import TEST, log_predictions, part
+from finscale.pipeline.problem.recipe import Recipe
+from finscale.pipeline.running.progress import Event, Work
 from finscale.tracking import (
     Kind,
     Run,
@@ -337,7 +342,7 @@ def test_the_opening_is_written_before_anything_is_scored(
         assert [opening.number for opening in recorded_openings()] == [1]
         raise OSError("power cut")
 
-    monkeypatch.setattr("finscale.pipeline.verdicts.score_test", power_cut)
+    monkeypatch.setattr("finscale.pipeline.analysis.verdicts.score_test", power_cut)
     with pytest.raises(OSError, match="power cut"):
         study.analyze()
     assert metrics_of_the_test(study) == set() and len(recorded_openings()) == 1

@@ -14,8 +14,8 @@ from mlflow.entities import Run as StoredRun
 from finscale.config import Floors, RefusedError, StoreError, load_space, load_task
 from finscale.evaluation import score
 from finscale.model import count_params
-from finscale.pipeline.identity import search_identity
-from finscale.pipeline.progress import Work
+from finscale.pipeline.problem.identity import search_identity
+from finscale.pipeline.running.progress import Work
 from finscale.tracking import (
     Kind,
     Tag,
@@ -138,7 +138,7 @@ def test_ctrl_c_in_an_epoch_goes_on_from_its_batch(
         for run in searched.runs(kind):
             searched.delete(run.info.run_id)
     with monkeypatch.context() as patch:
-        patch.setattr("finscale.pipeline.fitting.task_loss", lambda *_: PressAt(press_at))
+        patch.setattr("finscale.pipeline.problem.fitting.task_loss", lambda *_: PressAt(press_at))
         with pytest.raises(KeyboardInterrupt):
             searched.hpo(n_trials=1)
     (run,) = by_number(searched)
@@ -421,7 +421,7 @@ def test_three_failures_in_a_row_stop_the_search(
     def fails(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("finscale.pipeline.fitting.fit", fails)
+    monkeypatch.setattr("finscale.pipeline.problem.fitting.fit", fails)
     with pytest.raises(StoreError, match="got 3 in a row that failed"):
         lab.hpo(n_trials=5)
     assert len(lab.runs("trial")) == 3
@@ -437,7 +437,7 @@ def test_three_failures_in_a_row_stop_the_search(
 def test_failed_trials_do_not_count_and_the_search_goes_on(
     searched: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from finscale.pipeline import fitting
+    from finscale.pipeline.problem import fitting
 
     fit, calls = fitting.fit, iter(range(9))
 

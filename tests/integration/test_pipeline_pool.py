@@ -13,8 +13,8 @@ import pytest
 from finscale.config import DataConfig, DataError, Universe, load_universe
 from finscale.dataset import prepare_inputs
 from finscale.market import load_bars, prepare_raw, read_manifest
-from finscale.pipeline.baselines import ensure_baselines
 from finscale.pipeline.data import data
+from finscale.pipeline.problem.baselines import ensure_baselines
 from finscale.tracking import Tag
 from tests.lab import TINY, Lab
 

@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from finscale.pipeline.evidence import collect
-from finscale.pipeline.prospects import look_ahead
+from finscale.pipeline.analysis.evidence import collect
+from finscale.pipeline.cells.prospects import look_ahead
 from finscale.tracking import Artifact, Tag, cells, finals, read_text, trials
 from tests.integration.test_pipeline_study import PLAN, counts, finish
 from tests.lab import CELL, PROBLEM, Lab, copy_store, open_lab

@@ -21,9 +21,9 @@ from finscale.config import (
     load_space,
     load_task,
 )
-from finscale.pipeline.progress import Listen
+from finscale.pipeline.running.progress import Listen
+from finscale.pipeline.running.workers import Failure
 from finscale.pipeline.study import study as verb
-from finscale.pipeline.workers import Failure
 from finscale.tracking import Tag
 from tests.lab import PROBLEM, TINY, Lab, copy_store, open_lab
 
@@ -184,7 +184,7 @@ def test_a_cell_that_memory_cannot_hold_is_refused_before_anything_is_trained(
     finished: Lab, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A cell that is done needs no memory any more; a new one does."""
-    monkeypatch.setattr("finscale.pipeline.plan.available_memory_bytes", lambda _: 1e6)
+    monkeypatch.setattr("finscale.pipeline.searching.plan.available_memory_bytes", lambda _: 1e6)
     assert DONE in run_study(finished, capsys)
     with pytest.raises(ConfigError, match=r"2 of 2 that cannot: .*9K: budget: expected a model"):
         run_study(finished, capsys, n_trials=2)

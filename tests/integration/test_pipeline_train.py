@@ -17,8 +17,8 @@ from mlflow.entities.model_registry import ModelVersion
 
 from finscale.config import StoreError, load_space
 from finscale.pipeline import train
-from finscale.pipeline.predictions import TEST, VALIDATION, part
-from finscale.pipeline.progress import Work
+from finscale.pipeline.problem.predictions import TEST, VALIDATION, part
+from finscale.pipeline.running.progress import Work
 from finscale.tracking import Tag, cells, finals, load_trial, read_predictions, trials, val_curve
 from tests.lab import CELL, PROBLEM, Lab
 
@@ -252,7 +252,7 @@ def test_a_final_that_failed_is_trained_by_the_same_line(
     def no_room(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("finscale.pipeline.fitting.fit", no_room)
+    monkeypatch.setattr("finscale.pipeline.problem.fitting.fit", no_room)
     with pytest.raises(MemoryError):
         searched.train(top_k=1, n_seeds=1)
     failed = only(all_finals(searched))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from finscale.pipeline import turns
+from finscale.pipeline.searching import turns
 from finscale.search import PastTrial
 from finscale.tracking import Kind, Run, Status, Tag, create_run, handle
 from tests.lab import Lab, dead_lease, living_lease
@@ -84,7 +84,7 @@ def test_a_trial_that_died_between_its_run_and_its_params_is_trained_as_proposed
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("finscale.pipeline.trial._describe", dies)
+        patch.setattr("finscale.pipeline.searching.trial._describe", dies)
         with pytest.raises(KeyboardInterrupt):
             searched.hpo(n_trials=3)
     (run,) = [r for r in searched.runs("trial") if r.data.tags[Tag.TRIAL_NUMBER] == "2"]
@@ -102,7 +102,7 @@ def test_a_process_that_died_between_optuna_and_the_store_costs_no_number(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("finscale.pipeline.turns.open_trial", dies)
+        patch.setattr("finscale.pipeline.searching.turns.open_trial", dies)
         with pytest.raises(KeyboardInterrupt):
             searched.hpo(n_trials=3)
     assert len(searched.runs("trial")) == 2

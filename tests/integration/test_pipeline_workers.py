@@ -8,8 +8,8 @@ import os
 import pytest
 
 from finscale.config import ConfigError, format_budget
-from finscale.pipeline.progress import Event, Line, Listen
-from finscale.pipeline.workers import LOST, Failure, available_cores, run_side_by_side
+from finscale.pipeline.running.progress import Event, Line, Listen
+from finscale.pipeline.running.workers import LOST, Failure, available_cores, run_side_by_side
 
 DIES, WRONG, BROKEN, FINE = 7_000, 8_000, 9_000, 11_000
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finscale.config import Artifacts
-from finscale.pipeline.artifacts import StoredWeights, superfluous
+from finscale.pipeline.searching.artifacts import StoredWeights, superfluous
 
 MB = 1_000_000
 NO_LIMIT = 10**15

@@ -8,9 +8,9 @@ import pytest
 from scipy.special import expit
 
 from finscale.laws import Rules
-from finscale.pipeline.controls import judge
-from finscale.pipeline.evidence import ProblemFinals
-from finscale.pipeline.progress import Event, Work
+from finscale.pipeline.analysis.controls import judge
+from finscale.pipeline.analysis.evidence import ProblemFinals
+from finscale.pipeline.running.progress import Event, Work
 
 N_DAYS, N_SEEDS = 1009, 3
 SIZES = (1_600, 4_000, 11_000, 70_000)

@@ -9,7 +9,7 @@ import torch
 
 from finscale.config import HpoConfig, parse
 from finscale.model import Architecture, architectures, forward_flops, training_memory_bytes
-from finscale.pipeline.cost import measured_cost, search_seconds
+from finscale.pipeline.searching.cost import measured_cost, search_seconds
 from finscale.search import SearchSpace, extremes
 
 CPU = torch.device("cpu")
@@ -27,7 +27,7 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> None:
     def rate(arch: Architecture, *_: Any, **__: Any) -> float:
         return 3 * forward_flops(arch) / a_window(arch)
 
-    monkeypatch.setattr("finscale.pipeline.cost.measure_flops_per_second", rate)
+    monkeypatch.setattr("finscale.pipeline.searching.cost.measure_flops_per_second", rate)
 
 
 def space(budget: str) -> tuple[HpoConfig, SearchSpace]:
@@ -56,7 +56,9 @@ def test_a_search_takes_its_corners_and_then_the_mean_of_the_rest() -> None:
 
 
 def test_a_machine_of_one_speed_has_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("finscale.pipeline.cost.measure_flops_per_second", lambda *_, **__: 1e9)
+    monkeypatch.setattr(
+        "finscale.pipeline.searching.cost.measure_flops_per_second", lambda *_, **__: 1e9
+    )
     config, found = space("11K")
     cost = measured_cost(config, found, CPU)
     assert cost.gigaflops(found.architectures) == pytest.approx(1.0)

@@ -8,10 +8,10 @@ from typing import Any, cast
 
 import pytest
 
-from finscale.pipeline import epoch_log
-from finscale.pipeline.epoch_log import EpochLog
-from finscale.pipeline.progress import Line
-from finscale.pipeline.renewal import renewing
+from finscale.pipeline.running import epoch_log
+from finscale.pipeline.running.epoch_log import EpochLog
+from finscale.pipeline.running.progress import Line
+from finscale.pipeline.running.renewal import renewing
 from finscale.tracking import Run
 from finscale.training import Epoch, Signal
 

@@ -16,9 +16,9 @@ import pytest
 from finscale.config import TrainConfig, load_study
 from finscale.dataset import PreparedInputs
 from finscale.model import Architecture
-from finscale.pipeline.identity import search_identity, study_identity, train_identity
-from finscale.pipeline.problem import FoldData, ProblemData
-from finscale.pipeline.recipe import Recipe
+from finscale.pipeline.problem.data import FoldData, ProblemData
+from finscale.pipeline.problem.identity import search_identity, study_identity, train_identity
+from finscale.pipeline.problem.recipe import Recipe
 
 SEARCHES: list[tuple[dict[str, Any], str, str]] = [
     ({}, "164787c382902e38", "5bafd21fd111bab3"),

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from finscale.evaluation import gaussian_nll
-from finscale.pipeline.predictions import (
+from finscale.pipeline.problem.predictions import (
     TEST,
     VALIDATION,
     part,

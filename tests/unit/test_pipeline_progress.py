@@ -7,8 +7,8 @@ from functools import cached_property
 
 import pytest
 
-from finscale.pipeline.progress import Line, Screen, Work, duration
-from finscale.pipeline.trial import _so_far
+from finscale.pipeline.running.progress import Line, Screen, Work, duration
+from finscale.pipeline.searching.trial import _so_far
 from finscale.search import Claim, PastTrial, Standing
 
 
@@ -50,7 +50,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr("finscale.pipeline.progress.time.monotonic", clock)
+    monkeypatch.setattr("finscale.pipeline.running.progress.time.monotonic", clock)
     return clock
 
 

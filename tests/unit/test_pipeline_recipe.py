@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from finscale.config import HpoConfig, RefusedError
 from finscale.model import Architecture, count_params
-from finscale.pipeline.fitting import build_model
-from finscale.pipeline.recipe import Recipe, from_params
+from finscale.pipeline.problem.fitting import build_model
+from finscale.pipeline.problem.recipe import Recipe, from_params
 from finscale.tracking.frames import typed
 from finscale.tracking.runs import _text
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from finscale.pipeline.selection import choose
+from finscale.pipeline.finals.selection import choose
 from finscale.tracking import Run
 
 RUNS = [

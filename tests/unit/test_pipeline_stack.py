@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from finscale.dataset import Fold, fit_scaler
-from finscale.pipeline.stack import Stack, TickerBars
+from finscale.pipeline.problem.stack import Stack, TickerBars
 
 COLUMNS = ["u", "v", "w"]
 

@@ -16,7 +16,7 @@ import pytest
 
 from finscale.config import CONFIGS, DataError, VerifyConfig, read_pins
 from finscale.pipeline import verify as module
-from finscale.pipeline.progress import Line
+from finscale.pipeline.running.progress import Line
 from finscale.pipeline.verify import verify
 from tests.lab import ROOT, copy_store
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from finscale.pipeline import summary
-from finscale.pipeline.summary import console_summary, results_table
+from finscale.pipeline.analysis import summary
+from finscale.pipeline.analysis.summary import console_summary, results_table
 from finscale.report import Report
 from finscale.tracking import Run
 from tests.reports import make_full, make_full_closed, make_partial, make_regression

@@ -27,6 +27,15 @@ ALONE = {
     "scipy.optimize": "laws",
     "mlflow": "tracking",
 }
+FOLDERS: dict[str, tuple[str, ...]] = {
+    "running": (),
+    "problem": ("running",),
+    "searching": ("problem", "running"),
+    "finals": ("problem", "running"),
+    "cells": ("searching", "problem", "running"),
+    "analysis": ("problem", "running"),
+}
+"""The folders of `pipeline`, and which of the others each may enter; the verbs enter them all."""
 FORBIDDEN = {"laws": ("pandas", "mlflow")}
 KEY = re.compile(r"(finscale|mlflow|optuna)\.(?!db$|tracking_store$)[a-z_A-Z.]+")
 """What names a tag; `mlflow.db` is a file, `mlflow.tracking_store` a group of plugins."""
@@ -107,6 +116,24 @@ def doors(root: Path) -> Iterator[str]:
                 other = module.removeprefix("finscale").removeprefix(".")
                 if other not in ROOMS or name is None or name not in door(root, other):
                     yield f"{path.name} of {room} takes {name} from {module}"
+
+
+def folders(root: Path) -> Iterator[str]:
+    """A folder of `pipeline` enters those below it alone, by their doors; none imports a verb."""
+    library = root / "src" / "finscale"
+    for room, path, tree in sources(root):
+        parts = path.relative_to(library).parts
+        mine = parts[1] if len(parts) > 2 else ""
+        for module, name in imports(tree) if room == "pipeline" else ():
+            other, *within = module.removeprefix("finscale.pipeline.").split(".")
+            if not lies_in(module, "finscale.pipeline") or (mine and other == mine):
+                continue
+            if other in FOLDERS and mine and other not in FOLDERS[mine]:
+                yield f"{path.name} of {mine} imports {module}"
+            elif other in FOLDERS and (within or name not in door(root, f"pipeline/{other}")):
+                yield f"{path.name} of pipeline takes {name} from {module}"
+            elif other not in FOLDERS and mine:
+                yield f"{path.name} of {mine} imports the verb {module}"
 
 
 def whole_doors(root: Path) -> Iterator[str]:
@@ -209,7 +236,7 @@ def asserts(function: Function, known: dict[str, Function], seen: set[str]) -> b
 
 Rule = Callable[[Path], Iterator[str]]
 RULES: tuple[Rule, ...] = (
-    order, doors, whole_doors, distinct_doors, alone, forbidden, tag_keys, sizes, asserting,
+    order, doors, folders, whole_doors, distinct_doors, alone, forbidden, tag_keys, sizes, asserting,
 )  # fmt: skip
 
 
@@ -250,6 +277,9 @@ def house(tmp_path: Path) -> Path:
             text = f"import lazy_loader\n\n__getattr__, __dir__, __all__ = {LAZY}\n"
         write(tmp_path, f"{room}/__init__.py", text)
         write(tmp_path, f"{room}/a.py", '"""A page."""\n\n\ndef f() -> int:\n    return 1\n')
+    for folder in FOLDERS:
+        text = f'from finscale.pipeline.{folder}.a import f\n__all__ = ["f"]\n'
+        write(tmp_path, f"pipeline/{folder}/__init__.py", text)
     write(tmp_path, "tracking/names.py", 'import mlflow\n\nKEY = "finscale.kind"\n')
     tests = tmp_path / "tests"
     tests.mkdir()
@@ -286,6 +316,11 @@ LONG = "def g():\n" + '    """' + "Say.\n" * 60 + '    """\n' + "    x = 1\n\n  
         (doors, "model/b.py", "from ..config import f", "imports relatively: ..config"),
         (doors, "laws/__init__.pyi", "from ..config import f", "imports relatively: ..config"),
         (doors, "laws/b.py", "from .a import f", "imports relatively: .a"),
+        (folders, "pipeline/problem/b.py", "from finscale.pipeline.searching import f", "imports fin"),
+        (folders, "pipeline/finals/b.py", "from finscale.pipeline.searching import f", "of finals"),
+        (folders, "pipeline/running/b.py", "from finscale.pipeline.hpo import f", "imports the verb"),
+        (folders, "pipeline/b.py", "from finscale.pipeline.problem.a import f", "takes f from"),
+        (folders, "pipeline/b.py", "from finscale.pipeline.problem import g", "takes g from"),
         (whole_doors, "model/__init__.py", '__all__ = ["f"]', "model promises f"),
         (whole_doors, "laws/__init__.pyi", '__all__ = ["f"]', "laws promises f"),
         (whole_doors, "laws/__init__.py", "from finscale.laws.a import f", "does not read"),
@@ -317,6 +352,9 @@ def test_a_broken_rule_is_noticed(
     [
         (order, "training/b.py", "from finscale.model import f\nfrom finscale.config import f"),
         (doors, "pipeline/b.py", "from finscale.laws import f\nfrom finscale.pipeline.a import g"),
+        (folders, "pipeline/b.py", "from finscale.pipeline.problem import f"),
+        (folders, "pipeline/problem/b.py", "from finscale.pipeline.problem.a import f"),
+        (folders, "pipeline/cells/b.py", "from finscale.pipeline.searching import f"),
         (distinct_doors, "model/f.py", "x = 1"),
         (alone, "laws/b.py", "from scipy.optimize import minimize\nimport scipy.special"),
         (alone, "report/b.py", "from scipy import stats"),

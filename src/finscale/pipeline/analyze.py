@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from finscale.config import AnalyzeConfig, Study, load_study, options, spell
 from finscale.laws import Rules
-from finscale.pipeline.progress import Line, Listen, Screen
+from finscale.pipeline.running import Line, Listen, Screen
 from finscale.tracking import (
     Artifact,
     Kind,
@@ -22,8 +22,7 @@ from finscale.tracking import (
 )
 
 if TYPE_CHECKING:
-    from finscale.pipeline.evidence import ProblemFinals
-    from finscale.pipeline.verdicts import Setting
+    from finscale.pipeline.analysis import ProblemFinals, Setting
 
 
 def analyze(
@@ -46,12 +45,8 @@ def analyze(
             return analyze(config, run_id, listen=screen)
     prepare_store(time.time())
     # Laws and figures take seconds to import: a store that does not answer waits for none.
-    from finscale.pipeline.evidence import collect
-    from finscale.pipeline.membership import study_cells
-    from finscale.pipeline.prospects import State, look_ahead, members
-    from finscale.pipeline.publish import publish
-    from finscale.pipeline.summary import console_summary
-    from finscale.pipeline.verdicts import conclude_all
+    from finscale.pipeline.analysis import collect, conclude_all, console_summary, publish
+    from finscale.pipeline.cells import State, look_ahead, members, study_cells
 
     plan = None if config.study == "none" else load_study(config.study)
     setting = _setting(config, plan)
@@ -102,7 +97,7 @@ def study_rules(plan: Study) -> Rules:
 
 
 def _setting(config: AnalyzeConfig, plan: Study | None) -> Setting:
-    from finscale.pipeline.verdicts import Setting
+    from finscale.pipeline.analysis import Setting
 
     if plan:
         return Setting(plan.name, plan.question, study_rules(plan), config.allow_partial)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 
 from finscale.config import DataConfig, options
-from finscale.pipeline.data_page import data_lines, record_page
-from finscale.pipeline.inputs import fetch, load_inputs
-from finscale.pipeline.progress import Line, Listen, Screen
+from finscale.pipeline.problem import data_lines, fetch, load_inputs, record_page
+from finscale.pipeline.running import Line, Listen, Screen
 from finscale.tracking import Kind, prepare_store, verb_run
 
 

@@ -8,25 +8,25 @@ from contextlib import suppress
 from functools import partial
 
 from finscale.config import HpoConfig, StoreError, counted, format_budget, options, spell
-from finscale.pipeline.alignment import stand
-from finscale.pipeline.bench import Bench, facts_of, open_bench
-from finscale.pipeline.data_page import ensure_page
-from finscale.pipeline.disk import disk_watched
-from finscale.pipeline.identity import search_identity
-from finscale.pipeline.neighbours import other_searches
-from finscale.pipeline.optimism import ensure_optimism
-from finscale.pipeline.plan import check_memory, expected_time, search_space, study_address
-from finscale.pipeline.problem import ProblemData, load_problem
-from finscale.pipeline.progress import Line, Listen, Screen
-from finscale.pipeline.renewal import renewing
-from finscale.pipeline.search_page import (
+from finscale.pipeline.problem import ProblemData, ensure_page, load_problem, search_identity
+from finscale.pipeline.running import Line, Listen, Screen, disk_watched, renewing, run_side_by_side
+from finscale.pipeline.searching import (
+    Bench,
     best_name,
+    check_memory,
+    ensure_optimism,
+    expected_time,
+    facts_of,
     front_lines,
+    n_stored,
+    open_bench,
+    other_searches,
+    search_space,
+    stand,
+    study_address,
     write_note,
     write_pictures,
 )
-from finscale.pipeline.trials import n_stored
-from finscale.pipeline.workers import run_side_by_side
 from finscale.search import FIRST_LOOK, Standing, StudyAddress, turn
 from finscale.tracking import (
     Kind,
@@ -142,7 +142,7 @@ def _search(bench: Bench, address: StudyAddress) -> None:
 
 def _train(bench: Bench, address: StudyAddress, standing: Standing) -> Standing:
     if bench.config.workers == 1 or standing.n_finished >= bench.config.n_trials:
-        from finscale.pipeline.turns import work  # torch: a search that is whole needs none
+        from finscale.pipeline.searching import work  # torch: a search that is whole needs none
 
         return work(bench)
     return _side_by_side(bench, address)
@@ -159,7 +159,7 @@ def _name_others(config: HpoConfig, identity: str, listen: Listen) -> None:
 
 
 def _side_by_side(bench: Bench, address: StudyAddress) -> Standing:
-    from finscale.pipeline.search_worker import Order, join
+    from finscale.pipeline.searching import Order, join
 
     left = bench.deadline - time.monotonic()
     command = bench.own or bench.parent

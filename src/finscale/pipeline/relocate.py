@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from finscale.config import ConfigError, RelocateConfig
-from finscale.pipeline.progress import Line, Listen, Screen
+from finscale.pipeline.running import Line, Listen, Screen
 from finscale.tracking import local_path
 from finscale.tracking import relocate as rewrite
 

@@ -19,28 +19,37 @@ from finscale.config import (
     spell,
 )
 from finscale.pipeline.analyze import analyze, rests_on, rules_text, study_rules
-from finscale.pipeline.baselines import ensure_baselines
-from finscale.pipeline.data_page import ensure_page
-from finscale.pipeline.hpo import hpo
-from finscale.pipeline.identity import study_identity, targets_of
-from finscale.pipeline.membership import study_cells
-from finscale.pipeline.problem import load_problem
-from finscale.pipeline.progress import Line, Listen, Screen
-from finscale.pipeline.prospects import (
+from finscale.pipeline.cells import (
     Prospect,
     State,
     check_possible,
     cost_sentence,
     expected_seconds,
     look_ahead,
+    mark_members,
     members,
+    study_cells,
     table,
     with_room,
 )
-from finscale.pipeline.renewal import renewing
-from finscale.pipeline.study_runs import mark_members
+from finscale.pipeline.hpo import hpo
+from finscale.pipeline.problem import (
+    ensure_baselines,
+    ensure_page,
+    load_problem,
+    study_identity,
+    targets_of,
+)
+from finscale.pipeline.running import (
+    Failure,
+    Line,
+    Listen,
+    Screen,
+    available_cores,
+    renewing,
+    run_side_by_side,
+)
 from finscale.pipeline.train import DONE, train
-from finscale.pipeline.workers import Failure, available_cores, run_side_by_side
 from finscale.tracking import (
     Artifact,
     Kind,
@@ -189,7 +198,7 @@ def _conclude(
     config: StudyConfig, plan: Study, prospects: Sequence[Prospect], listen: Listen
 ) -> Run:
     """Analyze, unless these very finals have been analyzed for this study already."""
-    from finscale.pipeline.evidence import collect  # laws: a second
+    from finscale.pipeline.analysis import collect  # laws: a second
 
     wanted = AnalyzeConfig(study=plan.name, data_root=config.data_root)
     found = members(plan, prospects)

@@ -23,16 +23,23 @@ from finscale.config import (
     options,
     spell,
 )
-from finscale.pipeline.baselines import REFERENCE, ensure_baselines
+from finscale.pipeline.finals import Chosen, choose, mark
 from finscale.pipeline.hpo import NEAREST, hpo
-from finscale.pipeline.identity import search_identity, targets_of, train_identity
-from finscale.pipeline.neighbours import other_searches
-from finscale.pipeline.notes import against_reference
-from finscale.pipeline.plan import search_space
-from finscale.pipeline.problem import ProblemData, load_problem
-from finscale.pipeline.progress import Line, Listen, Screen
-from finscale.pipeline.recipe import Recipe, from_params, rows
-from finscale.pipeline.selection import Chosen, choose, mark
+from finscale.pipeline.problem import (
+    REFERENCE,
+    ProblemData,
+    Recipe,
+    against_reference,
+    ensure_baselines,
+    from_params,
+    load_problem,
+    rows,
+    search_identity,
+    targets_of,
+    train_identity,
+)
+from finscale.pipeline.running import Line, Listen, Screen
+from finscale.pipeline.searching import other_searches, search_space
 from finscale.tracking import (
     N_PARAMS,
     VAL_LOSS,
@@ -91,8 +98,7 @@ def train(
             return train(config, run_id, listen=screen, study=study)
     prepare_store(time.time())  # a wrong address is said before data are fetched
     data = load_problem(config, config.floors, listen)
-    from finscale.pipeline.finals import Bench, train_finals  # torch: a refusal waits for none
-    from finscale.pipeline.perceptron import ensure_perceptron
+    from finscale.pipeline.finals import Bench  # torch: a refusal waits for none
 
     tags = {**data.tags(), Tag.CELL: config.cell_name, Tag.TARGETS: targets_of(config)}
     with verb_run(
@@ -117,17 +123,24 @@ def train(
         )
         if opened.is_new:
             data.log_inputs(opened.parent)
-        trained = train_finals(bench, recipes)
-        chosen = choose(trained)
-        by_name = {recipe.fingerprint("configuration", data): recipe for recipe in recipes}
-        ensure_perceptron(bench, by_name[chosen.configuration], chosen.configuration)
-        record_choice(opened.parent, targets_of(config), chosen.configuration, [*by_name])
-        kept = {choice.configuration for choice in latest_choices(config.problem_name)}
-        mark(chosen, pd.concat([trained, finals(parent=opened.parent.run_id)]), kept)
-        opened.parent.metric(_numbers(bench, chosen))
-        promotion = _promoted(bench, chosen)
-        _write_note(bench, chosen, promotion)
+        _train_and_choose(bench, recipes)
         return opened.parent
+
+
+def _train_and_choose(bench: Bench, recipes: Sequence[Recipe]) -> None:
+    """Train what is missing, choose a configuration, write the choice down and register it."""
+    from finscale.pipeline.finals import ensure_perceptron, train_finals
+
+    config, data, parent = bench.config, bench.data, bench.parent
+    trained = train_finals(bench, recipes)
+    chosen = choose(trained)
+    by_name = {recipe.fingerprint("configuration", data): recipe for recipe in recipes}
+    ensure_perceptron(bench, by_name[chosen.configuration], chosen.configuration)
+    record_choice(parent, targets_of(config), chosen.configuration, [*by_name])
+    kept = {choice.configuration for choice in latest_choices(config.problem_name)}
+    mark(chosen, pd.concat([trained, finals(parent=parent.run_id)]), kept)
+    parent.metric(_numbers(bench, chosen))
+    _write_note(bench, chosen, _promoted(bench, chosen))
 
 
 def dry_run_train(
@@ -143,7 +156,7 @@ def dry_run_train(
     if listen is None:
         with Screen() as screen:
             return dry_run_train(config, run_id, listen=screen)
-    from finscale.pipeline.prospects import (
+    from finscale.pipeline.cells import (
         check_possible,
         cost_sentence,
         expected_seconds,
@@ -221,7 +234,7 @@ def _promoted(bench: Bench, chosen: Chosen) -> Promotion:
 
 
 def _register(bench: Bench, chosen: Chosen) -> Promotion:
-    from finscale.pipeline.fitting import served
+    from finscale.pipeline.problem import served
     from finscale.tracking import promote  # what registers a model takes seconds to import
 
     data = bench.data

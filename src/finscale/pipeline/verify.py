@@ -21,7 +21,7 @@ from finscale.config import (
     without_passwords,
 )
 from finscale.market import verify_store
-from finscale.pipeline.progress import Line, Listen, Screen
+from finscale.pipeline.running import Line, Listen, Screen
 from finscale.training import available_memory_bytes, pick_device
 
 MIN_PYTHON = (3, 11)

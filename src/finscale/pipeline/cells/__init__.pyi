@@ -1,0 +1,27 @@
+from .finished import study_cells
+from .prospects import (
+    Prospect,
+    State,
+    check_possible,
+    cost_sentence,
+    expected_seconds,
+    look_ahead,
+    members,
+    table,
+    with_room,
+)
+from .tagging import mark_members
+
+__all__ = [
+    "Prospect",
+    "State",
+    "check_possible",
+    "cost_sentence",
+    "expected_seconds",
+    "look_ahead",
+    "mark_members",
+    "members",
+    "study_cells",
+    "table",
+    "with_room",
+]

@@ -1,0 +1,270 @@
+"""What stands before the cells of a study: all that is known of them before the first epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from finscale.config import (
+    ConfigError,
+    DataError,
+    RefusedError,
+    StoreError,
+    Study,
+    StudyConfig,
+    TrainConfig,
+    listed,
+    spell,
+)
+from finscale.model import training_memory_bytes
+from finscale.pipeline.cells.finished import Finished, find_finished, n_finals_of
+from finscale.pipeline.problem import ProblemData, load_problem, search_identity
+from finscale.pipeline.running import Listen, duration
+from finscale.pipeline.searching import (
+    GIB,
+    Cost,
+    measured_cost,
+    memory_refusal,
+    n_stored,
+    search_space,
+)
+from finscale.search import SearchSpace
+from finscale.tracking import Choice
+
+if TYPE_CHECKING:
+    import torch
+
+MOST_NAMED = 3
+
+
+class State(StrEnum):
+    """Where a cell stands."""
+
+    DONE = "done"
+    TO_DO = "to do"
+    REFUSED = "below a floor"
+    IMPOSSIBLE = "cannot be trained"
+
+
+@dataclass(frozen=True, eq=False)
+class Prospect:
+    """What is known of a cell.
+
+    Attributes
+    ----------
+    why : str
+        Of a cell that is not trained: why not.
+    finished : Finished, optional
+        Of a cell that is done: what came of it.
+    space : SearchSpace, optional
+        What its search draws from.
+    n_trials, n_finals : int
+        Those that the store has already.
+    n_train, n_folds : int
+        Samples of an epoch, and models of a final.
+    """
+
+    cell: TrainConfig
+    state: State
+    why: str = ""
+    finished: Finished | None = None
+    space: SearchSpace | None = None
+    n_trials: int = 0
+    n_finals: int = 0
+    n_train: int = 0
+    n_folds: int = 1
+
+    @property
+    def memory_bytes(self) -> int:
+        """What its largest training takes."""
+        assert self.space
+        batch_size = self.cell.batch_size or max(self.cell.space.batch_size)
+        return max(training_memory_bytes(arch, batch_size) for arch in self.space.architectures)
+
+    @property
+    def n_trainings(self) -> int:
+        """Trainings that are left to do."""
+        finals = self.cell.top_k * self.cell.n_seeds - self.n_finals
+        return max(0, self.cell.n_trials - self.n_trials) + max(0, finals) * self.n_folds
+
+
+def look_ahead(cells: Sequence[TrainConfig], listen: Listen) -> list[Prospect]:
+    """Look at every cell: its data, its floors, its sizes, and what the store has of it.
+
+    Data that are not there yet are fetched.
+
+    Parameters
+    ----------
+    cells : sequence of TrainConfig
+        Those of a problem one after the other: its data are read once.
+    """
+    found: list[Prospect] = []
+    for _, group in groupby(cells, key=lambda cell: cell.problem_name):
+        mine = list(group)
+        try:
+            data = load_problem(mine[0], mine[0].floors, listen)
+        except RefusedError as error:
+            found += [Prospect(cell, State.REFUSED, error.line) for cell in mine]
+        except (ConfigError, DataError) as error:
+            found += [Prospect(cell, State.IMPOSSIBLE, error.line) for cell in mine]
+        else:
+            found += [_prospect(cell, data) for cell in mine]
+    return found
+
+
+def _prospect(cell: TrainConfig, data: ProblemData) -> Prospect:
+    try:
+        space = search_space(cell, data)
+    except ConfigError as error:
+        return Prospect(cell, State.IMPOSSIBLE, error.line)
+    finished = find_finished(cell, data)
+    return Prospect(
+        cell,
+        State.DONE if finished else State.TO_DO,
+        finished=finished,
+        space=space,
+        n_trials=n_stored(cell.cell_name, search_identity(cell, data)),
+        n_finals=n_finals_of(cell, data),
+        n_train=len(data.search.at.train),
+        n_folds=len(data.folds),
+    )
+
+
+def with_room(prospects: Sequence[Prospect], device: torch.device) -> list[Prospect]:
+    """Find the cells with work to do of which not even the smallest model can be trained here."""
+    return [_with_room(prospect, device) for prospect in prospects]
+
+
+def _with_room(prospect: Prospect, device: torch.device) -> Prospect:
+    if prospect.state is not State.TO_DO or prospect.space is None:
+        return prospect
+    refusal = memory_refusal(prospect.cell, prospect.space, device)
+    return replace(prospect, state=State.IMPOSSIBLE, why=refusal.line) if refusal else prospect
+
+
+def check_possible(what: str, prospects: Sequence[Prospect], todo: str) -> None:
+    """Refuse to begin where a cell can never be finished.
+
+    Raises
+    ------
+    ConfigError
+        Naming the first cells that cannot.
+    """
+    lost = [prospect for prospect in prospects if prospect.state is State.IMPOSSIBLE]
+    if not lost:
+        return
+    named = "; ".join(f"{each.cell.cell_name}: {each.why}" for each in lost[:MOST_NAMED])
+    more = f"; and {len(lost) - MOST_NAMED} more" if len(lost) > MOST_NAMED else ""
+    raise ConfigError(
+        what,
+        expected="cells that can all be trained here",
+        got=f"{len(lost)} of {len(prospects)} that cannot: {named}{more}",
+        todo=todo,
+    )
+
+
+def expected_seconds(prospects: Sequence[Prospect], device: torch.device) -> float:
+    """Return how long what is left takes at most, one cell after the other."""
+    costs: dict[int, Cost] = {}  # of a budget: its models cost alike, whatever the problem
+    total = 0.0
+    for each in prospects:
+        if each.state is not State.TO_DO or each.space is None or not each.n_trainings:
+            continue
+        if each.cell.budget not in costs:
+            costs[each.cell.budget] = measured_cost(each.cell, each.space, device)
+        cost, windows = costs[each.cell.budget], each.n_train * each.cell.epochs
+        seconds = [cost.seconds(arch, windows) for arch in each.space.architectures]
+        total += each.n_trainings * sum(seconds) / len(seconds)
+    return total
+
+
+def cost_sentence(seconds: float, n_workers: int, device: torch.device) -> str:
+    """Say what a dry run has found."""
+    if seconds <= 0:
+        return "Nothing is left to train."
+    side = "one after the other" if n_workers == 1 else f"{n_workers} side by side"
+    return (
+        f"About {duration(seconds / n_workers)} at most on {device.type}, {side}, at the rate of a "
+        "few real steps. Nothing was trained: leave dry_run out to begin."
+    )
+
+
+def table(prospects: Sequence[Prospect]) -> str:
+    """Write what stands before each cell, a line a cell; below it, why some are not trained."""
+    width = max(len(each.cell.cell_name) for each in prospects)
+    head = f"{'cell':<{width}}{'sizes':>7}{'trials':>10}{'finals':>10}{'memory':>12}  state"
+    rows = [f"{each.cell.cell_name:<{width}}{_counts(each)}  {each.state}" for each in prospects]
+    return "\n".join([head, *rows, *_reasons(prospects)])
+
+
+def _reasons(prospects: Sequence[Prospect]) -> Iterator[str]:
+    """Say why cells are not trained; those with one reason in one line."""
+    together: dict[tuple[State, str], list[str]] = {}
+    for each in prospects:
+        if each.why:
+            together.setdefault((each.state, each.why), []).append(each.cell.cell_name)
+    for (state, why), names in together.items():
+        refused = "is refused" if len(names) == 1 else "are refused"
+        verb = "cannot be trained" if state is State.IMPOSSIBLE else refused
+        yield f"{listed(names, MOST_NAMED)} {verb}: {why}"
+
+
+def _counts(each: Prospect) -> str:
+    if each.space is None:
+        return f"{'-':>7}{'-':>10}{'-':>10}{'-':>12}"
+    trials = f"{min(each.n_trials, each.cell.n_trials)} of {each.cell.n_trials}"
+    finals_ = f"{each.n_finals} of {each.cell.top_k * each.cell.n_seeds}"
+    gib = each.memory_bytes / GIB
+    memory = f"{gib:,.1f} GiB" if gib >= 1 else f"{gib * 1024:,.0f} MiB"
+    return f"{len(each.space.architectures):>7}{trials:>10}{finals_:>10}{memory:>12}"
+
+
+@dataclass(frozen=True)
+class Members:
+    """What of a study is in the store.
+
+    Attributes
+    ----------
+    choices : mapping of str to list of Choice
+        For each problem, what its cells have chosen.
+    missing : tuple of str
+        Cells that are not finished.
+    """
+
+    choices: Mapping[str, list[Choice]]
+    missing: tuple[str, ...]
+
+
+def members(plan: Study, prospects: Sequence[Prospect], *, allow_partial: bool = False) -> Members:
+    """Return the cells of a study that are done; those below a floor are no part of the answer.
+
+    Raises
+    ------
+    StoreError
+        If cells are not finished, and partial answers are not allowed: a test is opened for a
+        whole study or not at all. If none is finished.
+    """
+    choices: dict[str, list[Choice]] = {}
+    for each in prospects:
+        if each.finished:
+            choices.setdefault(each.cell.problem_name, []).append(each.finished.choice)
+    missing = tuple(_unfinished(prospects))
+    if not choices or (missing and not allow_partial):
+        or_partial = ", or look at what there is with allow_partial=true" if choices else ""
+        line = spell("study", StudyConfig(study=plan, data_root=prospects[0].cell.data_root))
+        raise StoreError(
+            f"study {plan.name}",
+            expected="finals of every cell before its test is opened",
+            got=f"none for {', '.join(missing) or 'any cell: all were refused'}",
+            todo=f"Finish it first: {line}{or_partial}",
+        )
+    return Members(choices, missing)
+
+
+def _unfinished(prospects: Sequence[Prospect]) -> Iterator[str]:
+    for each in prospects:
+        if each.finished is None and each.state is not State.REFUSED:
+            yield each.cell.cell_name

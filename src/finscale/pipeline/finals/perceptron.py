@@ -1,0 +1,99 @@
+"""The perceptron beside a cell's PatchTST: as large, and trained in the same way."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import torch
+
+from finscale.config import format_budget, unbroken
+from finscale.model import MLP, MlpArchitecture, count_mlp_params, count_params, mlp_of_size
+from finscale.pipeline.finals.training import Bench
+from finscale.pipeline.problem import (
+    MLP_NAME,
+    Outputs,
+    Recipe,
+    begin_baseline,
+    evaluation_positions,
+    fit_network,
+    log_forecast,
+    outputs_at,
+)
+from finscale.pipeline.running import Work
+from finscale.tracking import (
+    N_PARAMS,
+    Kind,
+    Status,
+    Tag,
+    find_result,
+    fingerprint,
+)
+from finscale.training import Epoch, FitResult, Signal
+
+_NOTE = (
+    "A perceptron on the flattened window, of its PatchTST's size, trained with the same "
+    "parameters: what attention and patches add, size alone has not."
+)
+
+
+def ensure_perceptron(bench: Bench, recipe: Recipe, configuration: str) -> None:
+    """Train the size-matched perceptron of a cell's chosen configuration, unless it is there.
+
+    It takes the search's seed: one run a cell, a yardstick and not a result.
+    """
+    config, data = bench.config, bench.data
+    arch = mlp_of_size(
+        count_params(recipe.arch).total,
+        n_channels=data.n_channels,
+        context_length=config.context_length,
+        n_outputs=config.task.n_outputs,
+        dropout=recipe.arch.dropout,
+    )
+    settings = recipe.settings(config.seed)
+    identity = fingerprint(
+        Kind.BASELINE,
+        name=MLP_NAME,
+        configuration=configuration,
+        **data.identity(),
+        **asdict(arch),
+        **asdict(settings),
+    )
+    if find_result(Kind.BASELINE, identity) is not None:
+        return
+    outputs, result = _train(bench, arch, recipe)
+    with unbroken():
+        title = f"{MLP_NAME} {format_budget(config.budget)} {config.title}"
+        run = begin_baseline(data, MLP_NAME, title, identity, bench.study)
+        run.tag({Tag.CELL: config.cell_name, Tag.CONFIGURATION: configuration})
+        run.param({"budget": format_budget(config.budget), "width": arch.width})
+        run.param({"dropout": arch.dropout, **asdict(settings)})
+        run.metric({N_PARAMS: count_mlp_params(arch)})
+        run.note(_NOTE)
+        if result.status == Status.OK:
+            log_forecast(run, data, outputs, bench.reference_loss)
+        run.end(Status(result.status), result.reason)
+
+
+def _train(bench: Bench, arch: MlpArchitecture, recipe: Recipe) -> tuple[list[Outputs], FitResult]:
+    """Return outputs_NK of each fold; a model that diverges is the last one."""
+    config, data = bench.config, bench.data
+    total = config.epochs * len(data.folds)
+    key = f"{config.cell_name} perceptron"
+    outputs: list[Outputs] = []
+    bench.listen(Work(key, 0, total, "begins"))
+    for number, fold in enumerate(data.folds):
+
+        def told(epoch: Epoch, before: int = number * config.epochs) -> Signal:
+            text = f"perceptron beside the finals, epoch {epoch.number}"
+            bench.listen(Work(key, before + epoch.number, total, text))
+            bench.parent.renew_lease()
+            return Signal.CONTINUE
+
+        torch.manual_seed(config.seed)
+        model = MLP(arch)
+        result = fit_network(model, data, fold, recipe.settings(config.seed), bench.device, told)
+        if result.status != Status.OK:
+            break
+        outputs.append(outputs_at(model, data, fold, evaluation_positions(fold.at), bench.device))
+    bench.listen(Work(key, total, total, "done"))
+    return outputs, result

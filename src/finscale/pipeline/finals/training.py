@@ -1,0 +1,230 @@
+"""The finals of a cell: recipes trained with several seeds, each a run with its predictions."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+
+from finscale.config import StoreError, TrainConfig, format_budget
+from finscale.evaluation import sample_losses, score_outputs
+from finscale.pipeline.problem import (
+    FoldData,
+    Outputs,
+    ProblemData,
+    Recipe,
+    Trained,
+    architecture_name,
+    collapse_tag,
+    evaluation_positions,
+    final_note,
+    log_config,
+    log_predictions,
+    outputs_at,
+    predictions_frame,
+    result_metrics,
+    serve_predictions,
+    store_weights,
+    train_model,
+)
+from finscale.pipeline.running import EpochLog, Listen, Work, failure_reason, put_aside
+from finscale.tracking import (
+    Kind,
+    Run,
+    Status,
+    Tag,
+    create_run,
+    curve,
+    final_seeds,
+    finals,
+    find_result,
+    metric_of,
+    study_tags,
+)
+from finscale.training import Epoch, FitResult, Signal
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """What every final of a cell needs."""
+
+    config: TrainConfig
+    data: ProblemData
+    parent: Run
+    device: torch.device
+    reference_loss: float
+    listen: Listen
+    study: str | None
+
+
+@dataclass(frozen=True, eq=False)
+class Final:
+    """A recipe trained with one seed on every fold.
+
+    Attributes
+    ----------
+    last : Trained
+        The model of the last fold: the one that is served.
+    outputs : tuple of ndarray
+        Of each fold, outputs_NK at its evaluation positions.
+    train_loss : float
+        Mean over folds, nats.
+    """
+
+    last: Trained
+    results: tuple[FitResult, ...]
+    outputs: tuple[Outputs, ...]
+    train_loss: float
+
+
+def train_finals(bench: Bench, recipes: Sequence[Recipe]) -> pd.DataFrame:
+    """Train what is missing; return the finals of every configuration and seed, one row each."""
+    config = bench.config
+    seeds = final_seeds(config.seed, config.n_seeds)
+    wanted = [(recipe, seed) for recipe in recipes for seed in seeds]
+    identities = [recipe.fingerprint(Kind.FINAL, bench.data, seed) for recipe, seed in wanted]
+    for number, ((recipe, seed), identity) in enumerate(zip(wanted, identities, strict=True)):
+        if find_result(Kind.FINAL, identity) is None:
+            bench.listen(_progress(bench, number, len(wanted), 0, f"seed {seed}"))
+            _train_final(bench, recipe, seed, identity, number, len(wanted))
+    bench.listen(_progress(bench, len(wanted), len(wanted), 0, "done"))
+    # A result may belong to the cell of a neighbouring budget: it is not trained twice.
+    stored = finals(problem=config.problem_name)
+    rows = stored[stored["fingerprint"].isin(identities) & (stored["status"] == Status.OK)]
+    if rows.empty:
+        raise StoreError(
+            f"finals of {config.cell_name}",
+            expected="at least one that did not diverge or fail",
+            got="none",
+            todo="Look at their runs: their tags say why.",
+        )
+    return rows.reset_index(drop=True)
+
+
+def _progress(bench: Bench, number: int, n_finals: int, epoch: int, text: str) -> Work:
+    """Say how far the finals are; each trains every fold for as many epochs at most."""
+    epochs = bench.config.epochs * len(bench.data.folds)
+    key = f"{bench.config.cell_name} finals"
+    return Work(key, number * epochs + epoch, n_finals * epochs, text)
+
+
+def _train_final(
+    bench: Bench, recipe: Recipe, seed: int, identity: str, number: int, n_finals: int
+) -> None:
+    run = _open_final(bench, recipe, seed, identity)
+
+    def show(step: int, text: str) -> None:
+        bench.listen(_progress(bench, number, n_finals, step, f"seed {seed}, {text}"))
+
+    try:
+        with put_aside(run.interrupt):
+            final, status, reason = _train_folds(bench, recipe, seed, run, show)
+            if final:
+                _log_final(bench, run, final, seed)
+            run.end(status, reason)
+    except StoreError:
+        raise
+    except Exception as error:
+        run.fail(failure_reason(error), traceback.format_exc())
+        raise
+
+
+def _train_folds(
+    bench: Bench, recipe: Recipe, seed: int, run: Run, show: Callable[[int, str], None]
+) -> tuple[Final | None, Status, str]:
+    """Train a model on every fold; one that diverges ends the final."""
+    data, epochs = bench.data, bench.config.epochs
+    logged = metric_of(run.run_id, curve("train_loss"))
+    done = logged.step if logged else 0
+    results: list[FitResult] = []
+    outputs: list[Outputs] = []
+    train_losses: list[float] = []
+    for number, fold in enumerate(data.folds):
+        block = f"block {number + 1} of {len(data.folds)}, " if len(data.folds) > 1 else ""
+
+        def told(epoch: Epoch, offset: int = number * epochs, block: str = block) -> Signal:
+            loss = f": {epoch.val_loss:.4f} nats" if offset == 0 else ""
+            show(offset + epoch.number, f"{block}epoch {epoch.number}{loss}")
+            return Signal.CONTINUE
+
+        log = EpochLog(run, bench.parent, done, told, offset=number * epochs)
+        trained = train_model(recipe, data, fold, bench.config.budget, seed, bench.device, log)
+        log.flush()
+        status = Status(trained.result.status)
+        if status is not Status.OK:
+            return None, status, trained.result.reason
+        results.append(trained.result)
+        positions = evaluation_positions(fold.at)
+        outputs.append(serve_predictions(trained.model, data, fold, positions, bench.device))
+        train_losses.append(_train_loss(trained, data, fold))
+    final = Final(trained, tuple(results), tuple(outputs), float(np.mean(train_losses)))
+    return final, Status.OK, trained.result.reason
+
+
+def _open_final(bench: Bench, recipe: Recipe, seed: int, identity: str) -> Run:
+    """Take up the run of an interrupted final, or make a new one."""
+    config, data = bench.config, bench.data
+    run = _interrupted(bench.parent, identity)
+    if run:
+        run.reopen()
+    else:
+        run = create_run(
+            Kind.FINAL,
+            f"final {architecture_name(recipe.arch)} seed {seed}",
+            parent=bench.parent,
+            tags={
+                **data.tags(),
+                Tag.CELL: config.cell_name,
+                Tag.FINGERPRINT: identity,
+                Tag.CONFIGURATION: recipe.fingerprint("configuration", data),
+                **study_tags(bench.study),
+            },
+        )
+    # An interrupted one may have died before this: what it has already stays.
+    budget = {"budget": format_budget(config.budget), "seed": seed}
+    run.param({**data.params(), **budget, **recipe.params()})
+    data.log_inputs(run)
+    return run
+
+
+def _interrupted(parent: Run, identity: str) -> Run | None:
+    stored = finals(parent=parent.run_id)
+    if stored.empty:
+        return None
+    status = stored["status"] if "status" in stored else pd.Series(pd.NA, stored.index)
+    mine = stored[(stored["fingerprint"] == identity) & status.isna()]
+    if mine.empty:
+        return None
+    return Run(mine.iloc[0]["run_id"], mine.iloc[0]["experiment_id"])
+
+
+def _log_final(bench: Bench, run: Run, final: Final, seed: int) -> None:
+    """Store weights, predictions of validation and test, and scores of validation alone."""
+    run.check_held()
+    data, first = bench.data, bench.data.folds[0]
+    n = len(first.at.validation)
+    # The first fold's: validation of a later one is test of an earlier one, which no choice sees.
+    scores = score_outputs(data.labels_T[first.at.validation], final.outputs[0][:n])
+    log_config(run, final.last, data, data.folds[-1], seed)
+    store_weights(run, final.last.model)
+    log_predictions(run, predictions_frame(data, final.outputs))
+    validations = [
+        outputs_NK[: len(fold.at.validation)]
+        for fold, outputs_NK in zip(data.folds, final.outputs, strict=True)
+    ]
+    run.tag(collapse_tag(validations))
+    metrics = result_metrics(
+        final.last.recipe.arch, final.results, data, scores, bench.reference_loss
+    )
+    run.metric_once({**metrics, "train_loss": final.train_loss})
+    run.note(final_note(bench.config.cell_name, scores.loss, bench.reference_loss))
+
+
+def _train_loss(trained: Trained, data: ProblemData, fold: FoldData) -> float:
+    """Return the kept weights' loss on training samples: tells poor fits from poor forecasts."""
+    outputs_NK = outputs_at(trained.model, data, fold, fold.at.train, torch.device("cpu"))
+    return float(sample_losses(data.labels_T[fold.at.train], outputs_NK).mean())

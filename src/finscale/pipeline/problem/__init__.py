@@ -1,0 +1,5 @@
+"""What is forecast, from what, and by what: a problem, its data, its recipes, its baselines."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,260 @@
+"""One model trained and scored: what a trial and a final have in common.
+
+Legend: `N` samples, `B` batch, `K` outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from finscale.config import RefusedError, check_stop, format_budget, stop_asked, unbroken
+from finscale.evaluation import RegressionScores, Scores, is_collapsed_forecast
+from finscale.model import (
+    MLP,
+    TOLERANCE,
+    Architecture,
+    PatchTST,
+    ServedModel,
+    count_params,
+    fits,
+    forward_flops,
+    save_weights,
+)
+from finscale.pipeline.problem.data import FoldData, ProblemData
+from finscale.pipeline.problem.predictions import Outputs
+from finscale.pipeline.problem.recipe import Recipe
+from finscale.tracking import (
+    Artifact,
+    Run,
+    Tag,
+    cost_metrics,
+    log_weights,
+    score_metrics,
+    size_metrics,
+)
+from finscale.training import (
+    Checkpoints,
+    FitResult,
+    FitSettings,
+    Loss,
+    OnEpoch,
+    Samples,
+    bce_loss,
+    fit,
+    gaussian_nll_loss,
+    make_samples,
+    predict,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A trained model on the CPU, how training went, and its outputs_NK on validation."""
+
+    model: PatchTST
+    recipe: Recipe
+    result: FitResult
+    val_outputs_NK: Outputs
+
+
+def build_model(recipe: Recipe, budget: int, seed: int) -> PatchTST:
+    """Build a model and count it: formulas do not decide what a budget is, the weights do.
+
+    Raises
+    ------
+    RefusedError
+        If the built model lies outside the budget's tolerance.
+    """
+    torch.manual_seed(seed)
+    model = PatchTST(recipe.arch)
+    n_params = sum(weight.numel() for weight in model.parameters())
+    assert n_params == count_params(recipe.arch).total
+    if not fits(recipe.arch, budget):
+        raise RefusedError(
+            "n_params",
+            expected=f"a model within {TOLERANCE:.0%} of {format_budget(budget)}",
+            got=f"{n_params:,} parameters",
+            todo="Take an architecture of the budget.",
+        )
+    return model
+
+
+def train_model(
+    recipe: Recipe,
+    data: ProblemData,
+    fold: FoldData,
+    budget: int,
+    seed: int,
+    device: torch.device,
+    on_epoch: OnEpoch,
+    checkpoints: Checkpoints | None = None,
+) -> Trained:
+    """Build a recipe's model and train it on a fold with one seed."""
+    model = build_model(recipe, budget, seed)
+    result = fit_network(model, data, fold, recipe.settings(seed), device, on_epoch, checkpoints)
+    return Trained(model, recipe, result, outputs_at(model, data, fold, fold.at.validation, device))
+
+
+def fit_network(
+    model: PatchTST | MLP,
+    data: ProblemData,
+    fold: FoldData,
+    settings: FitSettings,
+    device: torch.device,
+    on_epoch: OnEpoch,
+    checkpoints: Checkpoints | None = None,
+) -> FitResult:
+    """Train any network on a fold, by the loss that the task binds; it ends on the CPU.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If a stop was asked for: within a batch or two, and after the checkpoint was written.
+    """
+    context_length = model.arch.context_length
+    train = samples(data, fold, fold.at.train, context_length).to(device)
+    validation = samples(data, fold, fold.at.validation, context_length).to(device)
+    loss = task_loss(data, fold)
+    with unbroken():
+        result = fit(
+            model.to(device),
+            train,
+            validation,
+            settings,
+            on_epoch=on_epoch,
+            loss=loss,
+            checkpoints=checkpoints,
+            is_stopping=stop_asked,
+        )
+    model.cpu()
+    return result
+
+
+def task_loss(data: ProblemData, fold: FoldData) -> Loss:
+    """Return what is minimised: cross-entropy, or the density of returns in their own units."""
+    if data.problem.task.is_binary:
+        return bce_loss
+
+    def density_loss(outputs_BK: Tensor, labels_B: Tensor) -> Tensor:
+        return gaussian_nll_loss(fold.units.restore(outputs_BK), labels_B)
+
+    return density_loss
+
+
+def samples(
+    data: ProblemData, fold: FoldData, positions: NDArray[np.int64], context_length: int
+) -> Samples:
+    """Return scaled windows of so many bars, the problem's or fewer, with labels."""
+    assert context_length <= data.problem.context_length
+    return make_samples(fold.scaled(), positions, data.labels_T, context_length)
+
+
+def outputs_at(
+    model: PatchTST | MLP,
+    data: ProblemData,
+    fold: FoldData,
+    positions: NDArray[np.int64],
+    device: torch.device,
+) -> Outputs:
+    """Return a network's outputs_NK at `positions`, in the labels' units."""
+    windows = samples(data, fold, positions, model.arch.context_length).to(device)
+    outputs_NK = fold.units.restore(predict(model.to(device), windows, check_stop).double())
+    model.cpu()
+    return np.asarray(outputs_NK.numpy())
+
+
+def served(model: PatchTST, fold: FoldData) -> ServedModel:
+    """Put scaler and units into the model: it then takes unscaled features."""
+    scaler = fold.scaler
+    return ServedModel(model, scaler.center_C, scaler.scale_C, scaler.clip, fold.units).eval()
+
+
+def log_config(run: Run, trained: Trained, data: ProblemData, fold: FoldData, seed: int) -> None:
+    """Store the configuration that gives the model and its scaler back."""
+    scaler = fold.scaler
+    config: dict[str, Any] = {
+        "architecture": asdict(trained.recipe.arch),
+        "training": asdict(trained.recipe.settings(seed)),
+        "problem": data.identity(),
+        "scaler": {
+            "columns": list(scaler.columns),
+            "center": scaler.center_C.tolist(),
+            "scale": scaler.scale_C.tolist(),
+            "clip": scaler.clip,
+        },
+        "label_units": asdict(fold.units),
+    }
+    run.json(Artifact.CONFIG.value, config)
+
+
+def store_weights(run: Run, model: PatchTST) -> int:
+    """Store a model's weights; return how many bytes they take."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / Artifact.WEIGHTS.value
+        save_weights(model, path)
+        log_weights(run, path)
+        return path.stat().st_size
+
+
+def result_metrics(
+    arch: Architecture,
+    results: Sequence[FitResult],
+    data: ProblemData,
+    scores: Scores | RegressionScores,
+    reference_loss: float,
+) -> dict[str, float]:
+    """Return every metric that a finished trial or final logs once.
+
+    Parameters
+    ----------
+    results : sequence of FitResult
+        Of every fold: costs add up, and `best_epoch` is the latest, for a model that was cut off
+        while it improved.
+    """
+    n_seen = sum(result.n_seen for result in results)
+    seconds = sum(result.wall_time_s for result in results)
+    return {
+        **score_metrics("val", scores, reference_loss),
+        **size_metrics(arch),
+        **data.sample_metrics(),
+        **cost_metrics(
+            train_flops=3.0 * forward_flops(arch) * n_seen,
+            samples_per_second=n_seen / seconds,
+            peak_memory_bytes=max(result.peak_memory_bytes for result in results),
+            wall_time_s=seconds,
+            epochs_run=sum(result.epochs_run for result in results),
+            best_epoch=max(result.best_epoch for result in results),
+        ),
+    }
+
+
+def collapse_tag(outputs: Sequence[Outputs]) -> dict[str, str]:
+    """Flag a run of which a model's predictions do not spread: it stays, but takes no alias."""
+    return {Tag.COLLAPSED: str(any(is_collapsed_forecast(outputs_NK) for outputs_NK in outputs))}
+
+
+def serve_predictions(
+    model: PatchTST,
+    data: ProblemData,
+    fold: FoldData,
+    positions: NDArray[np.int64],
+    device: torch.device,
+) -> Outputs:
+    """Return outputs_NK at `positions` as the served model gives them, from unscaled features."""
+    # It computes in float64, which not every accelerator can.
+    device = device if device.type == "cuda" else torch.device("cpu")
+    raw_TC = np.nan_to_num(data.inputs.frame.to_numpy(dtype=np.float32))  # warm-up rows only
+    seen = samples(data, fold, positions, model.arch.context_length)
+    windows = replace(seen, values_TC=torch.from_numpy(raw_TC))
+    outputs_NK = predict(served(model, fold).to(device), windows.to(device), check_stop)
+    model.cpu()  # the served model has taken it along
+    return np.asarray(outputs_NK.numpy())

@@ -1,0 +1,84 @@
+"""A universe's inputs: fetched, built and recorded, whatever is not there yet."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pandas as pd
+
+from finscale.config import DataConfig
+from finscale.dataset import PreparedInputs, check_warmup, prepare_inputs
+from finscale.market import (
+    StoredBars,
+    is_prepared,
+    jump_line,
+    load_bars,
+    open_jumps,
+    prepare_raw,
+    refuse_impossible,
+)
+from finscale.pipeline.running import Line, Listen
+from finscale.tracking import Run, log_inputs
+
+
+def load_inputs(config: DataConfig, listen: Listen) -> PreparedInputs:
+    """Return the inputs of a universe; fetch and build what is not there yet, and say so.
+
+    What looks wrong in the bars is said each time, until they are corrected or called true.
+
+    Raises
+    ------
+    DataError
+        If they cannot be had, or hold what no market did.
+    """
+    universe = config.universe
+    if not is_prepared(universe, config.data_root, vix=config.vix):
+        what = "is not there yet, or its files have changed"
+        listen(Line(f"Data of {universe.name} {what}: preparing it first."))
+        fetch(config, listen)
+    for ticker in universe.tickers:
+        bars = load_bars(universe, config.data_root, ticker)
+        # Stored bars too: an earlier version took them, or the universe called them true then.
+        refuse_impossible(bars, universe, f"{ticker} of universe {universe.name}")
+        if jumps := open_jumps(bars, universe):
+            listen(Line(jump_line(ticker, jumps)))
+    return prepare_inputs(
+        universe,
+        config.feature_tier,
+        config.timescale,
+        config.data_root,
+        now=datetime.now(UTC),
+        vix=config.vix,
+        tell=lambda line: listen(Line(line)),
+    )
+
+
+def fetch(config: DataConfig, listen: Listen) -> tuple[StoredBars, ...]:
+    """Fetch the raw bars of a universe that are not stored yet, and say which.
+
+    Bars of which the features leave nothing are refused before they are stored.
+    """
+
+    def accept(what: str, bars: pd.DataFrame) -> None:
+        check_warmup(bars, config.feature_tier, config.timescale, config.vix, what)
+
+    return prepare_raw(
+        config.universe,
+        config.data_root,
+        now=datetime.now(UTC),
+        vix=config.vix,
+        tell=lambda line: listen(Line(line)),
+        accept=accept,
+    )
+
+
+def log_dataset(run: Run, config: DataConfig, inputs: PreparedInputs) -> None:
+    """Record what a run consumes: for training and for validation, by name and digest."""
+    vix = "-vix" if config.vix else ""
+    log_inputs(
+        run,
+        name=f"{config.universe.name}-{config.timescale}-{config.feature_tier}{vix}",
+        sha256=inputs.dataset_sha256,
+        source=str(inputs.path),
+        contexts=("training", "validation"),
+    )

@@ -1,0 +1,134 @@
+"""What a model is trained by: its architecture and training parameters, as params and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from finscale.config import SearchConfig, format_size
+from finscale.model import Architecture, count_params
+from finscale.pipeline.problem.data import ProblemData
+from finscale.search import Params, shape_of
+from finscale.tracking import fingerprint
+
+if TYPE_CHECKING:
+    from finscale.training import FitSettings
+
+_WINDOW = ("context_length", "patch_length", "patch_stride")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything but the seed that makes a model on given data."""
+
+    arch: Architecture
+    learning_rate: float
+    weight_decay: float
+    warmup_steps: int
+    batch_size: int
+    epochs: int
+
+    def params(self) -> dict[str, Any]:
+        """Return what a run logs: exact, so that `from_params` gives the recipe again."""
+        return {
+            "context_length": self.arch.context_length,
+            "patch_length": self.arch.patch_length,
+            "patch_stride": self.arch.patch_stride,
+            "d_model": self.arch.d_model,
+            "n_layers": self.arch.n_layers,
+            "n_heads": self.arch.n_heads,
+            "d_ff": self.arch.d_ff,
+            "dropout": self.arch.dropout,
+            "revin": self.arch.revin,
+            "learning_rate": self.learning_rate,
+            "weight_decay": self.weight_decay,
+            "warmup_steps": self.warmup_steps,
+            "batch_size": self.batch_size,
+            "epochs": self.epochs,
+        }
+
+    def search_params(self) -> Params:
+        """Return the recipe as a point of the search space."""
+        mine = self.params()
+        names = ("dropout", "revin", "learning_rate", "weight_decay", "warmup_steps", "batch_size")
+        return {**shape_of(self.arch), **{name: mine[name] for name in names}}
+
+    def settings(self, seed: int) -> FitSettings:
+        """Return how to train it with one seed."""
+        from finscale.training import FitSettings  # torch: most recipes are only read
+
+        return FitSettings(
+            epochs=self.epochs,
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+            warmup_steps=self.warmup_steps,
+            batch_size=self.batch_size,
+            seed=seed,
+        )
+
+    def fingerprint(self, kind: str, data: ProblemData, seed: int | None = None) -> str:
+        """Digest everything that changes the result of training it.
+
+        A window is the problem's, and part of its name, unless the space has others.
+        """
+        mine = self.params()
+        usual = {name: getattr(data.problem, name) for name in _WINDOW}
+        apart = {name: None for name, value in usual.items() if mine[name] == value}
+        return fingerprint(kind, **data.identity(), **(mine | apart), seed=seed)
+
+
+def from_params(params: Mapping[str, Any], template: Architecture, config: SearchConfig) -> Recipe:
+    """Make a recipe from a point of the search space, or from a run's params.
+
+    Parameters
+    ----------
+    template : Architecture
+        Gives channels and outputs.
+    """
+    width = int(params["d_model"])
+    d_ff = int(params["d_ff"]) if "d_ff" in params else round(params["ff_ratio"] * width)
+    patch_length = int(params.get("patch_length", config.patch_length))
+    arch = replace(
+        template,
+        context_length=int(params.get("context_length", config.context_length)),
+        patch_length=patch_length,
+        patch_stride=patch_stride(config, patch_length),
+        d_model=width,
+        n_layers=int(params["n_layers"]),
+        n_heads=int(params["n_heads"]),
+        d_ff=d_ff,
+        dropout=float(params["dropout"]),
+        revin=bool(params["revin"]),
+    )
+    return Recipe(
+        arch=arch,
+        learning_rate=float(params["learning_rate"]),
+        weight_decay=float(params["weight_decay"]),
+        warmup_steps=int(params["warmup_steps"]),
+        batch_size=int(params["batch_size"]),
+        epochs=config.epochs,
+    )
+
+
+def patch_stride(config: SearchConfig, patch_length: int) -> int:
+    """Return how far apart patches begin: half a patch, where the length is not the problem's."""
+    usual = patch_length == config.patch_length
+    return config.patch_stride if usual else max(1, patch_length // 2)
+
+
+def architecture_name(arch: Architecture) -> str:
+    """Write size, width × depth, and heads."""
+    return shape_name(count_params(arch).total, arch.d_model, arch.n_layers, arch.n_heads)
+
+
+def shape_name(n_params: int, d_model: int, n_layers: int, n_heads: int) -> str:
+    """Write an architecture of which a run's numbers are at hand."""
+    return f"{format_size(n_params)} d{d_model}×{n_layers} h{n_heads}"
+
+
+def rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a frame's rows as dicts."""
+    return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]

@@ -1,0 +1,5 @@
+"""How work runs: side by side, told of, once, and stopped."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,5 @@
+"""One search: its space and its cost, its trials, its turns, its page."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

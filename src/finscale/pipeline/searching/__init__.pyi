@@ -1,0 +1,35 @@
+from .alignment import stand
+from .context import Bench, facts_of, open_bench
+from .cost import Cost, measured_cost
+from .neighbours import other_searches
+from .optimism import ensure_optimism
+from .page import best_name, front_lines, write_note, write_pictures
+from .plan import GIB, check_memory, expected_time, memory_refusal, search_space, study_address
+from .trials import n_stored
+from .turns import work
+from .worker import Order, join
+
+__all__ = [
+    "GIB",
+    "Bench",
+    "Cost",
+    "Order",
+    "best_name",
+    "check_memory",
+    "ensure_optimism",
+    "expected_time",
+    "facts_of",
+    "front_lines",
+    "join",
+    "measured_cost",
+    "memory_refusal",
+    "n_stored",
+    "open_bench",
+    "other_searches",
+    "search_space",
+    "stand",
+    "study_address",
+    "work",
+    "write_note",
+    "write_pictures",
+]

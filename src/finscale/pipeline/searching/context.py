@@ -1,0 +1,123 @@
+"""What every process of a search works with: set up alike by `hpo` and by its workers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from finscale.config import HpoConfig, options
+from finscale.model import Architecture
+from finscale.pipeline.problem import REFERENCE, ProblemData, ensure_baselines
+from finscale.pipeline.running import Listen
+from finscale.pipeline.searching.plan import search_methods, search_space
+from finscale.search import SearchSpace, StudyAddress, turn
+from finscale.tracking import Run
+from finscale.training import Pace, pick_device
+
+if TYPE_CHECKING:
+    import torch
+
+    from finscale.search import Search
+
+PICTURES_EVERY_S = 60.0
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """What every trial of a search needs.
+
+    Attributes
+    ----------
+    parent : Run
+        Of the trials.
+    own : Run or None
+        The run of this command, whose lease is renewed; a worker has none.
+    device_name : str
+        What the user calls the device, or "auto".
+    deadline : float
+        Moment of `time.monotonic` after which no epoch begins.
+    pace : Pace
+        Of the pictures on the parent's page.
+    """
+
+    config: HpoConfig
+    data: ProblemData
+    parent: Run
+    own: Run | None
+    search: Search
+    space: SearchSpace
+    device_name: str
+    reference_loss: float
+    listen: Listen
+    study: str | None
+    deadline: float
+    pace: Pace = field(default_factory=lambda: Pace(PICTURES_EVERY_S))
+
+    @cached_property
+    def device(self) -> torch.device:
+        """Where it trains; looked for when it is asked for: a search that is whole needs none."""
+        return pick_device(self.device_name)
+
+    @property
+    def template(self) -> Architecture:
+        """An architecture with the channels, context and patches of them all."""
+        return self.space.architectures[0]
+
+    @property
+    def is_over_time(self) -> bool:
+        """Whether the user's time limit has passed."""
+        return time.monotonic() >= self.deadline
+
+
+def options_key(command: Run) -> str:
+    """Name the options of a command: those of another one that works on the search may differ."""
+    return f"options of {command.run_id}"
+
+
+def facts_of(
+    config: HpoConfig, parent: Run, own: Run, identity: str, study: str | None
+) -> dict[str, Any]:
+    """Return what is written on a study, so that a worker of a command can join it."""
+    return {
+        options_key(own): options(config) | {"data_root": str(config.data_root.resolve())},
+        "identity": identity,
+        "run_id": parent.run_id,
+        "experiment_id": parent.experiment_id,
+        "study": study,
+    }
+
+
+def open_bench(
+    config: HpoConfig,
+    data: ProblemData,
+    address: StudyAddress,
+    facts: Mapping[str, Any],
+    *,
+    own: Run | None,
+    device_name: str,
+    listen: Listen,
+    deadline: float,
+) -> Bench:
+    """Join a search at its study's address; baselines that are missing are made first."""
+    from finscale.search import Search  # Optuna: a refusal by a floor waits for nothing
+
+    space = search_space(config, data)
+    with turn(address):
+        reference = ensure_baselines(data, facts["study"])[REFERENCE]
+        search = Search(space, search_methods(config), address, facts)
+    return Bench(
+        config=config,
+        data=data,
+        parent=Run(facts["run_id"], facts["experiment_id"]),
+        own=own,
+        search=search,
+        space=space,
+        device_name=device_name,
+        reference_loss=reference.val_loss,
+        listen=listen,
+        study=facts["study"],
+        deadline=deadline,
+    )

@@ -1,0 +1,117 @@
+"""`hpo` with `dry_run`: what a search would try and what it would cost, and nothing is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from finscale.config import HpoConfig, counted, format_budget
+from finscale.model import Architecture, forward_flops, training_memory_bytes
+from finscale.pipeline.problem import architecture_name, load_problem, search_identity
+from finscale.pipeline.running import Line, Listen, Screen, duration
+from finscale.pipeline.searching.cost import Cost, measured_cost, search_seconds
+from finscale.pipeline.searching.plan import GIB, memory_refusal, search_space
+from finscale.pipeline.searching.trials import n_stored
+from finscale.search import SearchSpace, extremes
+from finscale.tracking import Kind, tell_invocation
+from finscale.training import pick_device
+
+if TYPE_CHECKING:
+    import torch
+
+MOST_ROWS = 16
+
+
+def dry_run(config: HpoConfig, run_id: str | None = None, *, listen: Listen | None = None) -> None:
+    """Say which architectures a search draws from, their cost, and the time to expect.
+
+    Parameters
+    ----------
+    run_id : str, optional
+        The run that `mlflow run` made: it is closed as an invocation.
+    listen : callable, optional
+        Told each line; by default they are shown on the terminal.
+
+    Raises
+    ------
+    ConfigError
+        If no architecture fits into this machine's memory: after the table of what they take.
+    """
+    if listen is None:
+        with Screen() as screen:
+            return dry_run(config, run_id, listen=screen)
+    data = load_problem(config, config.floors, listen)
+    space = search_space(config, data)
+    device = pick_device(config.device)
+    refusal = memory_refusal(config, space, device)
+    n_train = len(data.search.at.train)
+    # What does not fit cannot be timed either.
+    cost = None if refusal else measured_cost(config, space, device)
+    lines = _table(config, space, n_train, cost)
+    if cost:
+        n_done = n_stored(config.cell_name, search_identity(config, data))
+        lines.append(_expected(config, space, device, n_train, cost, n_done))
+        lines.append("Nothing was trained: leave dry_run out to begin.")
+    for line in lines:
+        listen(Line(line))
+    if refusal:
+        raise refusal
+    if run_id:
+        tell_invocation(run_id, Kind.HPO, "\n\n".join(lines))
+    return None
+
+
+def _table(config: HpoConfig, space: SearchSpace, n_train: int, cost: Cost | None) -> list[str]:
+    batch_size = config.batch_size or max(config.space.batch_size)
+    forced = extremes(space.architectures, config.n_trials)
+    shown = _shown(space.architectures, forced)
+    n_all = len(space.architectures)
+    some = (
+        f", {len(shown)} of them below, from the cheapest to the dearest"
+        if n_all > len(shown)
+        else ""
+    )
+    head = (
+        f"{config.cell_name}: {counted(n_all, 'architecture')} within 25 % of "
+        f"{format_budget(config.budget)}{some}; those with * are tried first."
+    )
+    columns = f"{'architecture':<26}{'FLOPs a window':>16}{f'memory, batch {batch_size}':>20}"
+    rows = [
+        f"{architecture_name(arch) + (' *' if arch in forced else ''):<26}"
+        f"{forward_flops(arch):>16.2e}"
+        f"{training_memory_bytes(arch, batch_size) / GIB:>16.2f} GiB"
+        f"{_time(arch, n_train * config.epochs, cost)}"
+        for arch in shown
+    ]
+    timed = f"{counted(config.epochs, 'epoch') + ' at most':>20}" if cost else ""
+    return [head, f"{columns}{timed}", *rows]
+
+
+def _time(arch: Architecture, n_windows: int, cost: Cost | None) -> str:
+    return f"{duration(cost.seconds(arch, n_windows)):>20}" if cost else ""
+
+
+def _shown(
+    architectures: Sequence[Architecture], forced: Sequence[Architecture]
+) -> list[Architecture]:
+    """Return the forced ones and others evenly from cheap to dear, the cheapest first."""
+    others = sorted(set(architectures) - set(forced), key=forward_flops)
+    room = max(1, MOST_ROWS - len(forced))
+    step = max(1, -(-len(others) // room))
+    return sorted((*forced, *others[::step]), key=forward_flops)
+
+
+def _expected(
+    config: HpoConfig,
+    space: SearchSpace,
+    device: torch.device,
+    n_train: int,
+    cost: Cost,
+    n_done: int,
+) -> str:
+    seconds = search_seconds(config, space, cost, n_train, n_done) / config.workers
+    return (
+        f"{counted(config.n_trials, 'trial')}, {n_done} of them done: about {duration(seconds)} "
+        f"at most on {device.type} with {counted(config.workers, 'worker')} (measured "
+        f"{cost.gigaflops(space.architectures):.1f} GFLOP/s)."
+    )

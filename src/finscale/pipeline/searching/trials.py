@@ -1,0 +1,80 @@
+"""The trials of a search, read back from the tracking store: finished, failed, interrupted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from finscale.config import SearchConfig
+from finscale.model import Architecture
+from finscale.pipeline.problem import Recipe, architecture_name, from_params, rows
+from finscale.search import RUNNING, Claim, PastTrial
+from finscale.tracking import TRAIN_FLOPS, VAL_LOSS, Run, Status, searches, trials
+
+FINISHED = (Status.OK, Status.PRUNED, Status.DIVERGED)
+"""What counts against `n_trials`."""
+
+
+@dataclass(frozen=True)
+class OpenTrial:
+    """A trial that is to be trained: a new one, or one whose process stopped.
+
+    Attributes
+    ----------
+    attempts : int
+        Starts since its last new checkpoint, those that no user stopped: a trial that kills its
+        process again and again is given up.
+    curve : tuple of float
+        Its validation losses so far.
+    """
+
+    number: int
+    run: Run
+    recipe: Recipe
+    attempts: int
+    curve: tuple[float, ...] = ()
+
+
+def n_stored(cell: str, identity: str) -> int:
+    """Count the finished trials that the store has of a search; it may have none yet."""
+    stored = searches(cell)
+    mine = stored[stored["fingerprint"] == identity] if len(stored) else stored
+    frame = trials(parent=mine.iloc[0]["run_id"]) if len(mine) else mine
+    return int(frame["status"].isin(FINISHED).sum()) if "status" in frame else 0
+
+
+def stored_claims(parent: Run, template: Architecture, config: SearchConfig) -> list[Claim]:
+    """Return every trial of a search as the store has it: the store is the only truth."""
+    frame = trials(parent=parent.run_id)
+    if frame.empty:
+        return []
+    numbers = frame["trial_number"].astype(int)
+    ordered = frame.assign(number=numbers).sort_values(["number", "start_time"])
+    distinct = ordered.drop_duplicates("number")  # a deleted run, restored after its number was
+    return [_claim(row, template, config) for row in rows(distinct)]  # given to another
+
+
+def _claim(row: Mapping[str, Any], template: Architecture, config: SearchConfig) -> Claim:
+    """Read one run; a process that died before it had logged the params left none."""
+    known = _has(row, "epochs")
+    status = str(row["status"]) if _has(row, "status") else RUNNING
+    ok = status == Status.OK
+    trial = PastTrial(
+        params=from_params(row, template, config).search_params() if known else {},
+        status=status,
+        loss=float(row[VAL_LOSS]) if ok else None,
+        flops=float(row[TRAIN_FLOPS]) if ok else None,
+    )
+    return Claim(int(row["number"]), str(row["run_id"]), trial)
+
+
+def _has(row: Mapping[str, Any], column: str) -> bool:
+    return column in row and not pd.isna(row[column])
+
+
+def trial_name(number: int, arch: Architecture) -> str:
+    """Name a trial so that the list of runs reads: ``t007 19.6M d320×16 h8``."""
+    return f"t{number:03d} {architecture_name(arch)}"

@@ -1,0 +1,66 @@
+"""A worker of a search: it joins a study at its address, on this machine or another."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from finscale.config import HpoConfig, StoreError
+from finscale.pipeline.problem import load_problem, search_identity
+from finscale.pipeline.running import Listen
+from finscale.pipeline.searching.alignment import stand
+from finscale.pipeline.searching.context import open_bench, options_key
+from finscale.pipeline.searching.turns import work
+from finscale.search import StudyAddress, read_facts
+from finscale.tracking import Run
+
+
+@dataclass(frozen=True)
+class Order:
+    """All that a worker is given, besides the tracking store and threads of its environment.
+
+    Attributes
+    ----------
+    command : Run
+        Whose worker it is: its options lie on the study.
+    seconds : float
+        Left to work; no epoch begins after them.
+    """
+
+    address: StudyAddress
+    command: Run
+    device: str
+    seconds: float
+
+
+def join(order: Order, listen: Listen) -> None:
+    """Train trials of a search until it has all, or the time is up.
+
+    Raises
+    ------
+    StoreError
+        If there is no such study, or its options mean another search here.
+    """
+    deadline = time.monotonic() + order.seconds
+    facts = read_facts(order.address)
+    config = HpoConfig.model_validate(facts[options_key(order.command)])
+    data = load_problem(config, config.floors, listen)
+    if search_identity(config, data) != facts["identity"]:
+        raise StoreError(
+            f"study {order.address.name}",
+            expected="the data and files in configs that the search was started with",
+            got="others",
+            todo="Give the worker the same checkout and data_root.",
+        )
+    bench = open_bench(
+        config,
+        data,
+        order.address,
+        facts,
+        own=None,
+        device_name=order.device,
+        listen=listen,
+        deadline=deadline,
+    )
+    stand(bench)
+    work(bench)
