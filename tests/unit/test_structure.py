@@ -236,7 +236,8 @@ def asserts(function: Function, known: dict[str, Function], seen: set[str]) -> b
 
 Rule = Callable[[Path], Iterator[str]]
 RULES: tuple[Rule, ...] = (
-    order, doors, folders, whole_doors, distinct_doors, alone, forbidden, tag_keys, sizes, asserting,
+    order, doors, folders, whole_doors, distinct_doors, alone, forbidden, tag_keys, sizes,
+    asserting,
 )  # fmt: skip
 
 
@@ -316,9 +317,9 @@ LONG = "def g():\n" + '    """' + "Say.\n" * 60 + '    """\n' + "    x = 1\n\n  
         (doors, "model/b.py", "from ..config import f", "imports relatively: ..config"),
         (doors, "laws/__init__.pyi", "from ..config import f", "imports relatively: ..config"),
         (doors, "laws/b.py", "from .a import f", "imports relatively: .a"),
-        (folders, "pipeline/problem/b.py", "from finscale.pipeline.searching import f", "imports fin"),
+        (folders, "pipeline/problem/b.py", "from finscale.pipeline.searching import f", "imports"),
         (folders, "pipeline/finals/b.py", "from finscale.pipeline.searching import f", "of finals"),
-        (folders, "pipeline/running/b.py", "from finscale.pipeline.hpo import f", "imports the verb"),
+        (folders, "pipeline/running/b.py", "from finscale.pipeline.hpo import f", "the verb"),
         (folders, "pipeline/b.py", "from finscale.pipeline.problem.a import f", "takes f from"),
         (folders, "pipeline/b.py", "from finscale.pipeline.problem import g", "takes g from"),
         (whole_doors, "model/__init__.py", '__all__ = ["f"]', "model promises f"),
