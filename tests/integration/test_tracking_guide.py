@@ -36,8 +36,12 @@ def blocks(document: str, heading: str = "") -> list[str]:
 
 @pytest.mark.parametrize("document", [d for d in DOCUMENTS if blocks(d)])
 def test_every_snippet_runs_as_it_stands(
-    trained: Lab, document: str, capfd: pytest.CaptureFixture[str]
+    trained: Lab,
+    document: str,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.delenv("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR")  # as in a notebook
     (inputs,) = (trained.data_root / "processed").glob("tiny-daily-a20-*.parquet")
     names: dict[str, Any] = {}
     for block in blocks(document):
