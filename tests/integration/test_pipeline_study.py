@@ -20,6 +20,7 @@ from finscale.config import (
     Universe,
     load_space,
     load_task,
+    load_universe,
 )
 from finscale.pipeline.running.progress import Listen
 from finscale.pipeline.running.workers import Failure
@@ -189,6 +190,19 @@ def test_a_cell_that_memory_cannot_hold_is_refused_before_anything_is_trained(
     with pytest.raises(ConfigError, match=r"2 of 2 that cannot: .*9K: budget: expected a model"):
         run_study(finished, capsys, n_trials=2)
     assert len(finished.runs("trial")) == 2
+
+
+def test_what_several_cells_cannot_be_trained_for_is_said_once(
+    lab: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The VIX covers none of the sessions: so it is with every budget."""
+    with pytest.raises(ConfigError) as caught:
+        run_study(lab, capsys, universes=(load_universe("sp500"),), vix=(True,))
+    line = caught.value.line
+    assert line.count("the VIX: expected values from 1999-01-04") == 1
+    cells = ", ".join(f"sp500.threshold_1pct.h1.daily.a20.vix.{size}" for size in ("9K", "25K"))
+    assert f"got 2 of 2 that cannot: {cells}: the VIX: " in line
+    assert ".. " not in line and ".;" not in line
 
 
 def test_a_cell_below_a_floor_is_refused_and_listed(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from finscale.config import StoreError
+from finscale.config import StoreError, StudyConfig, load_study
 from finscale.evaluation import Comparison
+from finscale.pipeline.membership import study_cells
+from finscale.pipeline.prospects import State, look_ahead
 from finscale.tracking import finals, trials
 from tests.lab import CELL, PROBLEM, ROOT, Lab
 
@@ -33,8 +36,12 @@ def blocks(document: str, heading: str = "") -> list[str]:
 
 @pytest.mark.parametrize("document", [d for d in DOCUMENTS if blocks(d)])
 def test_every_snippet_runs_as_it_stands(
-    trained: Lab, document: str, capfd: pytest.CaptureFixture[str]
+    trained: Lab,
+    document: str,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.delenv("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR")  # as in a notebook
     (inputs,) = (trained.data_root / "processed").glob("tiny-daily-a20-*.parquet")
     names: dict[str, Any] = {}
     for block in blocks(document):
@@ -57,6 +64,26 @@ def test_on_an_empty_store_a_snippet_finds_nothing_or_says_so(document: str) -> 
             except StoreError as error:
                 said.append(error.line)
     assert all("got no run" in line for line in said)
+
+
+def test_the_study_of_the_guide_can_be_begun_as_it_stands(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the floors of the guide, on bars that come with the project."""
+    text = (ROOT / "docs/guide.md").read_text(encoding="utf-8")
+    floors, study = (
+        next(block for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if word in block)
+        for word in ("n_effective:", "question:")
+    )
+    for kind, name, block in (("floors", "rehearsal", floors), ("studies", "horizons", study)):
+        (tmp_path / "mine" / kind).mkdir(parents=True)
+        (tmp_path / "mine" / kind / f"{name}.yaml").write_text(block, encoding="utf-8")
+    monkeypatch.setenv("FINSCALE_CONFIGS", str(tmp_path / "mine"))
+    plan = load_study("horizons")
+    config = StudyConfig(study=plan, data_root=tmp_path / "data")
+    prospects = look_ahead(study_cells(plan, config), lab.listen)
+    assert [each.why for each in prospects if each.state is not State.TO_DO] == []
+    assert len(prospects) == 12
 
 
 @pytest.mark.usefixtures("trained")

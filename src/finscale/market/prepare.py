@@ -153,7 +153,7 @@ def _say_nothing(_: str) -> None:
 def _all_of(failures: Sequence[DataError], unasked: Sequence[str], universe: Universe) -> DataError:
     if len(failures) == 1:
         return failures[0]
-    lines = " ".join(failure.line for failure in failures)
+    lines = " ".join(f"({number}) {failure.line}" for number, failure in enumerate(failures, 1))
     rest = f" Not asked any more: {', '.join(unasked)}." if unasked else ""
     return DataError(
         f"universe {universe.name}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import ItemsView, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import groupby
@@ -156,12 +156,13 @@ def check_possible(what: str, prospects: Sequence[Prospect], todo: str) -> None:
     lost = [prospect for prospect in prospects if prospect.state is State.IMPOSSIBLE]
     if not lost:
         return
-    named = "; ".join(f"{each.cell.cell_name}: {each.why}" for each in lost[:MOST_NAMED])
-    more = f"; and {len(lost) - MOST_NAMED} more" if len(lost) > MOST_NAMED else ""
+    reasons = [f"{listed(names, MOST_NAMED)}: {why}" for (_, why), names in _by_reason(lost)]
+    more = f" And {len(reasons) - MOST_NAMED} reasons more" if len(reasons) > MOST_NAMED else ""
+    named = " ".join(reasons[:MOST_NAMED]) + more
     raise ConfigError(
         what,
         expected="cells that can all be trained here",
-        got=f"{len(lost)} of {len(prospects)} that cannot: {named}{more}",
+        got=f"{len(lost)} of {len(prospects)} that cannot: {named}".removesuffix("."),
         todo=todo,
     )
 
@@ -202,14 +203,19 @@ def table(prospects: Sequence[Prospect]) -> str:
 
 def _reasons(prospects: Sequence[Prospect]) -> Iterator[str]:
     """Say why cells are not trained; those with one reason in one line."""
+    for (state, why), names in _by_reason(prospects):
+        refused = "is refused" if len(names) == 1 else "are refused"
+        verb = "cannot be trained" if state is State.IMPOSSIBLE else refused
+        yield f"{listed(names, MOST_NAMED)} {verb}: {why}"
+
+
+def _by_reason(prospects: Sequence[Prospect]) -> ItemsView[tuple[State, str], list[str]]:
+    """Return the names of the cells that are not trained for one and the same reason."""
     together: dict[tuple[State, str], list[str]] = {}
     for each in prospects:
         if each.why:
             together.setdefault((each.state, each.why), []).append(each.cell.cell_name)
-    for (state, why), names in together.items():
-        refused = "is refused" if len(names) == 1 else "are refused"
-        verb = "cannot be trained" if state is State.IMPOSSIBLE else refused
-        yield f"{listed(names, MOST_NAMED)} {verb}: {why}"
+    return together.items()
 
 
 def _counts(each: Prospect) -> str:

@@ -158,7 +158,8 @@ def memory_refusal(
     return ConfigError(
         "budget",
         expected=f"a model that trains in the {there / GIB:.1f} GiB free on {device.type}",
-        got=f"{format_budget(config.budget)}, which takes {need / GIB:.1f} GiB or more",
+        got=f"{format_budget(config.budget)}, which takes {need / GIB:.1f} GiB or more, "
+        f"in batches of {batch_size}",
         todo="Take a smaller budget, or a machine with more memory.",
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
+import os
 from typing import Any
 
 from mlflow import MlflowClient
@@ -21,6 +22,10 @@ from finscale.tracking.store.patience import ask, is_doubted
 BUSY_MS = 2000
 """How long one try waits for a locked sqlite file: Ctrl-C is not heard meanwhile."""
 
+
+# A server that does not answer is asked again by this border, which says so: MLflow would ask it
+# seven times on its own, for minutes, without a word. A user's setting wins.
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 
 _clients: dict[str, MlflowClient] = {}
 
