@@ -98,7 +98,7 @@ def test_a_time_limit_stops_between_epochs_and_the_same_line_goes_on(lab: Lab) -
     looks = iter([*[False] * 5, *[True] * 99])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            "finscale.pipeline.searching.context.Bench.is_over_time",
+            "finscale.pipeline.searching.context.SearchContext.is_over_time",
             property(lambda _: next(looks)),
         )
         lab.hpo(n_trials=1, epochs=30, timeout=5)

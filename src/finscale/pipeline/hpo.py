@@ -11,7 +11,7 @@ from finscale.config import HpoConfig, StoreError, counted, format_budget, optio
 from finscale.pipeline.problem import ProblemData, ensure_page, load_problem, search_identity
 from finscale.pipeline.running import Line, Listen, Screen, disk_watched, renewing, run_side_by_side
 from finscale.pipeline.searching import (
-    Bench,
+    SearchContext,
     best_name,
     check_memory,
     ensure_optimism,
@@ -19,7 +19,7 @@ from finscale.pipeline.searching import (
     facts_of,
     front_lines,
     n_stored,
-    open_bench,
+    open_context,
     other_searches,
     search_space,
     stand,
@@ -93,7 +93,7 @@ def hpo(
                 data.log_inputs(opened.parent)
                 _name_others(config, identity, listen)
             ensure_page(config, data.inputs, listen, study)
-            bench = open_bench(
+            context = open_context(
                 config,
                 data,
                 address,
@@ -103,7 +103,7 @@ def hpo(
                 listen=listen,
                 deadline=deadline,
             )
-            _search(bench, address)
+            _search(context, address)
         return opened.parent
 
 
@@ -112,7 +112,7 @@ def _tags(config: HpoConfig, data: ProblemData, study: str | None) -> dict[str, 
     return tags | study_tags(study)
 
 
-def _search(bench: Bench, address: StudyAddress) -> None:
+def _search(context: SearchContext, address: StudyAddress) -> None:
     """Train until the trials are there, here or in workers, and say what came of it.
 
     Raises
@@ -122,30 +122,30 @@ def _search(bench: Bench, address: StudyAddress) -> None:
     StoreError
         If workers failed and the search is not whole.
     """
-    config = bench.config
-    standing = stand(bench)
-    _announce(bench, standing)
-    write_note(bench, standing, "running")
+    config = context.config
+    standing = stand(context)
+    _announce(context, standing)
+    write_note(context, standing, "running")
     if standing.n_finished < config.n_trials or standing.running:
-        standing = _train(bench, address, standing)
-    if bench.is_over_time and standing.n_finished < config.n_trials:
-        write_note(bench, standing, "stopped by its time limit")
-        write_pictures(bench, standing)
-        bench.listen(Line(f"{config.cell_name}: the time is up; the same line goes on."))
+        standing = _train(context, address, standing)
+    if context.is_over_time and standing.n_finished < config.n_trials:
+        write_note(context, standing, "stopped by its time limit")
+        write_pictures(context, standing)
+        context.listen(Line(f"{config.cell_name}: the time is up; the same line goes on."))
         raise StoppedError("timeout")
     if standing.n_finished < config.n_trials:
-        _say_why(bench, standing)
+        _say_why(context, standing)
     elif config.terminator:
-        bench.listen(Line(f"{config.cell_name}: {_why_to_the_end(standing.n_finished)}."))
-    _conclude(bench, standing)
+        context.listen(Line(f"{config.cell_name}: {_why_to_the_end(standing.n_finished)}."))
+    _conclude(context, standing)
 
 
-def _train(bench: Bench, address: StudyAddress, standing: Standing) -> Standing:
-    if bench.config.workers == 1 or standing.n_finished >= bench.config.n_trials:
+def _train(context: SearchContext, address: StudyAddress, standing: Standing) -> Standing:
+    if context.config.workers == 1 or standing.n_finished >= context.config.n_trials:
         from finscale.pipeline.searching import work  # torch: a search that is whole needs none
 
-        return work(bench)
-    return _side_by_side(bench, address)
+        return work(context)
+    return _side_by_side(context, address)
 
 
 def _name_others(config: HpoConfig, identity: str, listen: Listen) -> None:
@@ -158,40 +158,41 @@ def _name_others(config: HpoConfig, identity: str, listen: Listen) -> None:
         listen(Line(f"{config.cell_name}: a new search. {n_others} of this cell had {named}."))
 
 
-def _side_by_side(bench: Bench, address: StudyAddress) -> Standing:
+def _side_by_side(context: SearchContext, address: StudyAddress) -> Standing:
     from finscale.pipeline.searching import Order, join
 
-    left = bench.deadline - time.monotonic()
-    command = bench.own or bench.parent
-    order = Order(address, command, str(bench.device), left)
-    orders = {f"worker {number}": order for number in range(1, bench.config.workers + 1)}
-    listen = renewing(bench.listen, command)
-    failures = run_side_by_side(join, orders, bench.config.workers, listen)
-    standing = stand(bench)
+    left = context.deadline - time.monotonic()
+    command = context.own or context.parent
+    order = Order(address, command, str(context.device), left)
+    orders = {f"worker {number}": order for number in range(1, context.config.workers + 1)}
+    listen = renewing(context.listen, command)
+    failures = run_side_by_side(join, orders, context.config.workers, listen)
+    standing = stand(context)
     lines = "; ".join(f"{failure.name}: {failure.line}" for failure in failures)
-    if failures and standing.n_finished < bench.config.n_trials:
+    if failures and standing.n_finished < context.config.n_trials:
         raise StoreError(
-            f"search {bench.config.cell_name}",
+            f"search {context.config.cell_name}",
             expected="its workers to train every trial",
             got=lines,
-            todo=f"What is finished is kept. Go on: {spell('hpo', bench.config)}",
+            todo=f"What is finished is kept. Go on: {spell('hpo', context.config)}",
         )
     if failures:
-        bench.listen(Line(f"{bench.config.cell_name}: the others went on without {lines}."))
+        context.listen(Line(f"{context.config.cell_name}: the others went on without {lines}."))
     return standing
 
 
-def _say_why(bench: Bench, standing: Standing) -> None:
+def _say_why(context: SearchContext, standing: Standing) -> None:
     """Say why a search ends before its number."""
     why = "every point of the space has been tried"
-    if bench.config.terminator and bench.search.has_converged():
+    if context.config.terminator and context.search.has_converged():
         n_trials = counted(standing.n_finished, "trial")
         why = (
-            f"the terminator ends the search after {n_trials} of {bench.config.n_trials}: what is "
-            "left to gain is less than a trial's loss is uncertain by"
+            f"the terminator ends the search after {n_trials} of {context.config.n_trials}: what "
+            "is left to gain is less than a trial's loss is uncertain by"
         )
-        bench.parent.tag({Tag.TARGETS: f"n_trials={standing.n_finished}"})  # and not what was asked
-    bench.listen(Line(f"{bench.config.cell_name}: {why}."))
+        # And not what was asked.
+        context.parent.tag({Tag.TARGETS: f"n_trials={standing.n_finished}"})
+    context.listen(Line(f"{context.config.cell_name}: {why}."))
 
 
 def _why_to_the_end(n_finished: int) -> str:
@@ -201,31 +202,31 @@ def _why_to_the_end(n_finished: int) -> str:
     return "the terminator saw more to gain until the last trial"
 
 
-def _conclude(bench: Bench, standing: Standing) -> None:
-    config = bench.config
+def _conclude(context: SearchContext, standing: Standing) -> None:
+    config = context.config
     if standing.best is None:
-        write_note(bench, standing, "complete")
+        write_note(context, standing, "complete")
         return
-    bench.parent.tag({Tag.COMPLETED: bench.parent.tags()[Tag.TARGETS]})
-    optimism = ensure_optimism(bench.parent, standing.n_finished, config.horizon)
-    write_note(bench, standing, "complete", optimism)
-    write_pictures(bench, standing)
-    best = f"{best_name(bench, standing)} with {standing.best.trial.loss:.4f} nats"
+    context.parent.tag({Tag.COMPLETED: context.parent.tags()[Tag.TARGETS]})
+    optimism = ensure_optimism(context.parent, standing.n_finished, config.horizon)
+    write_note(context, standing, "complete", optimism)
+    write_pictures(context, standing)
+    best = f"{best_name(context, standing)} with {standing.best.trial.loss:.4f} nats"
     n_trials = counted(standing.n_finished, "trial")
-    if lines := front_lines(bench, standing):
+    if lines := front_lines(context, standing):
         front = f"{n_trials}; the Pareto front of cost and loss, the cheapest first:"
-        bench.listen(Line("\n  ".join([f"{config.cell_name}: {front}", *lines])))
+        context.listen(Line("\n  ".join([f"{config.cell_name}: {front}", *lines])))
         best = f"{best}, by loss alone"
-    bench.listen(Line(f"{config.cell_name}: {n_trials}, best {best}."))
+    context.listen(Line(f"{config.cell_name}: {n_trials}, best {best}."))
 
 
-def _announce(bench: Bench, standing: Standing) -> None:
-    config = bench.config
+def _announce(context: SearchContext, standing: Standing) -> None:
+    config = context.config
     left = config.n_trials - standing.n_finished
     if left <= 0:
         n_finished = standing.n_finished
         has = f"has its {counted(n_finished, 'trial')} already"
-        bench.listen(Line(f"{config.cell_name}: the search {has}."))
-    elif bench.study is None:
-        n_train, n_done = len(bench.data.search.at.train), standing.n_finished
-        bench.listen(Line(expected_time(config, bench.space, bench.device, n_done, n_train)))
+        context.listen(Line(f"{config.cell_name}: the search {has}."))
+    elif context.study is None:
+        n_train, n_done = len(context.data.search.at.train), standing.n_finished
+        context.listen(Line(expected_time(config, context.space, context.device, n_done, n_train)))

@@ -66,7 +66,7 @@ from finscale.tracking import (
 from finscale.training import pick_device
 
 if TYPE_CHECKING:
-    from finscale.pipeline.finals import Bench
+    from finscale.pipeline.finals import CellContext
 
 DONE = "done"
 """Tag of a parent whose model's promotion was decided."""
@@ -98,7 +98,7 @@ def train(
             return train(config, run_id, listen=screen, study=study)
     prepare_store(time.time())  # a wrong address is said before data are fetched
     data = load_problem(config, config.floors, listen)
-    from finscale.pipeline.finals import Bench  # torch: a refusal waits for none
+    from finscale.pipeline.finals import CellContext  # torch: a refusal waits for none
 
     tags = {**data.tags(), Tag.CELL: config.cell_name, Tag.TARGETS: targets_of(config)}
     with verb_run(
@@ -112,7 +112,7 @@ def train(
         if obstacle := models_obstacle():
             listen(Line(f"{config.cell_name}: {obstacle}: finals are trained, no alias is set."))
         recipes = _best_recipes(config, data, listen, study)
-        bench = Bench(
+        context = CellContext(
             config,
             data,
             opened.parent,
@@ -123,24 +123,24 @@ def train(
         )
         if opened.is_new:
             data.log_inputs(opened.parent)
-        _train_and_choose(bench, recipes)
+        _train_and_choose(context, recipes)
         return opened.parent
 
 
-def _train_and_choose(bench: Bench, recipes: Sequence[Recipe]) -> None:
+def _train_and_choose(context: CellContext, recipes: Sequence[Recipe]) -> None:
     """Train what is missing, choose a configuration, write the choice down and register it."""
     from finscale.pipeline.finals import ensure_perceptron, train_finals
 
-    config, data, parent = bench.config, bench.data, bench.parent
-    trained = train_finals(bench, recipes)
+    config, data, parent = context.config, context.data, context.parent
+    trained = train_finals(context, recipes)
     chosen = choose(trained)
     by_name = {recipe.fingerprint("configuration", data): recipe for recipe in recipes}
-    ensure_perceptron(bench, by_name[chosen.configuration], chosen.configuration)
+    ensure_perceptron(context, by_name[chosen.configuration], chosen.configuration)
     record_choice(parent, targets_of(config), chosen.configuration, [*by_name])
     kept = {choice.configuration for choice in latest_choices(config.problem_name)}
     mark(chosen, pd.concat([trained, finals(parent=parent.run_id)]), kept)
-    parent.metric(_numbers(bench, chosen))
-    _write_note(bench, chosen, _promoted(bench, chosen))
+    parent.metric(_numbers(context, chosen))
+    _write_note(context, chosen, _promoted(context, chosen))
 
 
 def dry_run_train(
@@ -221,75 +221,75 @@ def _no_such_search(config: TrainConfig, others: Sequence[str]) -> StoreError:
     )
 
 
-def _promoted(bench: Bench, chosen: Chosen) -> Promotion:
+def _promoted(context: CellContext, chosen: Chosen) -> Promotion:
     """Register the chosen model; a registry that fails takes nothing away from the finals."""
     try:
-        promotion = _register(bench, chosen)
+        promotion = _register(context, chosen)
     except StoreError as error:
-        uri = alias_uri(bench.config.problem_name, format_budget(bench.config.budget))
+        uri = alias_uri(context.config.problem_name, format_budget(context.config.budget))
         promotion = Promotion(False, uri, f"promotion waits: {error.line}", waits=True)
     state = promotion.reason if promotion.waits else DONE
-    bench.parent.tag({Tag.PROMOTION: state})
+    context.parent.tag({Tag.PROMOTION: state})
     return promotion
 
 
-def _register(bench: Bench, chosen: Chosen) -> Promotion:
+def _register(context: CellContext, chosen: Chosen) -> Promotion:
     from finscale.pipeline.problem import served
     from finscale.tracking import promote  # what registers a model takes seconds to import
 
-    data = bench.data
+    data = context.data
     fold = data.folds[-1]  # the last block's: what is served knows the most
     trained = load_trial(chosen.served.run_id)
     model = served(trained, fold)
     last = fold.at.validation[-2:]
-    context = trained.arch.context_length
-    example_BLC = np.stack([data.inputs.frame.to_numpy()[t + 1 - context : t + 1] for t in last])
+    length = trained.arch.context_length
+    example_BLC = np.stack([data.inputs.frame.to_numpy()[t + 1 - length : t + 1] for t in last])
     return promote(
         chosen.served,
         model,
         example_BLC.astype(np.float32),
-        problem_name=bench.config.problem_name,
-        budget=format_budget(bench.config.budget),
+        problem_name=context.config.problem_name,
+        budget=format_budget(context.config.budget),
         candidate=Candidate(
             val_loss_mean=chosen.val_loss_mean,
             configuration=chosen.configuration,
             data_sha256=data.inputs.data_sha256,
             problem_sha256=fingerprint("problem", **data.identity()),
-            split=bench.config.split,
+            split=context.config.split,
             collapsed=chosen.collapsed,
             n_seeds=chosen.n_seeds,
         ),
     )
 
 
-def _numbers(bench: Bench, chosen: Chosen) -> dict[str, float]:
+def _numbers(context: CellContext, chosen: Chosen) -> dict[str, float]:
     """Return what one compares `train` runs by: the chosen configuration's mean over seeds."""
     return {
         VAL_LOSS: chosen.val_loss_mean,
-        "val_loss_ref": bench.reference_loss,
+        "val_loss_ref": context.reference_loss,
         "val_skill": chosen.val_skill_mean,
         N_PARAMS: chosen.n_params,
         "n_seeds": chosen.n_seeds,
     }
 
 
-def _write_note(bench: Bench, chosen: Chosen, promotion: Promotion) -> None:
-    config = bench.config
+def _write_note(context: CellContext, chosen: Chosen, promotion: Promotion) -> None:
+    config = context.config
     n_seeds = counted(chosen.n_seeds, "seed")
     mean = f"{chosen.val_loss_mean:.4f} nats over {n_seeds}"
-    standing = against_reference(chosen.val_loss_mean, bench.reference_loss)
+    standing = against_reference(chosen.val_loss_mean, context.reference_loss)
     moved = "now points to" if promotion.moved else "stays where it is:"
     pointer = f"{moved} {promotion.reason}"
-    bench.parent.note(
+    context.parent.note(
         f"Finals of `{config.cell_name}`.\n\n"
         f"- **Chosen**: [{chosen.name}]({chosen.served.link}), mean over {n_seeds} "
         f"in validation: {standing}\n"
         f"- **Registry**: `{promotion.uri}` {pointer}\n"
         f"- **Next**: `{spell('analyze', config)}` opens the test and gives a verdict\n"
     )
-    bench.listen(
+    context.listen(
         Line(
             f"{config.cell_name}: {chosen.name}, mean {mean}; reference "
-            f"{bench.reference_loss:.4f}. {promotion.uri} {pointer}."
+            f"{context.reference_loss:.4f}. {promotion.uri} {pointer}."
         )
     )

@@ -1,9 +1,9 @@
 from .perceptron import ensure_perceptron
 from .selection import Chosen, choose, mark
-from .training import Bench, train_finals
+from .training import CellContext, train_finals
 
 __all__ = [
-    "Bench",
+    "CellContext",
     "Chosen",
     "choose",
     "ensure_perceptron",

@@ -8,7 +8,7 @@ import torch
 
 from finscale.config import format_budget, unbroken
 from finscale.model import MLP, MlpArchitecture, count_mlp_params, count_params, mlp_of_size
-from finscale.pipeline.finals.training import Bench
+from finscale.pipeline.finals.training import CellContext
 from finscale.pipeline.problem import (
     MLP_NAME,
     Outputs,
@@ -36,12 +36,12 @@ _NOTE = (
 )
 
 
-def ensure_perceptron(bench: Bench, recipe: Recipe, configuration: str) -> None:
+def ensure_perceptron(context: CellContext, recipe: Recipe, configuration: str) -> None:
     """Train the size-matched perceptron of a cell's chosen configuration, unless it is there.
 
     It takes the search's seed: one run a cell, a yardstick and not a result.
     """
-    config, data = bench.config, bench.data
+    config, data = context.config, context.data
     arch = mlp_of_size(
         count_params(recipe.arch).total,
         n_channels=data.n_channels,
@@ -60,40 +60,42 @@ def ensure_perceptron(bench: Bench, recipe: Recipe, configuration: str) -> None:
     )
     if find_result(Kind.BASELINE, identity) is not None:
         return
-    outputs, result = _train(bench, arch, recipe)
+    outputs, result = _train(context, arch, recipe)
     with unbroken():
         title = f"{MLP_NAME} {format_budget(config.budget)} {config.title}"
-        run = begin_baseline(data, MLP_NAME, title, identity, bench.study)
+        run = begin_baseline(data, MLP_NAME, title, identity, context.study)
         run.tag({Tag.CELL: config.cell_name, Tag.CONFIGURATION: configuration})
         run.param({"budget": format_budget(config.budget), "width": arch.width})
         run.param({"dropout": arch.dropout, **asdict(settings)})
         run.metric({N_PARAMS: count_mlp_params(arch)})
         run.note(_NOTE)
         if result.status == Status.OK:
-            log_forecast(run, data, outputs, bench.reference_loss)
+            log_forecast(run, data, outputs, context.reference_loss)
         run.end(Status(result.status), result.reason)
 
 
-def _train(bench: Bench, arch: MlpArchitecture, recipe: Recipe) -> tuple[list[Outputs], FitResult]:
+def _train(
+    context: CellContext, arch: MlpArchitecture, recipe: Recipe
+) -> tuple[list[Outputs], FitResult]:
     """Return outputs_NK of each fold; a model that diverges is the last one."""
-    config, data = bench.config, bench.data
+    config, data = context.config, context.data
     total = config.epochs * len(data.folds)
     key = f"{config.cell_name} perceptron"
     outputs: list[Outputs] = []
-    bench.listen(Work(key, 0, total, "begins"))
+    context.listen(Work(key, 0, total, "begins"))
     for number, fold in enumerate(data.folds):
 
         def told(epoch: Epoch, before: int = number * config.epochs) -> Signal:
             text = f"perceptron beside the finals, epoch {epoch.number}"
-            bench.listen(Work(key, before + epoch.number, total, text))
-            bench.parent.renew_lease()
+            context.listen(Work(key, before + epoch.number, total, text))
+            context.parent.renew_lease()
             return Signal.CONTINUE
 
         torch.manual_seed(config.seed)
         model = MLP(arch)
-        result = fit_network(model, data, fold, recipe.settings(config.seed), bench.device, told)
+        result = fit_network(model, data, fold, recipe.settings(config.seed), context.device, told)
         if result.status != Status.OK:
             break
-        outputs.append(outputs_at(model, data, fold, evaluation_positions(fold.at), bench.device))
-    bench.listen(Work(key, total, total, "done"))
+        outputs.append(outputs_at(model, data, fold, evaluation_positions(fold.at), context.device))
+    context.listen(Work(key, total, total, "done"))
     return outputs, result

@@ -49,7 +49,7 @@ from finscale.training import Epoch, FitResult, Signal
 
 
 @dataclass(frozen=True, eq=False)
-class Bench:
+class CellContext:
     """What every final of a cell needs."""
 
     config: TrainConfig
@@ -81,17 +81,17 @@ class Final:
     train_loss: float
 
 
-def train_finals(bench: Bench, recipes: Sequence[Recipe]) -> pd.DataFrame:
+def train_finals(context: CellContext, recipes: Sequence[Recipe]) -> pd.DataFrame:
     """Train what is missing; return the finals of every configuration and seed, one row each."""
-    config = bench.config
+    config = context.config
     seeds = final_seeds(config.seed, config.n_seeds)
     wanted = [(recipe, seed) for recipe in recipes for seed in seeds]
-    identities = [recipe.fingerprint(Kind.FINAL, bench.data, seed) for recipe, seed in wanted]
+    identities = [recipe.fingerprint(Kind.FINAL, context.data, seed) for recipe, seed in wanted]
     for number, ((recipe, seed), identity) in enumerate(zip(wanted, identities, strict=True)):
         if find_result(Kind.FINAL, identity) is None:
-            bench.listen(_progress(bench, number, len(wanted), 0, f"seed {seed}"))
-            _train_final(bench, recipe, seed, identity, number, len(wanted))
-    bench.listen(_progress(bench, len(wanted), len(wanted), 0, "done"))
+            context.listen(_progress(context, number, len(wanted), 0, f"seed {seed}"))
+            _train_final(context, recipe, seed, identity, number, len(wanted))
+    context.listen(_progress(context, len(wanted), len(wanted), 0, "done"))
     # A result may belong to the cell of a neighbouring budget: it is not trained twice.
     stored = finals(problem=config.problem_name)
     rows = stored[stored["fingerprint"].isin(identities) & (stored["status"] == Status.OK)]
@@ -105,26 +105,26 @@ def train_finals(bench: Bench, recipes: Sequence[Recipe]) -> pd.DataFrame:
     return rows.reset_index(drop=True)
 
 
-def _progress(bench: Bench, number: int, n_finals: int, epoch: int, text: str) -> Work:
+def _progress(context: CellContext, number: int, n_finals: int, epoch: int, text: str) -> Work:
     """Say how far the finals are; each trains every fold for as many epochs at most."""
-    epochs = bench.config.epochs * len(bench.data.folds)
-    key = f"{bench.config.cell_name} finals"
+    epochs = context.config.epochs * len(context.data.folds)
+    key = f"{context.config.cell_name} finals"
     return Work(key, number * epochs + epoch, n_finals * epochs, text)
 
 
 def _train_final(
-    bench: Bench, recipe: Recipe, seed: int, identity: str, number: int, n_finals: int
+    context: CellContext, recipe: Recipe, seed: int, identity: str, number: int, n_finals: int
 ) -> None:
-    run = _open_final(bench, recipe, seed, identity)
+    run = _open_final(context, recipe, seed, identity)
 
     def show(step: int, text: str) -> None:
-        bench.listen(_progress(bench, number, n_finals, step, f"seed {seed}, {text}"))
+        context.listen(_progress(context, number, n_finals, step, f"seed {seed}, {text}"))
 
     try:
         with put_aside(run.interrupt):
-            final, status, reason = _train_folds(bench, recipe, seed, run, show)
+            final, status, reason = _train_folds(context, recipe, seed, run, show)
             if final:
-                _log_final(bench, run, final, seed)
+                _log_final(context, run, final, seed)
             run.end(status, reason)
     except StoreError:
         raise
@@ -134,10 +134,10 @@ def _train_final(
 
 
 def _train_folds(
-    bench: Bench, recipe: Recipe, seed: int, run: Run, show: Callable[[int, str], None]
+    context: CellContext, recipe: Recipe, seed: int, run: Run, show: Callable[[int, str], None]
 ) -> tuple[Final | None, Status, str]:
     """Train a model on every fold; one that diverges ends the final."""
-    data, epochs = bench.data, bench.config.epochs
+    data, epochs = context.data, context.config.epochs
     logged = metric_of(run.run_id, curve("train_loss"))
     done = logged.step if logged else 0
     results: list[FitResult] = []
@@ -151,37 +151,37 @@ def _train_folds(
             show(offset + epoch.number, f"{block}epoch {epoch.number}{loss}")
             return Signal.CONTINUE
 
-        log = EpochLog(run, bench.parent, done, told, offset=number * epochs)
-        trained = train_model(recipe, data, fold, bench.config.budget, seed, bench.device, log)
+        log = EpochLog(run, context.parent, done, told, offset=number * epochs)
+        trained = train_model(recipe, data, fold, context.config.budget, seed, context.device, log)
         log.flush()
         status = Status(trained.result.status)
         if status is not Status.OK:
             return None, status, trained.result.reason
         results.append(trained.result)
         positions = evaluation_positions(fold.at)
-        outputs.append(serve_predictions(trained.model, data, fold, positions, bench.device))
+        outputs.append(serve_predictions(trained.model, data, fold, positions, context.device))
         train_losses.append(_train_loss(trained, data, fold))
     final = Final(trained, tuple(results), tuple(outputs), float(np.mean(train_losses)))
     return final, Status.OK, trained.result.reason
 
 
-def _open_final(bench: Bench, recipe: Recipe, seed: int, identity: str) -> Run:
+def _open_final(context: CellContext, recipe: Recipe, seed: int, identity: str) -> Run:
     """Take up the run of an interrupted final, or make a new one."""
-    config, data = bench.config, bench.data
-    run = _interrupted(bench.parent, identity)
+    config, data = context.config, context.data
+    run = _interrupted(context.parent, identity)
     if run:
         run.reopen()
     else:
         run = create_run(
             Kind.FINAL,
             f"final {architecture_name(recipe.arch)} seed {seed}",
-            parent=bench.parent,
+            parent=context.parent,
             tags={
                 **data.tags(),
                 Tag.CELL: config.cell_name,
                 Tag.FINGERPRINT: identity,
                 Tag.CONFIGURATION: recipe.fingerprint("configuration", data),
-                **study_tags(bench.study),
+                **study_tags(context.study),
             },
         )
     # An interrupted one may have died before this: what it has already stays.
@@ -202,10 +202,10 @@ def _interrupted(parent: Run, identity: str) -> Run | None:
     return Run(mine.iloc[0]["run_id"], mine.iloc[0]["experiment_id"])
 
 
-def _log_final(bench: Bench, run: Run, final: Final, seed: int) -> None:
+def _log_final(context: CellContext, run: Run, final: Final, seed: int) -> None:
     """Store weights, predictions of validation and test, and scores of validation alone."""
     run.check_held()
-    data, first = bench.data, bench.data.folds[0]
+    data, first = context.data, context.data.folds[0]
     n = len(first.at.validation)
     # The first fold's: validation of a later one is test of an earlier one, which no choice sees.
     scores = score_outputs(data.labels_T[first.at.validation], final.outputs[0][:n])
@@ -218,10 +218,10 @@ def _log_final(bench: Bench, run: Run, final: Final, seed: int) -> None:
     ]
     run.tag(collapse_tag(validations))
     metrics = result_metrics(
-        final.last.recipe.arch, final.results, data, scores, bench.reference_loss
+        final.last.recipe.arch, final.results, data, scores, context.reference_loss
     )
     run.metric_once({**metrics, "train_loss": final.train_loss})
-    run.note(final_note(bench.config.cell_name, scores.loss, bench.reference_loss))
+    run.note(final_note(context.config.cell_name, scores.loss, context.reference_loss))
 
 
 def _train_loss(trained: Trained, data: ProblemData, fold: FoldData) -> float:

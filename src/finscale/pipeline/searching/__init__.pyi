@@ -1,5 +1,5 @@
 from .alignment import stand
-from .context import Bench, facts_of, open_bench
+from .context import SearchContext, facts_of, open_context
 from .cost import Cost, measured_cost
 from .neighbours import other_searches
 from .optimism import ensure_optimism
@@ -11,9 +11,9 @@ from .worker import Order, join
 
 __all__ = [
     "GIB",
-    "Bench",
     "Cost",
     "Order",
+    "SearchContext",
     "best_name",
     "check_memory",
     "ensure_optimism",
@@ -24,7 +24,7 @@ __all__ = [
     "measured_cost",
     "memory_refusal",
     "n_stored",
-    "open_bench",
+    "open_context",
     "other_searches",
     "search_space",
     "stand",

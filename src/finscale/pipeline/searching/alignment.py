@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TypeVar
 
 from finscale.pipeline.running import Line
-from finscale.pipeline.searching.context import Bench
+from finscale.pipeline.searching.context import SearchContext
 from finscale.pipeline.searching.trials import stored_claims
 from finscale.search import Claim, Standing, StudyGoneError
 from finscale.tracking import Run, val_curve
@@ -17,45 +17,45 @@ MANY = 50
 """Trials that take so long to read back that it has to be said."""
 
 
-def stand(bench: Bench) -> Standing:
+def stand(context: SearchContext) -> Standing:
     """Make Optuna's study say what the store says; return where the search stands."""
 
     def aligned() -> Standing:
-        _align(bench)
-        return bench.search.standing()
+        _align(context)
+        return context.search.standing()
 
-    return in_turn(bench, aligned)
+    return in_turn(context, aligned)
 
 
-def in_turn(bench: Bench, decide: Callable[[], Decision]) -> Decision:
+def in_turn(context: SearchContext, decide: Callable[[], Decision]) -> Decision:
     """Decide within the search's turn; again, where the study was deleted in the middle of it."""
     while True:
-        with suppress(StudyGoneError), bench.search.turn():
+        with suppress(StudyGoneError), context.search.turn():
             return decide()
 
 
-def align(bench: Bench) -> Standing:
+def align(context: SearchContext) -> Standing:
     """Bring Optuna's study in line with the store where they may differ; within a turn."""
-    search = bench.search
+    search = context.search
     is_current = search.is_current()
     standing = search.standing()
     running = standing.running
-    if is_current and all(claim.key and run_of(bench, claim).is_open() for claim in running):
+    if is_current and all(claim.key and run_of(context, claim).is_open() for claim in running):
         return standing
-    _align(bench)
+    _align(context)
     return search.standing()
 
 
-def _align(bench: Bench) -> None:
-    known = stored_claims(bench.parent, bench.template, bench.config)
-    n_missing = len(known) - bench.search.n_trials()
+def _align(context: SearchContext) -> None:
+    known = stored_claims(context.parent, context.template, context.config)
+    n_missing = len(known) - context.search.n_trials()
     if n_missing >= MANY:
         text = f"reading {n_missing} trials back from the store, a few seconds for a hundred"
-        bench.listen(Line(f"{bench.config.cell_name}: {text}."))
-    bench.search.align(known, val_curve)
+        context.listen(Line(f"{context.config.cell_name}: {text}."))
+    context.search.align(known, val_curve)
 
 
-def run_of(bench: Bench, claim: Claim) -> Run:
+def run_of(context: SearchContext, claim: Claim) -> Run:
     """Return the run that keeps a trial."""
     assert claim.key
-    return Run(claim.key, bench.parent.experiment_id)
+    return Run(claim.key, context.parent.experiment_id)

@@ -26,7 +26,7 @@ PICTURES_EVERY_S = 60.0
 
 
 @dataclass(frozen=True, eq=False)
-class Bench:
+class SearchContext:
     """What every trial of a search needs.
 
     Attributes
@@ -90,7 +90,7 @@ def facts_of(
     }
 
 
-def open_bench(
+def open_context(
     config: HpoConfig,
     data: ProblemData,
     address: StudyAddress,
@@ -100,7 +100,7 @@ def open_bench(
     device_name: str,
     listen: Listen,
     deadline: float,
-) -> Bench:
+) -> SearchContext:
     """Join a search at its study's address; baselines that are missing are made first."""
     from finscale.search import Search  # Optuna: a refusal by a floor waits for nothing
 
@@ -108,7 +108,7 @@ def open_bench(
     with turn(address):
         reference = ensure_baselines(data, facts["study"])[REFERENCE]
         search = Search(space, search_methods(config), address, facts)
-    return Bench(
+    return SearchContext(
         config=config,
         data=data,
         parent=Run(facts["run_id"], facts["experiment_id"]),

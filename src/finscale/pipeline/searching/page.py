@@ -6,75 +6,77 @@ from finscale.config import counted, format_budget, spell
 from finscale.model import count_params
 from finscale.pipeline.problem import from_params
 from finscale.pipeline.running import duration
-from finscale.pipeline.searching.context import Bench
+from finscale.pipeline.searching.context import SearchContext
 from finscale.pipeline.searching.trials import trial_name
 from finscale.search import Claim, Standing
 from finscale.tracking import N_PARAMS, VAL_LOSS, Run, Tag
 
 
-def refresh(bench: Bench, standing: Standing) -> None:
+def refresh(context: SearchContext, standing: Standing) -> None:
     """Bring the page up to date while the search runs; pictures now and then."""
-    write_note(bench, standing, "running")
-    if bench.pace.is_due():
-        with bench.pace.taken():
-            write_pictures(bench, standing)
+    write_note(context, standing, "running")
+    if context.pace.is_due():
+        with context.pace.taken():
+            write_pictures(context, standing)
 
 
-def write_pictures(bench: Bench, standing: Standing) -> None:
+def write_pictures(context: SearchContext, standing: Standing) -> None:
     """Draw Optuna's figures of the trials so far, unless they are there already."""
-    if bench.parent.tags().get(Tag.PICTURED) == str(standing.n_finished):
+    if context.parent.tags().get(Tag.PICTURED) == str(standing.n_finished):
         return
     from finscale.search import search_pictures  # matplotlib: nothing else draws
 
-    for name, png in search_pictures(bench.search.study).items():
-        bench.parent.picture(name, png)
-    bench.parent.tag({Tag.PICTURED: standing.n_finished})
+    for name, png in search_pictures(context.search.study).items():
+        context.parent.picture(name, png)
+    context.parent.tag({Tag.PICTURED: standing.n_finished})
 
 
-def write_note(bench: Bench, standing: Standing, how: str, optimism: float | None = None) -> None:
+def write_note(
+    context: SearchContext, standing: Standing, how: str, optimism: float | None = None
+) -> None:
     """Write what the UI shows on the parent's page, and the numbers it is compared by."""
-    config = bench.config
-    bench.parent.metric(_numbers(bench, standing), step=standing.n_finished)
-    n_grid = len(bench.space.architectures)
-    bench.parent.note(
+    config = context.config
+    context.parent.metric(_numbers(context, standing), step=standing.n_finished)
+    n_grid = len(context.space.architectures)
+    context.parent.note(
         f"Search of the best PatchTST of {format_budget(config.budget)} parameters for "
         f"`{config.problem_name}`.\n\n"
         f"- **State**: {how}, {standing.n_finished} of "
         f"{counted(config.n_trials, 'trial')} finished"
         f"{_counted(standing)}\n"
-        f"{_best(bench, standing, optimism)}{_front(bench, standing)}"
+        f"{_best(context, standing, optimism)}{_front(context, standing)}"
         f"- **Seen**: {standing.n_architectures} of the grid's {counted(n_grid, 'architecture')}\n"
-        f"{_left(bench, standing)}"
+        f"{_left(context, standing)}"
         f"- **Go on** (as it is, or with a larger `n_trials`): `{spell('hpo', config)}`\n"
         f"- **Next**: `{spell('train', config)}` trains the best with several seeds\n"
     )
 
 
-def _numbers(bench: Bench, standing: Standing) -> dict[str, float]:
+def _numbers(context: SearchContext, standing: Standing) -> dict[str, float]:
     counted: dict[str, float] = {"n_trials": standing.n_finished}
     if standing.best is None or standing.best.trial.loss is None:
         return counted
-    recipe = from_params(standing.best.trial.params, bench.template, bench.config)
+    recipe = from_params(standing.best.trial.params, context.template, context.config)
     size = count_params(recipe.arch).total
     return counted | {VAL_LOSS: standing.best.trial.loss, N_PARAMS: size}
 
 
-def best_name(bench: Bench, standing: Standing) -> str:
+def best_name(context: SearchContext, standing: Standing) -> str:
     """Name the best trial as its run is named."""
     assert standing.best
-    return _name(bench, standing.best)
+    return _name(context, standing.best)
 
 
-def front_lines(bench: Bench, standing: Standing) -> list[str]:
+def front_lines(context: SearchContext, standing: Standing) -> list[str]:
     """Write each trial of the Pareto front: what it costs, and its loss."""
     return [
-        f"{_name(bench, claim)}: {claim.trial.flops:.2e} FLOPs, {claim.trial.loss:.4f} nats"
+        f"{_name(context, claim)}: {claim.trial.flops:.2e} FLOPs, {claim.trial.loss:.4f} nats"
         for claim in standing.front
     ]
 
 
-def _name(bench: Bench, claim: Claim) -> str:
-    recipe = from_params(claim.trial.params, bench.template, bench.config)
+def _name(context: SearchContext, claim: Claim) -> str:
+    recipe = from_params(claim.trial.params, context.template, context.config)
     return trial_name(claim.number, recipe.arch)
 
 
@@ -82,25 +84,25 @@ def _counted(standing: Standing) -> str:
     return f", {standing.n_failed} failed, {standing.n_pruned} pruned"
 
 
-def _best(bench: Bench, standing: Standing, optimism: float | None) -> str:
+def _best(context: SearchContext, standing: Standing, optimism: float | None) -> str:
     best = standing.best
     if best is None or best.key is None:
         return ""
-    link = Run(best.key, bench.parent.experiment_id).link
-    chosen = f"- **Best**: [{best_name(bench, standing)}]({link}), {best.trial.loss:.4f} nats"
+    link = Run(best.key, context.parent.experiment_id).link
+    chosen = f"- **Best**: [{best_name(context, standing)}]({link}), {best.trial.loss:.4f} nats"
     if optimism is not None:
         chosen += f"; for having been chosen it looks about {optimism:.4f} better than it is"
     return f"{chosen}\n"
 
 
-def _front(bench: Bench, standing: Standing) -> str:
-    lines = front_lines(bench, standing)
+def _front(context: SearchContext, standing: Standing) -> str:
+    lines = front_lines(context, standing)
     return f"- **Pareto front** of cost and loss: {'; '.join(lines)}\n" if lines else ""
 
 
-def _left(bench: Bench, standing: Standing) -> str:
-    left = bench.config.n_trials - standing.n_finished
+def _left(context: SearchContext, standing: Standing) -> str:
+    left = context.config.n_trials - standing.n_finished
     if left <= 0 or standing.seconds_a_trial is None:
         return ""
-    seconds = standing.seconds_a_trial * left / bench.config.workers
+    seconds = standing.seconds_a_trial * left / context.config.workers
     return f"- **To expect**: about {duration(seconds)} for {counted(left, 'more trial')}\n"

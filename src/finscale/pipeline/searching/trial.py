@@ -24,7 +24,7 @@ from finscale.pipeline.problem import (
 )
 from finscale.pipeline.running import EpochLog, Line, Work, failure_reason, is_disk_full, put_aside
 from finscale.pipeline.searching.artifacts import LARGE_BYTES, thin_out
-from finscale.pipeline.searching.context import Bench
+from finscale.pipeline.searching.context import SearchContext
 from finscale.pipeline.searching.plan import GIB
 from finscale.pipeline.searching.trials import FINISHED, OpenTrial, trial_name
 from finscale.search import Claim, PastTrial, Standing, optuna_state
@@ -45,40 +45,40 @@ CHECKPOINT_EVERY_S = 30.0
 """What a kill costs at most, where an epoch is not longer; a small trial is over before."""
 
 
-def open_trial(bench: Bench, claim: Claim) -> OpenTrial:
+def open_trial(context: SearchContext, claim: Claim) -> OpenTrial:
     """Make the run of a proposal, in the hands of this process."""
-    config, data = bench.config, bench.data
-    recipe = from_params(claim.trial.params, bench.template, config)
+    config, data = context.config, context.data
+    recipe = from_params(claim.trial.params, context.template, config)
     run = create_run(
         Kind.TRIAL,
         trial_name(claim.number, recipe.arch),
-        parent=bench.parent,
+        parent=context.parent,
         tags={
             **data.tags(),
             Tag.CELL: config.cell_name,
             Tag.TRIAL_NUMBER: claim.number,
             Tag.FINGERPRINT: recipe.fingerprint(Kind.TRIAL, data, config.seed),
             Tag.ATTEMPTS: 1,
-            **study_tags(bench.study),
+            **study_tags(context.study),
         },
     )
-    bench.search.attach(claim.number, run.run_id)
+    context.search.attach(claim.number, run.run_id)
     return OpenTrial(claim.number, run, recipe, attempts=1)
 
 
-def _describe(bench: Bench, trial: OpenTrial) -> None:
+def _describe(context: SearchContext, trial: OpenTrial) -> None:
     """Log what a trial is; what its run has already stays."""
-    budget = {"budget": format_budget(bench.config.budget), "seed": bench.config.seed}
-    trial.run.param({**bench.data.params(), **budget, **trial.recipe.params()})
-    bench.data.log_inputs(trial.run)
+    budget = {"budget": format_budget(context.config.budget), "seed": context.config.seed}
+    trial.run.param({**context.data.params(), **budget, **trial.recipe.params()})
+    context.data.log_inputs(trial.run)
 
 
-def checkpoint_path(bench: Bench, run: Run) -> Path:
+def checkpoint_path(context: SearchContext, run: Run) -> Path:
     """Return where a trial keeps its state while it trains."""
-    return bench.config.data_root / "checkpoints" / f"{run.run_id}.safetensors"
+    return context.config.data_root / "checkpoints" / f"{run.run_id}.safetensors"
 
 
-def run_trial(bench: Bench, trial: OpenTrial, standing: Standing) -> Status | None:
+def run_trial(context: SearchContext, trial: OpenTrial, standing: Standing) -> Status | None:
     """Train and log one trial.
 
     Returns
@@ -86,22 +86,22 @@ def run_trial(bench: Bench, trial: OpenTrial, standing: Standing) -> Status | No
     Status or None
         None if the time was up first: the trial goes on another time.
     """
-    path = checkpoint_path(bench, trial.run)
+    path = checkpoint_path(context, trial.run)
     curve = list(trial.curve[: last_epoch(path)])  # the epochs after it are trained again
-    tell = _teller(bench, trial, standing)
-    decide = _decider(bench, trial, standing, curve, tell)
-    log = EpochLog(trial.run, bench.own, len(trial.curve), decide)
+    tell = _teller(context, trial, standing)
+    decide = _decider(context, trial, standing, curve, tell)
+    log = EpochLog(trial.run, context.own, len(trial.curve), decide)
     try:
         with put_aside(partial(_put_aside, trial, path)):
             tell(len(curve), "goes on" if curve else "begins")
-            _describe(bench, trial)
+            _describe(context, trial)
             trained = train_model(
                 trial.recipe,
-                bench.data,
-                bench.data.search,
-                bench.config.budget,
-                bench.config.seed,
-                bench.device,
+                context.data,
+                context.data.search,
+                context.config.budget,
+                context.config.seed,
+                context.device,
                 log,
                 Checkpoints(path, CHECKPOINT_EVERY_S, before=log.flush),
             )
@@ -109,7 +109,7 @@ def run_trial(bench: Bench, trial: OpenTrial, standing: Standing) -> Status | No
             if trained.result.status == "stopped":
                 _put_aside(trial, path, "timeout")
                 return None
-            past = _log_trial(bench, trial, trained, tuple(curve))
+            past = _log_trial(context, trial, trained, tuple(curve))
     except StoreError:
         raise
     except Exception as error:
@@ -119,50 +119,52 @@ def run_trial(bench: Bench, trial: OpenTrial, standing: Standing) -> Status | No
         trial.run.fail(failure_reason(error), traceback.format_exc())
         past = PastTrial(trial.recipe.search_params(), Status.FAILED.value)
         said = f"trial {trial.number} failed, its run says why: {type(error).__name__}"
-        bench.listen(Line(f"{bench.config.cell_name}: {said}."))
+        context.listen(Line(f"{context.config.cell_name}: {said}."))
     remove_checkpoint(path)  # the result is in the store
-    with bench.search.turn():
-        bench.search.finish(trial.number, past)
+    with context.search.turn():
+        context.search.finish(trial.number, past)
         if past.status == Status.OK:
-            _thin_out(bench, standing.n_finished + 1)
-    tell(bench.config.epochs if past.status in FINISHED else 0, past.status)
+            _thin_out(context, standing.n_finished + 1)
+    tell(context.config.epochs if past.status in FINISHED else 0, past.status)
     return Status(past.status)
 
 
-def _teller(bench: Bench, trial: OpenTrial, standing: Standing) -> Callable[[int, str], None]:
+def _teller(
+    context: SearchContext, trial: OpenTrial, standing: Standing
+) -> Callable[[int, str], None]:
     """Return what says how far a trial is, as a part of its search."""
-    config = bench.config
+    config = context.config
     total, before = config.n_trials * config.epochs, standing.n_finished * config.epochs
 
     def tell(epoch: int, text: str) -> None:
         name = f"trial {trial.number}"
-        text = f"{name}, {text}, {bench.device}"
-        bench.listen(Work(f"{config.cell_name} search", epoch, total, text, name, before))
+        text = f"{name}, {text}, {context.device}"
+        context.listen(Work(f"{config.cell_name} search", epoch, total, text, name, before))
 
     return tell
 
 
 def _decider(
-    bench: Bench,
+    context: SearchContext,
     trial: OpenTrial,
     standing: Standing,
     curve: list[float],
     tell: Callable[[int, str], None],
 ) -> OnEpoch:
     """Return what is told of each epoch: it shows progress, and stops what is not worth more."""
-    config = bench.config
-    n_train = len(bench.data.search.at.train)
+    config = context.config
+    n_train = len(context.data.search.at.train)
     warmup = trial.recipe.settings(config.seed).warmup_epochs(n_train)
 
     def decide(epoch: Epoch) -> Signal:
         curve.append(epoch.val_loss)
-        bench.search.report(trial.number, epoch.number, epoch.val_loss)
+        context.search.report(trial.number, epoch.number, epoch.val_loss)
         so_far = _so_far(standing, min(curve))
         tell(epoch.number, f"epoch {epoch.number}: {epoch.val_loss:.4f} nats{so_far}")
         # The loss of a warm-up says nothing about where a trial will end.
-        if epoch.number > warmup and bench.search.should_prune(trial.number, curve):
+        if epoch.number > warmup and context.search.should_prune(trial.number, curve):
             return Signal.PRUNE
-        return Signal.STOP if bench.is_over_time else Signal.CONTINUE
+        return Signal.STOP if context.is_over_time else Signal.CONTINUE
 
     return decide
 
@@ -177,7 +179,7 @@ def _so_far(standing: Standing, own: float) -> str:
 
 
 def _log_trial(
-    bench: Bench, trial: OpenTrial, trained: Trained, curve: tuple[float, ...]
+    context: SearchContext, trial: OpenTrial, trained: Trained, curve: tuple[float, ...]
 ) -> PastTrial:
     status = Status(trained.result.status)
     params = trial.recipe.search_params()
@@ -185,14 +187,14 @@ def _log_trial(
     trial.run.tag({Tag.TRIAL_STATE: optuna_state(status.value)})
     past = PastTrial(params, status.value, curve=curve)
     if status is Status.OK:
-        data, outputs_NK = bench.data, trained.val_outputs_NK
+        data, outputs_NK = context.data, trained.val_outputs_NK
         scores = score_outputs(data.labels_T[data.search.at.validation], outputs_NK)
-        log_config(trial.run, trained, data, data.search, bench.config.seed)
-        _keep_weights(bench, trial.run, trained)
+        log_config(trial.run, trained, data, data.search, context.config.seed)
+        _keep_weights(context, trial.run, trained)
         log_predictions(trial.run, validation_frame(data, outputs_NK))
         trial.run.tag(collapse_tag([outputs_NK]))
         metrics = result_metrics(
-            trial.recipe.arch, [trained.result], data, scores, bench.reference_loss
+            trial.recipe.arch, [trained.result], data, scores, context.reference_loss
         )
         trial.run.metric_once(metrics)
         past = PastTrial(params, status.value, metrics[VAL_LOSS], curve, metrics[TRAIN_FLOPS])
@@ -200,20 +202,20 @@ def _log_trial(
     return past
 
 
-def _keep_weights(bench: Bench, run: Run, trained: Trained) -> None:
-    if bench.config.artifacts == "none":
+def _keep_weights(context: SearchContext, run: Run, trained: Trained) -> None:
+    if context.config.artifacts == "none":
         run.tag({Tag.WEIGHTS: "not kept: artifacts=none"})
     else:
         store_weights(run, trained.model)
 
 
-def _thin_out(bench: Bench, n_stored: int) -> None:
-    config = bench.config
+def _thin_out(context: SearchContext, n_stored: int) -> None:
+    config = context.config
     largest = BYTES_A_WEIGHT * (1.0 + TOLERANCE) * config.budget
     max_bytes = config.max_artifact_gib * GIB
     # Within bounds whatever the others are: to sum them up takes longer with every trial.
     if largest > LARGE_BYTES or largest * n_stored > max_bytes:
-        thin_out(bench.parent, config.artifacts, max_bytes)
+        thin_out(context.parent, config.artifacts, max_bytes)
 
 
 def _put_aside(trial: OpenTrial, path: Path, reason: str) -> None:

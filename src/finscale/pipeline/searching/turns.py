@@ -13,7 +13,7 @@ from finscale.config import StoreError, check_stop, counted, spell
 from finscale.pipeline.problem import from_params
 from finscale.pipeline.running import Line
 from finscale.pipeline.searching.alignment import align, in_turn, run_of
-from finscale.pipeline.searching.context import Bench
+from finscale.pipeline.searching.context import SearchContext
 from finscale.pipeline.searching.page import refresh
 from finscale.pipeline.searching.trial import checkpoint_path, deaths, open_trial, run_trial
 from finscale.pipeline.searching.trials import OpenTrial
@@ -26,90 +26,92 @@ MAX_FAILURES_IN_A_ROW = 3
 POLL_S = 1.0
 
 
-def work(bench: Bench) -> Standing:
+def work(context: SearchContext) -> Standing:
     """Train until the search has its trials, or the time is up; return where it stands then."""
     failures = 0
     while True:
-        trial, standing = _next(bench)
+        trial, standing = _next(context)
         if trial is None:
             return standing
-        status = run_trial(bench, trial, standing)
+        status = run_trial(context, trial, standing)
         failures = failures + 1 if status is Status.FAILED else 0
         if failures == MAX_FAILURES_IN_A_ROW:
-            raise _fails_again_and_again(bench, failures)
-        refresh(bench, in_turn(bench, lambda: align(bench)))
+            raise _fails_again_and_again(context, failures)
+        refresh(context, in_turn(context, lambda: align(context)))
 
 
-def _fails_again_and_again(bench: Bench, failures: int) -> StoreError:
+def _fails_again_and_again(context: SearchContext, failures: int) -> StoreError:
     return StoreError(
-        f"search {bench.config.cell_name}",
+        f"search {context.config.cell_name}",
         expected="trials that can be trained",
         got=f"{failures} in a row that failed",
-        todo=f"Their runs say why in traceback.txt. Then go on: {spell('hpo', bench.config)}",
+        todo=f"Their runs say why in traceback.txt. Then go on: {spell('hpo', context.config)}",
     )
 
 
-def _next(bench: Bench) -> tuple[OpenTrial | None, Standing]:
+def _next(context: SearchContext) -> tuple[OpenTrial | None, Standing]:
     """Return a trial that is now this process's, or None once there is none to come."""
     told = False
     while True:
-        standing, held, trial = in_turn(bench, lambda: _choose(bench))
-        if trial or not held or bench.is_over_time:
+        standing, held, trial = in_turn(context, lambda: _choose(context))
+        if trial or not held or context.is_over_time:
             return trial, standing
         if not told:
             waits = f"waiting for {counted(len(held), 'trial')} that other processes train"
-            bench.listen(Line(f"{bench.config.cell_name}: {waits}."))
+            context.listen(Line(f"{context.config.cell_name}: {waits}."))
             told = True
         check_stop()
         time.sleep(POLL_S)
 
 
-def _choose(bench: Bench) -> tuple[Standing, list[Claim], OpenTrial | None]:
+def _choose(context: SearchContext) -> tuple[Standing, list[Claim], OpenTrial | None]:
     """Return where the search stands, what others train, and a trial for this process."""
-    standing = align(bench)
-    held, trial = _take_over(bench, standing)
-    if trial is None and _wants_more(bench, standing, held):
-        trial = _propose(bench)
+    standing = align(context)
+    held, trial = _take_over(context, standing)
+    if trial is None and _wants_more(context, standing, held):
+        trial = _propose(context)
     return standing, held, trial
 
 
-def _take_over(bench: Bench, standing: Standing) -> tuple[list[Claim], OpenTrial | None]:
+def _take_over(context: SearchContext, standing: Standing) -> tuple[list[Claim], OpenTrial | None]:
     """Return the trials that others train, and one whose process is gone, if there is one."""
     held: list[Claim] = []
     for claim in standing.running:
-        if claim.key is None or bench.is_over_time:
+        if claim.key is None or context.is_over_time:
             continue
-        run = run_of(bench, claim)
+        run = run_of(context, claim)
         tags = run.tags()
         if other_holder(tags, time.time()) or Tag.STATUS in tags:
             held.append(claim)  # with a status it has ended since we looked, and is nobody's
-        elif trial := _reopen(bench, claim, run, tags):
+        elif trial := _reopen(context, claim, run, tags):
             return held, trial
     return held, None
 
 
-def _reopen(bench: Bench, claim: Claim, run: Run, tags: Mapping[str, str]) -> OpenTrial | None:
+def _reopen(
+    context: SearchContext, claim: Claim, run: Run, tags: Mapping[str, str]
+) -> OpenTrial | None:
     """Start an interrupted trial again, under its run and number.
 
     One that has died twice without a new checkpoint in between is given up: a third start would
     end as they did.
     """
-    path = checkpoint_path(bench, run)
+    path = checkpoint_path(context, run)
     at = reached(path)
     has_moved, died = at.epoch > int(tags.get(Tag.RESUMED_EPOCH, "0")), deaths(path, tags)
     attempts = 0 if has_moved else died
     if attempts >= MAX_ATTEMPTS or not claim.trial.params:
         run.end(Status.FAILED, "killed")
         remove_checkpoint(path)
-        bench.search.finish(claim.number, PastTrial(claim.trial.params, Status.FAILED.value))
+        context.search.finish(claim.number, PastTrial(claim.trial.params, Status.FAILED.value))
         return None
     run.reopen()
     run.tag({Tag.ATTEMPTS: attempts + 1, Tag.RESUMED_EPOCH: at.epoch})
     run.tag({Tag.REASON: "restarted"})
-    recipe = from_params(claim.trial.params, bench.template, bench.config)
-    n_train = len(bench.data.search.at.train)
-    start = _place(at, recipe.settings(bench.config.seed).steps_per_epoch(n_train))
-    bench.listen(Line(f"{bench.config.cell_name}: going on with trial {claim.number} {start}."))
+    recipe = from_params(claim.trial.params, context.template, context.config)
+    n_train = len(context.data.search.at.train)
+    start = _place(at, recipe.settings(context.config.seed).steps_per_epoch(n_train))
+    context.listen(Line(f"{context.config.cell_name}: going on with trial {claim.number} {start}."))
     return OpenTrial(claim.number, run, recipe, attempts + 1, val_curve(run.run_id))
 
 
@@ -122,13 +124,13 @@ def _place(at: Reached, n_batches: int) -> str:
     return f"from epoch {at.epoch + 1}" if at.epoch else "from its beginning"
 
 
-def _wants_more(bench: Bench, standing: Standing, held: Sequence[Claim]) -> bool:
+def _wants_more(context: SearchContext, standing: Standing, held: Sequence[Claim]) -> bool:
     """Tell whether another trial shall begin."""
-    if bench.is_over_time or standing.n_finished + len(held) >= bench.config.n_trials:
+    if context.is_over_time or standing.n_finished + len(held) >= context.config.n_trials:
         return False
-    return not (bench.config.terminator and bench.search.has_converged())
+    return not (context.config.terminator and context.search.has_converged())
 
 
-def _propose(bench: Bench) -> OpenTrial | None:
-    claim = bench.search.propose(bench.config.n_trials)
-    return open_trial(bench, claim) if claim else None
+def _propose(context: SearchContext) -> OpenTrial | None:
+    claim = context.search.propose(context.config.n_trials)
+    return open_trial(context, claim) if claim else None

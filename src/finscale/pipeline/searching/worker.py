@@ -9,7 +9,7 @@ from finscale.config import HpoConfig, StoreError
 from finscale.pipeline.problem import load_problem, search_identity
 from finscale.pipeline.running import Listen
 from finscale.pipeline.searching.alignment import stand
-from finscale.pipeline.searching.context import open_bench, options_key
+from finscale.pipeline.searching.context import open_context, options_key
 from finscale.pipeline.searching.turns import work
 from finscale.search import StudyAddress, read_facts
 from finscale.tracking import Run
@@ -52,7 +52,7 @@ def join(order: Order, listen: Listen) -> None:
             got="others",
             todo="Give the worker the same checkout and data_root.",
         )
-    bench = open_bench(
+    context = open_context(
         config,
         data,
         order.address,
@@ -62,5 +62,5 @@ def join(order: Order, listen: Listen) -> None:
         listen=listen,
         deadline=deadline,
     )
-    stand(bench)
-    work(bench)
+    stand(context)
+    work(context)
