@@ -1,4 +1,4 @@
-"""The walks of the documents go through code that is there, and the glossary names each word once."""
+"""The walks go through code that is there, and the glossary has each word once."""
 
 from __future__ import annotations
 
