@@ -12,6 +12,7 @@ import pytest
 from finscale.config import (
     ConfigError,
     FinscaleError,
+    RefusedError,
     Space,
     StoreError,
     Study,
@@ -24,6 +25,7 @@ from finscale.config import (
 )
 from finscale.pipeline.running.progress import Listen
 from finscale.pipeline.running.workers import Failure
+from finscale.pipeline.study import dry_run_study
 from finscale.pipeline.study import study as verb
 from finscale.tracking import Tag
 from tests.lab import PROBLEM, TINY, Lab, copy_store, open_lab
@@ -190,6 +192,27 @@ def test_a_cell_that_memory_cannot_hold_is_refused_before_anything_is_trained(
     with pytest.raises(ConfigError, match=r"2 of 2 that cannot: .*9K: budget: expected a model"):
         run_study(finished, capsys, n_trials=2)
     assert len(finished.runs("trial")) == 2
+
+
+@pytest.mark.parametrize("verb_name", ["study", "dry run", "analyze"])
+def test_a_study_that_is_all_below_the_floors_is_refused_and_sends_nobody_on(
+    lab: Lab, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, verb_name: str
+) -> None:
+    """Two rises that no day of validation has."""
+    plan = PLAN.model_copy(update={"tasks": (load_task("threshold_5pct"),)})
+    knows(monkeypatch, plan)
+    with pytest.raises(RefusedError) as caught:
+        if verb_name == "study":
+            finish(lab, plan)
+        elif verb_name == "analyze":
+            lab.analyze(study=plan.name)
+        else:
+            dry_run_study(StudyConfig(study=plan, data_root=lab.data_root, device="cpu"))
+    line = caught.value.line
+    assert line.startswith("study rehearsal: expected a cell that is not below a floor; got none")
+    assert line.count("n_minority: expected at least 20") == 1
+    assert "entrypoints.study" not in line and "mlflow run" not in line
+    assert "done already" not in capsys.readouterr().out
 
 
 def test_what_several_cells_cannot_be_trained_for_is_said_once(

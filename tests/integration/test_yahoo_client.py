@@ -138,12 +138,15 @@ def test_a_lasting_fault_is_one_line_that_says_to_go_on_later(
     assert_backed_off(pauses, 3)
 
 
-def test_no_network_is_one_line(yahoo: Yahoo, session: Loopback) -> None:
+def test_no_network_is_one_line(
+    yahoo: Yahoo, session: Loopback, caplog: pytest.LogCaptureFixture
+) -> None:
     yahoo.server_close()
     pauses: list[float] = []
     with pytest.raises(DataError, match=r"got no network \(ConnectionError\) in 4 tries"):
         fetch("GONE", session, pauses)
     assert_backed_off(pauses, 3)
+    assert caplog.messages == [], "yfinance says nothing beside it"
 
 
 def test_a_page_that_was_no_chart_is_not_remembered(yahoo: Yahoo, session: Loopback) -> None:

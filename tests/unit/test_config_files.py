@@ -119,6 +119,19 @@ def test_a_strange_name_gets_the_list(load: Callable[[object], BaseModel], name:
     assert f"got {str(name)!r}" in caught.value.line
 
 
+def test_a_study_cannot_have_the_name_that_means_no_study(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`analyze` takes `none` for the problem of its parameters: it would never find the file."""
+    (tmp_path / "studies").mkdir()
+    demo = (CONFIGS / "studies" / "demo.yaml").read_text(encoding="utf-8")
+    (tmp_path / "studies" / "none.yaml").write_text(demo, encoding="utf-8")
+    monkeypatch.setenv("FINSCALE_CONFIGS", str(tmp_path))
+    assert AnalyzeConfig().study == "none"
+    with pytest.raises(ConfigError, match="study: expected another name than none"):
+        StudyConfig(study="none")
+
+
 # Files that a user writes.
 
 

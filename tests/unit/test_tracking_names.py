@@ -13,6 +13,7 @@ from mlflow.utils.validation import _validate_model_alias_name, _validate_model_
 
 from finscale.config import (
     AnalyzeConfig,
+    ConfigError,
     HpoConfig,
     Problem,
     StudyConfig,
@@ -22,7 +23,7 @@ from finscale.config import (
 from finscale.tracking import Kind, fingerprint, problem_params, registered_model_name, where
 from finscale.tracking.frames import NAMES, typed
 from finscale.tracking.names import VAL_LOSS, alias_name, curve
-from finscale.tracking.runs import _text
+from finscale.tracking.runs import _text, in_study
 
 FIELDS: dict[str, Any] = {"seed": 42, "split": "chronological", "rise": 0.01, "revin": True}
 values = st.one_of(st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text())
@@ -32,6 +33,14 @@ values = st.one_of(st.integers(), st.floats(allow_nan=False, allow_infinity=Fals
 def test_the_order_of_fields_does_not_change_a_fingerprint(fields: dict[str, Any]) -> None:
     backwards = dict(reversed(fields.items()))
     assert fingerprint("trial", **fields) == fingerprint("trial", **backwards)
+
+
+@pytest.mark.parametrize("name", ["it's", 'say "no"', "a` = 'b' OR tags.`c", "x' OR '1'='1"])
+def test_a_name_that_would_end_its_own_quotation_is_refused(name: str) -> None:
+    for ask in (lambda: where(CELL=name), lambda: in_study(name)):
+        with pytest.raises(ConfigError, match="a name without quotation marks") as caught:
+            ask()
+        assert "\n" not in caught.value.line
 
 
 def test_a_field_at_none_is_left_out() -> None:

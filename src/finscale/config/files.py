@@ -50,7 +50,7 @@ class Named(Frozen):
         if not _NAME.fullmatch(name):
             raise ConfigError(
                 f"{cls.__name__.lower()} {name}",
-                expected="a name of lower-case letters, digits, - and _",
+                expected="a name of lower-case letters, digits, - and _, a letter first",
                 got=quoted(name),
                 todo="Rename the file: names become part of run tags and model names.",
             )

@@ -158,8 +158,25 @@ class Study(Named):
         return tuple(dict.fromkeys(cells))  # 2M and 2000K are one cell
 
 
+NO_STUDY = "none"
+"""What `analyze` takes for the problem of its parameters."""
+
+
 def load_study(name: object) -> Study:
-    """Read a study by name; an already loaded one passes through."""
+    """Read a study by name; an already loaded one passes through.
+
+    Raises
+    ------
+    ConfigError
+        For the name that means no study.
+    """
+    if name == NO_STUDY:
+        raise ConfigError(
+            "study",
+            expected=f"another name than {NO_STUDY}, which stands for no study",
+            got=NO_STUDY,
+            todo="Rename the file.",
+        )
     return name if isinstance(name, Study) else load_named("study", name, Study)
 
 
@@ -176,7 +193,7 @@ class StudyConfig(Frozen):
 
 
 def _known(name: str) -> str:
-    if name != "none":
+    if name != NO_STUDY:
         load_study(name)
     return name
 
@@ -185,7 +202,7 @@ class AnalyzeConfig(Problem):
     """Options of `analyze`: a verdict from the finals in the tracking store."""
 
     study: Annotated[str, AfterValidator(_known)] = option(
-        "none", "a file in configs/studies; 'none': this problem, all budgets"
+        NO_STUDY, "a file in configs/studies; 'none': this problem, all budgets"
     )
     floors: ChosenFloors = option(
         "default", "a file in configs/floors; with a study, the study's own are taken"

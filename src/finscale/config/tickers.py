@@ -31,7 +31,8 @@ def check_ticker(ticker: str, where: str) -> None:
         shown = ticker if len(ticker) <= 2 * MAX_LENGTH else f"{ticker[:MAX_LENGTH]}..."
         raise ConfigError(
             where,
-            expected=f"tickers of letters, digits and ^ = . _ -, {MAX_LENGTH} at most, no device",
+            expected=f"tickers of letters, digits and ^ = . _ -, {MAX_LENGTH} at most, "
+            "a letter or a digit first (^ may stand before it), no device",
             got=repr(shown) + (f" ({len(ticker)} characters)" if shown != ticker else ""),
             todo="Correct the ticker: it becomes a file name.",
         )

@@ -20,7 +20,7 @@ from mlflow.entities import LifecycleStage, Metric, Param, RunTag, ViewType
 from mlflow.entities import Run as StoredRun
 from mlflow.tracking.context.registry import resolve_tags
 
-from finscale.config import StoreError, unbroken
+from finscale.config import ConfigError, StoreError, quoted, unbroken
 from finscale.tracking.experiments import current_experiment_id
 from finscale.tracking.lease import FREE, read_lease, take_lease
 from finscale.tracking.names import FIGURES, IN_STUDY, Artifact, Kind, Status, Tag, study_tag
@@ -259,9 +259,15 @@ def where(**tags: str | None) -> str:
 
     >>> where(KIND="trial", CELL=None)
     "tags.`finscale.kind` = 'trial'"
+
+    Raises
+    ------
+    ConfigError
+        For a value that no filter can hold.
     """
+    given = {name: value for name, value in tags.items() if value is not None}
     return " AND ".join(
-        f"tags.`{Tag[name].value}` = '{value}'" for name, value in tags.items() if value is not None
+        f"tags.`{Tag[name].value}` = '{_checked(name, value)}'" for name, value in given.items()
     )
 
 
@@ -271,7 +277,19 @@ def in_study(name: str) -> str:
     >>> in_study("demo")
     "tags.`finscale.study.demo` = 'true'"
     """
-    return f"tags.`{study_tag(name)}` = '{IN_STUDY}'"
+    return f"tags.`{study_tag(_checked('study', name))}` = '{IN_STUDY}'"
+
+
+def _checked(what: str, value: str) -> str:
+    """Return a value as it is, or refuse one that would end its own quotation in a filter."""
+    if any(mark in value for mark in "'\"`"):
+        raise ConfigError(
+            what.lower(),
+            expected="a name without quotation marks",
+            got=quoted(value),
+            todo="Correct the name: no run has such a one.",
+        )
+    return value
 
 
 def handle(run: StoredRun) -> Run:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -71,6 +72,8 @@ def _history(ticker: str, start: date, end: date, session: Any) -> pd.DataFrame:
     from yfinance.exceptions import YFTickerMissingError
 
     yfinance.config.debug.hide_exceptions = False
+    # It warns of each try without a cookie; what matters is what the request itself comes to.
+    logging.getLogger("yfinance").setLevel(logging.ERROR)
     source = yfinance.Ticker(ticker, session=session)
     # Yahoo's end is exclusive.
     ask = partial(source.history, start=start, end=end + timedelta(days=1), timeout=30)

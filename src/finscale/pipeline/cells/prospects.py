@@ -146,25 +146,51 @@ def _with_room(prospect: Prospect, device: torch.device) -> Prospect:
 
 
 def check_possible(what: str, prospects: Sequence[Prospect], todo: str) -> None:
-    """Refuse to begin where a cell can never be finished.
+    """Refuse to begin where a cell can never be finished, or no cell is to be trained at all.
 
     Raises
     ------
     ConfigError
         Naming the first cells that cannot.
+    RefusedError
+        If every cell lies below a floor.
     """
+    check_any(what, prospects)
     lost = [prospect for prospect in prospects if prospect.state is State.IMPOSSIBLE]
     if not lost:
         return
-    reasons = [f"{listed(names, MOST_NAMED)}: {why}" for (_, why), names in _by_reason(lost)]
-    more = f" And {len(reasons) - MOST_NAMED} reasons more" if len(reasons) > MOST_NAMED else ""
-    named = " ".join(reasons[:MOST_NAMED]) + more
+    got = f"{len(lost)} of {len(prospects)} that cannot: {_named_reasons(lost)}"
     raise ConfigError(
         what,
         expected="cells that can all be trained here",
-        got=f"{len(lost)} of {len(prospects)} that cannot: {named}".removesuffix("."),
+        got=got.removesuffix("."),
         todo=todo,
     )
+
+
+def check_any(what: str, prospects: Sequence[Prospect]) -> None:
+    """Refuse what has no cell above the floors: there is nothing to train and nothing to conclude.
+
+    Raises
+    ------
+    RefusedError
+        With the figures that are too small.
+    """
+    if any(each.state is not State.REFUSED for each in prospects):
+        return
+    raise RefusedError(
+        what,
+        expected="a cell that is not below a floor",
+        got=f"none of {len(prospects)}: {_named_reasons(prospects)}".removesuffix("."),
+        todo="Nothing can be trained or concluded of it.",
+    )
+
+
+def _named_reasons(prospects: Sequence[Prospect]) -> str:
+    """Write the first reasons why cells are not trained, each with its cells."""
+    reasons = [f"{listed(names, MOST_NAMED)}: {why}" for (_, why), names in _by_reason(prospects)]
+    more = f" And {len(reasons) - MOST_NAMED} reasons more" if len(reasons) > MOST_NAMED else ""
+    return " ".join(reasons[:MOST_NAMED]) + more
 
 
 def expected_seconds(prospects: Sequence[Prospect], device: torch.device) -> float:
@@ -252,7 +278,10 @@ def members(plan: Study, prospects: Sequence[Prospect], *, allow_partial: bool =
     StoreError
         If cells are not finished, and partial answers are not allowed: a test is opened for a
         whole study or not at all. If none is finished.
+    RefusedError
+        If every cell lies below a floor.
     """
+    check_any(f"study {plan.name}", prospects)
     choices: dict[str, list[Choice]] = {}
     for each in prospects:
         if each.finished:
@@ -264,7 +293,7 @@ def members(plan: Study, prospects: Sequence[Prospect], *, allow_partial: bool =
         raise StoreError(
             f"study {plan.name}",
             expected="finals of every cell before its test is opened",
-            got=f"none for {', '.join(missing) or 'any cell: all were refused'}",
+            got=f"none for {', '.join(missing)}",
             todo=f"Finish it first: {line}{or_partial}",
         )
     return Members(choices, missing)
