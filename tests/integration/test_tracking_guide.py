@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from finscale.pipeline.membership import study_cells
-from finscale.pipeline.prospects import State, look_ahead
 
 from finscale.config import StoreError, StudyConfig, load_study
 from finscale.evaluation import Comparison
+from finscale.pipeline.cells.finished import study_cells
+from finscale.pipeline.cells.prospects import State, look_ahead
 from finscale.tracking import finals, trials
 from tests.lab import CELL, PROBLEM, ROOT, Lab
 
