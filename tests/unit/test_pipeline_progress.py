@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from functools import cached_property
 
 import pytest
+from rich.console import Console
 
 from finscale.pipeline.running.progress import Line, Screen, Work, duration
 from finscale.pipeline.searching.trial import _so_far
@@ -243,6 +245,29 @@ def test_on_a_terminal_the_time_left_stands_in_the_bar(clock: Clock) -> None:
         ("search", 0.25, {"text": "trial 0", "left": "about 30 s left"}),
         ("everything", 0.25, {"text": "", "left": "about 30 s left"}),
     ]
+
+
+@pytest.mark.parametrize("columns", [72, 80, 100, 140, 200])
+def test_no_terminal_is_too_narrow_for_how_far_it_is_and_how_long_it_takes(
+    columns: int, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The longest names there are, and the longest words beside them."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    screen = Screen()
+    words = "trial 0, epoch 1: 0.6829 nats; lowest so far 0.6829 (this trial), cpu"
+    for timescale in ("daily", "weekly"):
+        for key in ("search", "perceptron"):
+            name = f"sp500-pooled.threshold_0p5pct.h1.{timescale}.a20.walk-forward.500K {key}"
+            screen(Work(name, 0, 100, "begins"))
+            clock.now += 10.0
+            screen(Work(name, 41, 100, words))
+    wide = Console(file=io.StringIO(), width=columns)
+    wide.print(screen._bars.get_renderable())
+    rows = wide.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert len(rows) == 4, "a row each"
+    for row in rows:
+        assert len(row) <= columns and " 41% about 14 s left" in row
+        assert ".500K search" in row or ".500K perceptron" in row
 
 
 def standing(best: float | None, n_pruned: int = 0) -> Standing:

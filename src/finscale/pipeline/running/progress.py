@@ -11,6 +11,7 @@ from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.table import Column
 
 from finscale.config import printable, steady
 
@@ -21,6 +22,10 @@ WORTH_S, WORTH_SHARE = 5.0, 0.05
 MEMORY_SHARE = 0.25
 """Of the seconds gone by, or of those left where they are fewer: so long a time left remembers
 what it was. Near the end, what it was would hide what is."""
+WIDE = 110
+"""Columns of a terminal that has room for bars beside the names."""
+BESIDE_NAME = 30
+"""Columns that a percentage, a time left and some words take."""
 
 
 @dataclass(frozen=True)
@@ -145,15 +150,7 @@ class Screen:
         self._forecasts: dict[str, _Forecast] = {}
         self._last_plain = -PLAIN_EVERY_S
         self._ended: set[str] = set()
-        self._bars = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.percentage:>3.0f}%"),
-            TextColumn("{task.fields[left]}"),
-            TextColumn("{task.fields[text]}"),
-            console=self._console,
-            disable=not self._console.is_terminal,
-        )
+        self._bars = _bars(self._console)
 
     def __enter__(self) -> Screen:
         self._bars.start()
@@ -188,7 +185,8 @@ class Screen:
     ) -> str:
         """Bring a bar up to date; return the time left that it says."""
         if name not in self._tasks:
-            self._tasks[name] = self._bars.add_task(name, total=1.0, text="", left="")
+            shown = _ending(name, self._console.width - BESIDE_NAME)
+            self._tasks[name] = self._bars.add_task(shown, total=1.0, text="", left="")
         left = self._forecasts.setdefault(name, _Forecast()).left(course, now, not_before)
         self._bars.update(self._tasks[name], completed=course.share, text=text, left=left)
         return left
@@ -221,6 +219,31 @@ class Screen:
         self._last_plain = now
         line = f"{event.key}: {done:g} of {event.total:g} {event.text} ({standing})"
         self._console.print(line, markup=False)
+
+
+def _bars(console: Console) -> Progress:
+    """Make the bars: where there is little room, what is being done gives way, then the bar."""
+    bar = (BarColumn(bar_width=24),) if console.width >= WIDE else ()
+    rest = Column(ratio=1, no_wrap=True, overflow="ellipsis")
+    return Progress(
+        TextColumn("{task.description}"),
+        *bar,
+        TextColumn("{task.percentage:>3.0f}%"),
+        TextColumn("{task.fields[left]}"),
+        TextColumn("{task.fields[text]}", table_column=rest),
+        console=console,
+        disable=not console.is_terminal,
+        expand=True,
+    )
+
+
+def _ending(name: str, room: int) -> str:
+    """Cut a name from its front: its end says which budget, and what is done with it.
+
+    >>> _ending("sp500.threshold_1pct.h1.daily.a20.2M search", 17)
+    '…ly.a20.2M search'
+    """
+    return name if len(name) <= room else f"…{name[1 - room :]}"
 
 
 def duration(seconds: float) -> str:
