@@ -91,6 +91,15 @@ def test_nothing_is_said_of_epochs_that_nobody_counted() -> None:
     assert make_report().still_improving == ""
 
 
+def test_cells_of_unlike_epochs_are_said_to_be_so() -> None:
+    alike = make_finals().assign(epochs=3, best_epoch=1)
+    assert replace(make_report(), finals=alike).unlike_epochs == ""
+    report = replace(make_report(), finals=alike.assign(epochs=[1] * 3 + [3] * 9))
+    assert report.unlike_epochs.startswith("The finals were given 1 to 3 epochs")
+    assert report.unlike_epochs in render_summary(report)
+    assert report.unlike_epochs in render_html(report, {})
+
+
 def test_a_partial_study_says_so_before_its_opening() -> None:
     report = make_partial()
     assert report.opening_sentence == (

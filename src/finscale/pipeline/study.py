@@ -105,7 +105,7 @@ def study(config: StudyConfig, run_id: str | None = None) -> None:
             prospects = look_ahead(cells, screen)
             _mark(plan, prospects)
         else:
-            screen(Line(f"Study {plan.name}: {_all(len(cells))} done already."))
+            screen(Line(f"Study {plan.name}: {_all(_n_trained(prospects))} done already."))
         analysis = _conclude(config, plan, prospects, screen)
         _write_note(opened.parent, config, prospects, analysis)
 
@@ -223,6 +223,11 @@ def _weights(cells: Sequence[TrainConfig]) -> dict[str, float]:
     searches = {f"{c.cell_name} search": epoch[c.cell_name] * c.n_trials for c in cells}
     finals = {f"{c.cell_name} finals": epoch[c.cell_name] * c.top_k * c.n_seeds for c in cells}
     return searches | finals
+
+
+def _n_trained(prospects: Sequence[Prospect]) -> int:
+    """Count the cells that are not below a floor."""
+    return sum(each.state is not State.REFUSED for each in prospects)
 
 
 def _all(n_cells: int) -> str:

@@ -241,6 +241,20 @@ class Report:
             "can forecast."
         )
 
+    @property
+    def unlike_epochs(self) -> str:
+        """How the cells differ in the epochs they were given; empty where they do not.
+
+        Cells of several searches may come together; within a study they are alike.
+        """
+        epochs = self.finals["epochs"].dropna()
+        if epochs.nunique() < 2:
+            return ""
+        return (
+            f"The finals were given {epochs.min():.0f} to {epochs.max():.0f} epochs: a slope over "
+            "them mixes size with how long each was trained. Compare cells of equal epochs."
+        )
+
     def forecasts(self) -> pd.DataFrame:
         """Every forecast side by side, PatchTST cells by size and then the baselines."""
         return side_by_side(self.cells, self.baselines)

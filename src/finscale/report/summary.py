@@ -71,6 +71,7 @@ def render_summary(report: Report) -> str:
         " ".join(filter(None, [report.against_reference, report.against_logistic])),
         report.superior_sentence,
         report.still_improving,
+        report.unlike_epochs,
         report.opening_sentence,
     ]
     forecasts = [forecast_caption(report), report.base_rate_sentence]

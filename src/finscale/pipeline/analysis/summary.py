@@ -38,6 +38,7 @@ def _verdict_lines(report: Report) -> str:
         report.against_logistic,
         report.superior_sentence,
         report.still_improving,
+        report.unlike_epochs,
         report.opening_sentence,
     ]
     return "\n".join(
