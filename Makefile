@@ -29,10 +29,10 @@ dictionary: .venv/.runtime  ## Write docs/data_dictionary.md anew
 	@python -m entrypoints.dictionary
 
 test: .venv/.dev lint  ## Lint, types and all quick tests: what CI runs
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
 test-all: .venv/.dev lint  ## Every test: kills, servers and whole studies too
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: .venv/.dev  ## ruff and mypy --strict
 	$(BIN)/ruff check .
