@@ -20,7 +20,7 @@ from finscale.config import (
     load_study,
     load_task,
 )
-from finscale.pipeline.study import _identity
+from finscale.pipeline.problem.identity import study_identity
 from finscale.tracking import registered_model_name
 
 DEFAULT = "sp500.threshold_1pct.h1.daily.a20"
@@ -152,7 +152,7 @@ def test_evaluation_starts_within_the_universe(day: date) -> None:
 
 def test_a_study_is_what_it_was_in_stores_that_exist() -> None:
     for name, digest in (("demo", DEMO), ("phase6a", PHASE6A)):
-        assert _identity(load_study(name)).startswith(digest)
+        assert study_identity(load_study(name)).startswith(digest)
 
 
 def test_a_study_of_another_split_or_label_is_another_study() -> None:
@@ -165,17 +165,17 @@ def test_a_study_of_another_split_or_label_is_another_study() -> None:
         {"split": "chunk", "samples_per_chunk": "one"},
     ]
     others = [plan.model_copy(update=change) for change in changes]
-    assert len({_identity(study) for study in (plan, *others)}) == 6
+    assert len({study_identity(study) for study in (plan, *others)}) == 6
     later = plan.universes[0].model_copy(update={"evaluation_start": date(2010, 1, 4)})
-    assert _identity(plan.model_copy(update={"universes": (later,)})) == _identity(plan)
+    assert study_identity(plan.model_copy(update={"universes": (later,)})) == study_identity(plan)
     moved = others[0].model_copy(update={"universes": (later,)})
-    assert _identity(moved) != _identity(others[0])
+    assert study_identity(moved) != study_identity(others[0])
 
 
 def test_floors_are_no_part_of_an_identity() -> None:
     plan = load_study("demo")
     low = Floors(name="low", n_train=7)
-    assert _identity(plan.model_copy(update={"floors": low})) == _identity(plan)
+    assert study_identity(plan.model_copy(update={"floors": low})) == study_identity(plan)
     assert HpoConfig(floors=low).cell_name == HpoConfig().cell_name == f"{DEFAULT}.2M"
 
 

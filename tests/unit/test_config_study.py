@@ -23,7 +23,8 @@ from finscale.config import (
     load_study,
     load_universe,
 )
-from finscale.pipeline.study import _identity, _weights
+from finscale.pipeline.problem.identity import study_identity
+from finscale.pipeline.study import _weights
 
 
 def test_the_matrix_goes_problem_by_problem_small_budgets_first() -> None:
@@ -233,16 +234,16 @@ def test_another_axis_makes_another_study() -> None:
         {"timescales": ["weekly"], "vix": [True]},
     ]
     plans = [demo(**change) for change in changes]
-    assert len({_identity(plan) for plan in plans}) == len(changes)
+    assert len({study_identity(plan) for plan in plans}) == len(changes)
     assert plans[1].values()["vix"] == [True] and "vix" not in plans[0].values()
 
 
 def test_that_there_is_the_usual_vix_makes_no_other_study_and_another_index_does() -> None:
     def of(vix: str | None, asked: bool) -> str:
         universe = load_universe("sp500").model_copy(update={"vix": vix})
-        return _identity(demo(universes=[universe], vix=[asked]))
+        return study_identity(demo(universes=[universe], vix=[asked]))
 
-    assert of(None, False) == of("^VIX", False) == _identity(load_study("demo"))
+    assert of(None, False) == of("^VIX", False) == study_identity(load_study("demo"))
     assert len({of("^VIX", False), of("^VIX", True), of("^VXN", True)}) == 3
 
 
