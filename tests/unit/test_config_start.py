@@ -97,12 +97,12 @@ def test_of_python_the_interpreter_is_kept(
 def test_a_notebooks_run_is_guessed_from_what_mlflow_hands_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("sys.prefix", "/work/.venv")
+    monkeypatch.setattr("sys.prefix", "/srv/clone/.venv")
     elsewhere = OF_MLFLOW | {"MLFLOW_EXPERIMENT_ID": "7"}
     plain = ["mlflow", "run", ".", "--env-manager", "local"]
     assert words_of(CHILD, [["jupyter"]], OF_MLFLOW) == plain
     assert words_of(CHILD, [["jupyter"]], elsewhere) == [*plain, "--experiment-id", "7"]
-    monkeypatch.setattr("sys.prefix", "/root/.mlflow/envs/mlflow-0123abcd")
+    monkeypatch.setattr("sys.prefix", "/home/me/.mlflow/envs/mlflow-0123abcd")
     assert words_of(CHILD, [["jupyter"]], OF_MLFLOW) == ["mlflow", "run", "."]
 
 

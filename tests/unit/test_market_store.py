@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from finscale.config import ConfigError, DataError, Universe
+from finscale.config import ConfigError, DataError
 from finscale.market import (
     StoredBars,
     bars_sha256,
@@ -19,49 +19,17 @@ from finscale.market import (
     prepare_raw,
     read_manifest,
 )
-
-LATER = datetime(2026, 1, 1, tzinfo=UTC)
-NOW = datetime(2025, 6, 1, 12, 30, 15, 999, tzinfo=UTC)
-CSV = """Date,Open,High,Low,Close,Volume
-2023-12-29,10,11,9,10,100
-2024-01-02,20,21,19,20,200
-2024-01-03,30,31,29,30,300
-2024-01-04,40,41,39,40,400
-2024-01-05,50,51,49,50,500
-"""
+from tests.own_files import CSV, LATER, NOW, contents, universe, write_prices
 
 
 @pytest.fixture
 def prices(tmp_path: Path) -> Path:
-    folder = tmp_path / "prices"
-    folder.mkdir()
-    for ticker in ("^AAA", "BBB", "CCC"):
-        (folder / f"{ticker}.csv").write_text(CSV)
-    return folder
+    return write_prices(tmp_path)
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     return tmp_path / "data"
-
-
-def universe(prices: Path, **changes: object) -> Universe:
-    fields = {
-        "name": "three",
-        "source": "csv",
-        "path": str(prices),
-        "target": "^AAA",
-        "tickers": ("^AAA", "BBB", "CCC"),
-        "start": date(2023, 12, 31),
-        "train_end": date(2024, 1, 2),
-        "validation_end": date(2024, 1, 3),
-        "end": date(2024, 1, 4),
-    }
-    return Universe.model_validate(fields | changes)
-
-
-def contents(root: Path) -> dict[Path, bytes]:
-    return {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
 def test_bars_are_cut_stored_and_described(prices: Path, root: Path) -> None:
