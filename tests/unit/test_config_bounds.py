@@ -34,6 +34,7 @@ OPTIONS: list[tuple[type[BaseModel], str, list[str]]] = [
     *((HpoConfig, name, COUNTS) for name in ("warmup_steps", "batch_size", "workers")),
     *((TrainConfig, name, COUNTS) for name in ("top_k", "n_seeds")),
     (HpoConfig, "patch_stride", ["61"]),
+    (TrainConfig, "top_k", ["101"]),
     (HpoConfig, "seed", COUNTS[1:]),
     (HpoConfig, "timeout", COUNTS[1:]),
     (StudyConfig, "workers", COUNTS[1:]),
