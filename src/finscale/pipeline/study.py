@@ -132,7 +132,7 @@ def dry_run_study(config: StudyConfig, run_id: str | None = None) -> None:
 def _look_ahead(
     config: StudyConfig, cells: Sequence[TrainConfig], listen: Listen
 ) -> list[Prospect]:
-    """Show what stands before every cell, and refuse what can never be whole."""
+    """Show the table of cells, and refuse a study with a cell that can never be finished."""
     prospects = with_room(look_ahead(cells, listen), pick_device(config.device))
     if any(each.state is not State.DONE for each in prospects):
         listen(Line(table(prospects)))

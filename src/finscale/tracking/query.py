@@ -1,6 +1,6 @@
 """Reading runs: tidy frames, one row a run, quantities numeric.
 
-A frame has its columns also where no run is found: what reads it need not ask first.
+A frame has its columns even if no run is found, so that its readers need no special case.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What stands before the cells of a study: all that is known of them before the first epoch."""
+"""What is known of a study's cells before the first epoch is trained."""
 
 from __future__ import annotations
 
@@ -220,7 +220,7 @@ def cost_sentence(seconds: float, n_workers: int, device: torch.device) -> str:
 
 
 def table(prospects: Sequence[Prospect]) -> str:
-    """Write what stands before each cell, a line a cell; below it, why some are not trained."""
+    """Write a table with a line for each cell; below it, say why some are not trained."""
     width = max(len(each.cell.cell_name) for each in prospects)
     head = f"{'cell':<{width}}{'sizes':>7}{'trials':>10}{'finals':>10}{'memory':>12}  state"
     rows = [f"{each.cell.cell_name:<{width}}{_counts(each)}  {each.state}" for each in prospects]
