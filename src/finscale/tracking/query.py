@@ -84,9 +84,8 @@ def finals(
         own = _read(Kind.FINAL, study, PROBLEM=problem, CELL=cell, PARENT=parent)
         own = own[own["cell"].isin(_cells_of_study(study))]
     else:
-        problem = (
-            problem or str(cell).rpartition(".")[0]
-        )  # the finals of other problems are no one's
+        # A cell has finals of its own problem only.
+        problem = problem or str(cell).rpartition(".")[0]
         chosen = latest_choices(problem, cell)
         own = _read(Kind.FINAL, PROBLEM=problem, CELL=cell, PARENT=parent)
     stored = _distinct(_read(Kind.FINAL, PROBLEM=problem, PARENT=parent))
