@@ -12,7 +12,7 @@ import pytest
 
 from finscale.config.console import SteadyStream, steady
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 TEXT = "d320×16, 0.41 ± 0.02 → done… ─ 🏃 é"
 
 

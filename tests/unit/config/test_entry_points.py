@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 VERBS = ("data", "hpo", "train", "analyze", "study", "verify")
 
 # Runs an entry point as `python -m` does, and then says what it has imported.

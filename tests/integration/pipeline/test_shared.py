@@ -16,7 +16,7 @@ from mlflow import MlflowClient
 from finscale.pipeline.analysis.evidence import collect
 from finscale.pipeline.cells.prospects import look_ahead
 from finscale.tracking import Artifact, Tag, cells, finals, read_text, trials
-from tests.integration.test_pipeline_study import PLAN, counts, finish
+from tests.integration.pipeline.test_study import PLAN, counts, finish
 from tests.lab import CELL, PROBLEM, Lab, copy_store, open_lab
 
 LARGER = f"{PROBLEM}.11K"

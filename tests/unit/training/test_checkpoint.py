@@ -465,7 +465,7 @@ def test_a_process_that_is_killed_loses_little(tmp_path: Path) -> None:
     path = tmp_path / "run.safetensors"
     program = (
         "import sys; from pathlib import Path; import torch; torch.set_num_threads(1)\n"
-        "from tests.unit.test_training_checkpoint import go_on\n"
+        "from tests.unit.training.test_checkpoint import go_on\n"
         "go_on(Path(sys.argv[1]), epochs=100_000, patience=100_000)"
     )
     for seen in (0, 30, 60):  # killed three times, each time further on

@@ -10,7 +10,7 @@ import pytest
 from finscale.search import Methods, Search, StudyAddress, turn
 from tests.lab import Lab
 from tests.servers import postgres
-from tests.unit.test_search_study import SPACE, judged, remembered, searching, walk
+from tests.unit.search.test_study import SPACE, judged, remembered, searching, walk
 
 pytestmark = pytest.mark.slow
 
