@@ -1,4 +1,4 @@
-"""The walks go through code that is there, and the glossary has each word once."""
+"""The documents name code and tests that are there, and the glossary has each word once."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ import pytest
 from tests.lab import ROOT
 
 TEXT = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-STOPS = re.findall(r"`([\w/.]+\.py)::(\w+)`", TEXT)
+NAMED = r"`([\w/.]+\.py)::(\w+)`"
+STOPS = re.findall(NAMED, TEXT)
+METHOD = (ROOT / "docs" / "method.md").read_text(encoding="utf-8")
+GUARDS = [(f"tests/{file}", name) for file, name in re.findall(NAMED, METHOD)]
 
 
-@pytest.mark.parametrize(("file", "name"), STOPS)
-def test_a_stop_of_a_walk_is_there(file: str, name: str) -> None:
+@pytest.mark.parametrize(("file", "name"), STOPS + GUARDS)
+def test_what_the_documents_name_is_there(file: str, name: str) -> None:
     tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
     defined = {
         node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)
@@ -23,7 +26,7 @@ def test_a_stop_of_a_walk_is_there(file: str, name: str) -> None:
 
 
 def test_there_are_three_walks_and_six_folders() -> None:
-    assert len(STOPS) >= 20
+    assert len(STOPS) >= 20 and len(GUARDS) >= 30
     folders = {path.parent.name for path in (ROOT / "src/finscale/pipeline").glob("*/__init__.pyi")}
     assert folders == set(re.findall(r"^\| `(\w+)` \|", TEXT, re.MULTILINE))
 
