@@ -1,5 +1,5 @@
 from .content import SMALLEST_P, Report
-from .controls import CONTROL_CAPTION, control_sentence, control_table
+from .control_text import CONTROL_CAPTION, control_sentence, control_table
 from .fits import LEVEL, Extrapolation, extrapolations_of, fitted_law, residuals_of
 from .frames import REFERENCE, baseline_titles, budget_size
 from .html import render_html

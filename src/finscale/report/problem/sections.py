@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from finscale.report.pages import Table
 from finscale.report.problem.content import Report
-from finscale.report.problem.controls import CONTROL_CAPTION, control_sentence, control_table
+from finscale.report.problem.control_text import CONTROL_CAPTION, control_sentence, control_table
 from finscale.report.problem.forecasts import forecast_caption, forecast_table
 from finscale.report.problem.searches import (
     architecture_table,

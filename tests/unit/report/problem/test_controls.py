@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from finscale.laws import Control, SlopeDifference, Tried
-from finscale.report.problem.controls import control_sentence, control_table
+from finscale.laws import Control, ErrorRates, SlopeDifference
+from finscale.report.problem.control_text import control_sentence, control_table
 from finscale.report.problem.numbers import tidy_numbers
 from finscale.report.study.overview import Overview, difference_table
 from tests.reports import make_report
 
 SOUND = Control(
     delta=0.007,
-    as_trained=Tried(0.002, {"flat": 97, "inverse": 3}, 99),
-    levelled=Tried(0.0, {"flat": 98, "improves": 2}, 97),
-    planted=Tried(-0.014, {"improves": 89, "not identifiable": 11}, 96),
+    as_trained=ErrorRates(0.002, {"flat": 97, "inverse": 3}, 99),
+    levelled=ErrorRates(0.0, {"flat": 98, "improves": 2}, 97),
+    planted=ErrorRates(-0.014, {"improves": 89, "not identifiable": 11}, 96),
     learnt=0.875,
 )
 
@@ -32,7 +32,9 @@ def test_three_rows_a_control() -> None:
 
 def test_it_passes_or_says_where_it_failed() -> None:
     assert control_sentence(["flat"], [SOUND]).startswith("The instrument passed")
-    blind = Control(0.007, SOUND.as_trained, SOUND.levelled, Tried(-0.014, {"flat": 100}, 96), None)
+    blind = Control(
+        0.007, SOUND.as_trained, SOUND.levelled, ErrorRates(-0.014, {"flat": 100}, 96), None
+    )
     said = control_sentence(["flat", "null"], [SOUND, blind])
     assert said == "The instrument failed: null: a slope of -0.0140 found in 0 of 100."
 

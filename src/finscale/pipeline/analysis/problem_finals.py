@@ -11,7 +11,7 @@ import pandas as pd
 from finscale.config import StoreError, parse_budget
 from finscale.dataset import DIAGNOSTIC_SPLITS, effective_size
 from finscale.laws import Conditions
-from finscale.pipeline.problem import MLP_NAME, REFERENCE, TEST, part
+from finscale.pipeline.problem import MLP_NAME, REFERENCE, TEST, of_segment
 from finscale.tracking import (
     Choice,
     Question,
@@ -149,7 +149,7 @@ def collect(
         attempts=attempts.drop_duplicates("run_id").reset_index(drop=True),
         choices=tuple(c for c in counted if c.configuration in kept),
         baselines=known,
-        test_dates=pd.DatetimeIndex(part(read_predictions(reference), TEST)["date"].unique()),
+        test_dates=pd.DatetimeIndex(of_segment(read_predictions(reference), TEST)["date"].unique()),
     )
 
 

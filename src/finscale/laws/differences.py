@@ -27,7 +27,7 @@ EXACT = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
-class NatsFit:
+class DifferenceFit:
     """A form fitted to differences or losses in nats.
 
     Attributes
@@ -73,9 +73,9 @@ class NatsFit:
         return np.asarray(_basis(self.form, self.shape, offset) @ self.heights)
 
 
-def fit_nats(
+def fit_differences(
     form: Form, n_params: ArrayLike, y: ArrayLike, *, cov: ArrayLike | None = None
-) -> NatsFit:
+) -> DifferenceFit:
     """Fit a form of sizes by generalised least squares.
 
     The heights are solved for at every shape (variable projection: Golub & Pereyra 1973, SIAM
@@ -98,13 +98,13 @@ def fit_nats(
 
     shape, status = _best_shape(form, offset, lambda at: heights(at)[1])
     best, residual = heights(shape)
-    fit = NatsFit(form, best, shape, centre, float(residual @ residual), status)
+    fit = DifferenceFit(form, best, shape, centre, float(residual @ residual), status)
     if status is FitStatus.BOUND_HIT or _is_identified(fit, offset, whitening, cov is not None):
         return fit
     return replace(fit, status=FitStatus.NOT_IDENTIFIABLE)
 
 
-def _is_identified(fit: NatsFit, offset: Floats, whitening: Floats, is_known: bool) -> bool:
+def _is_identified(fit: DifferenceFit, offset: Floats, whitening: Floats, is_known: bool) -> bool:
     form, n_constants = fit.form, len(fit.heights) + len(fit.shape)
     n_left = len(offset) - n_constants
     if not form.falls:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from scipy.stats import binomtest
 
-from finscale.laws.claims import Answer, Evidence, Verdict
+from finscale.laws.evidence import Answer, Evidence, Verdict
 from finscale.laws.gates import Rules
 from finscale.laws.procedure import verdict
 
@@ -21,7 +21,7 @@ SIGNIFICANCE = 0.001
 
 
 @dataclass(frozen=True)
-class Tried:
+class ErrorRates:
     """What the procedure answered to studies of one truth.
 
     Attributes
@@ -69,11 +69,11 @@ class Control:
     ----------
     delta : float
         Smallest slope that matters, in nats a day per decade.
-    as_trained : Tried
+    as_trained : ErrorRates
         The models as they are.
-    levelled : Tried
+    levelled : ErrorRates
         The same losses with their true trend taken out: nothing is left to find.
-    planted : Tried
+    planted : ErrorRates
         The same again, with a slope put in that must be found.
     learnt : float or None
         Share of what can be known beyond the reference that the best size has learnt: 1 at the
@@ -81,34 +81,34 @@ class Control:
     """
 
     delta: float
-    as_trained: Tried
-    levelled: Tried
-    planted: Tried
+    as_trained: ErrorRates
+    levelled: ErrorRates
+    planted: ErrorRates
     learnt: float | None
 
     @property
     def objections(self) -> tuple[str, ...]:
         """What speaks against the procedure, beyond chance; empty where nothing does."""
         said = []
-        for tried in (self.as_trained, self.levelled):
-            if _is_above(tried.n_wrong, tried.n, MAX_FALSE):
-                said.append(f"{tried.n_wrong} false verdicts in {tried.n} studies")
-        for tried in (self.as_trained, self.planted):
-            must_be_found = tried.slope <= -2.0 * self.delta
-            if must_be_found and _is_below(tried.n_found, tried.n, MIN_FOUND):
-                said.append(f"a slope of {tried.slope:+.4f} found in {tried.n_found} of {tried.n}")
-        for tried in (self.as_trained, self.levelled, self.planted):
-            if _is_below(tried.n_covered, tried.n, NOMINAL):
-                said.append(f"intervals that hold the slope in {tried.n_covered} of {tried.n}")
+        for rates in (self.as_trained, self.levelled):
+            if _is_above(rates.n_wrong, rates.n, MAX_FALSE):
+                said.append(f"{rates.n_wrong} false verdicts in {rates.n} studies")
+        for rates in (self.as_trained, self.planted):
+            must_be_found = rates.slope <= -2.0 * self.delta
+            if must_be_found and _is_below(rates.n_found, rates.n, MIN_FOUND):
+                said.append(f"a slope of {rates.slope:+.4f} found in {rates.n_found} of {rates.n}")
+        for rates in (self.as_trained, self.levelled, self.planted):
+            if _is_below(rates.n_covered, rates.n, NOMINAL):
+                said.append(f"intervals that hold the slope in {rates.n_covered} of {rates.n}")
         return tuple(said)
 
 
-def try_verdict(
+def measure_error_rates(
     studies: Sequence[Evidence],
     slope: float,
     rules: Rules,
     draw: Callable[[Evidence, Rules], Verdict] = verdict,
-) -> Tried:
+) -> ErrorRates:
     """Draw the verdict of every study and count.
 
     Parameters
@@ -127,7 +127,7 @@ def try_verdict(
         answers[found.answer.value] += 1
         low, high = found.interval_95 or (float("nan"), float("nan"))
         n_covered += low <= slope <= high
-    return Tried(slope, dict(answers.most_common()), n_covered)
+    return ErrorRates(slope, dict(answers.most_common()), n_covered)
 
 
 def _is_above(count: int, n: int, share: float) -> bool:

@@ -23,7 +23,7 @@ from finscale.model import (
 from finscale.pipeline.problem import ProblemData, patch_stride
 from finscale.pipeline.running import duration
 from finscale.pipeline.searching.cost import measured_cost, search_seconds
-from finscale.search import Methods, SearchSpace, StudyAddress, file_address, middle
+from finscale.search import Methods, OptunaAddress, SearchSpace, file_address, middle
 from finscale.tracking import fingerprint, is_database, store_address
 from finscale.training import available_memory_bytes
 
@@ -97,12 +97,12 @@ def _windows(config: SearchConfig) -> list[tuple[int, int]]:
     return pairs
 
 
-def study_address(config: HpoConfig, identity: str) -> StudyAddress:
+def optuna_address(config: HpoConfig, identity: str) -> OptunaAddress:
     """Return where a search has its Optuna study: one for each tracking store."""
     name = fingerprint("study", search=identity, store=store_address())
     if config.storage != "auto":
         _check_apart(config.storage, store_address())
-        return StudyAddress(config.storage, name)
+        return OptunaAddress(config.storage, name)
     if "?" in str(config.data_root.resolve()):
         raise ConfigError(
             "data_root",

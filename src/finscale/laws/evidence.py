@@ -9,7 +9,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from finscale.laws.form import FormTest
+from finscale.laws.form_test import FormTest
 from finscale.laws.gates import Conditions, Gate
 from finscale.laws.gls import check_variances, ridged
 from finscale.laws.seeds import moderate

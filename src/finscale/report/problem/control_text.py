@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from finscale.laws import Control, Tried
+from finscale.laws import Control, ErrorRates
 from finscale.report.pages import DASH, Table, show
 
 CONTROL_CAPTION = (
@@ -50,15 +50,17 @@ def control_sentence(names: Sequence[str], controls: Sequence[Control]) -> str:
     )
 
 
-def _row(name: str, studies: str, tried: Tried, learnt: float | None = None) -> tuple[str, ...]:
-    answers = ", ".join(f"{answer} {count}" for answer, count in tried.answers.items())
+def _row(
+    name: str, studies: str, rates: ErrorRates, learnt: float | None = None
+) -> tuple[str, ...]:
+    answers = ", ".join(f"{answer} {count}" for answer, count in rates.answers.items())
     return (
         name,
         studies,
-        show(tried.slope, "+.5f"),
-        f"{tried.n_wrong} of {tried.n}",
-        f"{tried.n_found} of {tried.n}" if tried.slope < 0.0 else DASH,
-        f"{tried.n_covered} of {tried.n}",
+        show(rates.slope, "+.5f"),
+        f"{rates.n_wrong} of {rates.n}",
+        f"{rates.n_found} of {rates.n}" if rates.slope < 0.0 else DASH,
+        f"{rates.n_covered} of {rates.n}",
         DASH if learnt is None else f"{learnt:.0%}",
         answers,
     )

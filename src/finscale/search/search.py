@@ -22,10 +22,10 @@ from optuna.terminator import EMMREvaluator, MedianErrorEvaluator, Terminator
 from optuna.trial import FrozenTrial, TrialState
 
 from finscale.model import Architecture
-from finscale.search.address import StudyAddress, StudyGoneError, turn
+from finscale.search.address import OptunaAddress, OptunaStudyGoneError, turn
 from finscale.search.methods import Methods
 from finscale.search.samplers import make_pruner, make_sampler
-from finscale.search.shared import SharedStudy
+from finscale.search.shared import SharedOptunaStudy
 from finscale.search.space import AXES, Params, SearchSpace, extremes, shape_of
 from finscale.search.trials import RUNNING, Claim, PastTrial, Standing
 
@@ -42,7 +42,7 @@ class Search:
 
     Parameters
     ----------
-    address : StudyAddress, optional
+    address : OptunaAddress, optional
         Of the study that its processes share; without one it is this process's alone.
     facts : dict, optional
         Written on the study: what a worker that joins has to know.
@@ -52,12 +52,14 @@ class Search:
         self,
         space: SearchSpace,
         methods: Methods,
-        address: StudyAddress | None = None,
+        address: OptunaAddress | None = None,
         facts: Mapping[str, Any] | None = None,
     ) -> None:
         self._space, self._methods, self._address = space, methods, address
         self._distributions = space.distributions()
-        self._shared = SharedStudy(address, self._distributions, methods.n_objectives, facts or {})
+        self._shared = SharedOptunaStudy(
+            address, self._distributions, methods.n_objectives, facts or {}
+        )
         self._pruner = make_pruner(methods)
         self._mirror = _Mirror(methods)
         self._refreshed = 0.0
@@ -173,12 +175,12 @@ class Search:
         The caller asks only after the trial's warm-up.
         """
         if self._methods.pruner == "hyperband":  # keeps books on the trial itself
-            with suppress(StudyGoneError, IndexError), self._shared.watched():
+            with suppress(OptunaStudyGoneError, IndexError), self._shared.watched():
                 frozen = self._shared.trials()[number]
                 return bool(self._pruner.prune(self._shared.study, frozen))
             return False  # deleted under our feet: whoever has the turn next makes it anew
         if time.monotonic() - self._refreshed > REFRESH_S:
-            with suppress(StudyGoneError):
+            with suppress(OptunaStudyGoneError):
                 self._mirror.refresh(self._shared.trials())
             self._refreshed = time.monotonic()
         running = optuna.trial.create_trial(

@@ -22,13 +22,13 @@ from finscale.laws import (
     Verdict,
     contrast,
     fit_slope,
-    try_verdict,
+    measure_error_rates,
     verdict,
 )
-from finscale.pipeline.analysis.evidence import ProblemFinals, reference_of
 from finscale.pipeline.analysis.losses import Floats
-from finscale.pipeline.problem import BAYES, TEST, part
-from finscale.pipeline.running import Listen, Work
+from finscale.pipeline.analysis.problem_finals import ProblemFinals, reference_of
+from finscale.pipeline.problem import BAYES, TEST, of_segment
+from finscale.pipeline.running import Listen, Progress
 
 N_REPETITIONS = 500
 N_DRAWS = 1000
@@ -94,21 +94,21 @@ def judge(
 
     return Control(
         delta=delta,
-        as_trained=try_verdict(studies, float(contrast(sizes) @ expected_J), rules, draw),
-        levelled=try_verdict(with_slope(0.0), 0.0, rules, draw),
-        planted=try_verdict(with_slope(effect), effect, rules, draw),
+        as_trained=measure_error_rates(studies, float(contrast(sizes) @ expected_J), rules, draw),
+        levelled=measure_error_rates(with_slope(0.0), 0.0, rules, draw),
+        planted=measure_error_rates(with_slope(effect), effect, rules, draw),
         learnt=_learnt(made, odds_T, expected_J),
     )
 
 
 def _telling(key: str, total: int, listen: Listen) -> Callable[[Evidence, Rules], Verdict]:
     """Return the procedure, which then tells how many of its verdicts are drawn."""
-    listen(Work(key, 0, total, "verdicts"))
+    listen(Progress(key, 0, total, "verdicts"))
     drawn = count(1)
 
     def draw(study: Evidence, rules: Rules) -> Verdict:
         found = verdict(study, rules)
-        listen(Work(key, next(drawn), total, "verdicts"))
+        listen(Progress(key, next(drawn), total, "verdicts"))
         return found
 
     return draw
@@ -116,7 +116,7 @@ def _telling(key: str, total: int, listen: Listen) -> Callable[[Evidence, Rules]
 
 def _forecasts(problem: ProblemFinals, frames: Mapping[str, pd.DataFrame], truth: str) -> Forecasts:
     def by_day(run_id: str) -> Floats:
-        rows = part(frames[run_id], TEST).sort_values("date")
+        rows = of_segment(frames[run_id], TEST).sort_values("date")
         assert rows["date"].is_unique, "a planted market has one ticker"
         return np.asarray(rows["output"], dtype=np.float64)
 
