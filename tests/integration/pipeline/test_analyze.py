@@ -36,7 +36,7 @@ from finscale.pipeline.problem.baselines import (
     log_forecast,
 )
 from finscale.pipeline.problem.data import ProblemData
-from finscale.pipeline.problem.predictions import TEST, log_predictions, part
+from finscale.pipeline.problem.predictions import TEST, log_predictions, of_segment
 from finscale.pipeline.problem.recipe import Recipe
 from finscale.pipeline.running.progress import Event, Progress
 from finscale.tracking import (
@@ -323,14 +323,14 @@ def test_the_same_finals_again_are_the_same_opening_and_scored_once(study: Lab) 
     again = study.analyze()
     assert [opening.number for opening in recorded_openings()] == [1, 1]
     assert len(study.runs("analysis")) == 2 and "Exploratory" not in report(again)
-    reference = read_predictions(reference_run()).pipe(part, TEST)
+    reference = read_predictions(reference_run()).pipe(of_segment, TEST)
     ref_loss = bce_with_logits(reference["y"], reference["output"]).mean()
     for run in (*study.runs("final"), *study.runs("baseline")):
         there = {name for name in run.data.metrics if name.startswith("test_")}
         assert TEST_METRICS - {"test_precision", "test_f1"} <= there <= TEST_METRICS
         assert len(MlflowClient().get_metric_history(run.info.run_id, "test_loss")) == 1
         assert run.data.metrics["test_loss_ref"] == pytest.approx(ref_loss)
-        frame = part(read_predictions(run.info.run_id), TEST)
+        frame = of_segment(read_predictions(run.info.run_id), TEST)
         loss = bce_with_logits(frame["y"], frame["output"]).mean()
         assert run.data.metrics["test_loss"] == pytest.approx(loss)
 
