@@ -15,6 +15,7 @@ from .fitting import (
     served,
     store_weights,
     train_model,
+    unscaled_samples,
 )
 from .identity import search_identity, study_identity, targets_of, train_identity
 from .page import data_lines, ensure_page, record_page
@@ -69,5 +70,6 @@ __all__ = [
     "targets_of",
     "train_identity",
     "train_model",
+    "unscaled_samples",
     "validation_frame",
 ]
