@@ -47,6 +47,7 @@ from .store import (
     check_tracking_uri,
     store_patience_s,
     without_passwords,
+    would_make_store,
 )
 from .study import AnalyzeConfig, Study, StudyConfig, load_study
 from .tickers import check_ticker, file_stem
@@ -60,6 +61,7 @@ from .universe import (
 )
 from .verbs import (
     ARCHITECTURE_AXES,
+    COUNTED,
     TRAINING_AXES,
     Artifacts,
     HpoConfig,
@@ -76,6 +78,7 @@ from .words import counted
 __all__ = [
     "ARCHITECTURE_AXES",
     "CONFIGS",
+    "COUNTED",
     "DEFAULT_WAIT_S",
     "LOG_SIGMA_BOUNDS",
     "N_BLOCKS",
@@ -151,4 +154,5 @@ __all__ = [
     "variable_fault",
     "was_stopped",
     "without_passwords",
+    "would_make_store",
 ]

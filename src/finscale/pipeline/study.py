@@ -8,8 +8,6 @@ from functools import partial
 
 from finscale.config import (
     AnalyzeConfig,
-    HpoConfig,
-    SearchConfig,
     StoreError,
     Study,
     StudyConfig,
@@ -143,8 +141,7 @@ def _look_ahead(
 
 def run_cell(cell: TrainConfig, listen: Listen, study: str) -> None:
     """Search, then train: what a worker does with a cell."""
-    shared = {name: getattr(cell, name) for name in SearchConfig.model_fields}
-    hpo(HpoConfig.model_validate(shared), listen=listen, study=study)
+    hpo(cell.search, listen=listen, study=study)
     train(cell, listen=listen, study=study)
 
 

@@ -14,8 +14,6 @@ import numpy as np
 import pandas as pd
 
 from finscale.config import (
-    HpoConfig,
-    SearchConfig,
     StoreError,
     TrainConfig,
     counted,
@@ -39,7 +37,7 @@ from finscale.pipeline.problem import (
     train_identity,
 )
 from finscale.pipeline.running import Line, Listen, Screen
-from finscale.pipeline.searching import other_searches, search_space
+from finscale.pipeline.searching import other_searches, own_trials, search_space
 from finscale.tracking import (
     N_PARAMS,
     VAL_LOSS,
@@ -57,10 +55,8 @@ from finscale.tracking import (
     models_obstacle,
     prepare_store,
     record_choice,
-    searches,
     study_tags,
     tell_invocation,
-    trials,
     verb_run,
 )
 from finscale.training import pick_device
@@ -183,17 +179,14 @@ def _best_recipes(
     """Return the recipes of the best trials, from their runs: no number is typed again."""
     template = search_space(config, data).architectures[0]
     identity = search_identity(config, data)
-    stored = searches(config.cell_name)
-    mine = stored[stored["fingerprint"] == identity] if len(stored) else stored
-    best = _best_trials(mine, config.top_k)
-    if best.empty:
-        if len(mine) == 0 and (others := other_searches(config, identity)):
-            raise _no_such_search(config, others)
+    best = _best_trials(config, identity)
+    if best is None and (others := other_searches(config, identity)):
+        raise _no_such_search(config, others)
+    if best is None or best.empty:
         listen(Line(f"{config.cell_name}: no finished search yet: searching first."))
-        shared = {name: getattr(config, name) for name in SearchConfig.model_fields}
-        parent = hpo(HpoConfig.model_validate(shared), listen=listen, study=study)
-        best = _best_trials(pd.DataFrame({"run_id": [parent.run_id]}), config.top_k)
-    if best.empty:
+        hpo(config.search, listen=listen, study=study)
+        best = _best_trials(config, identity)
+    if best is None or best.empty:
         raise StoreError(
             f"search {config.cell_name}",
             expected="at least one trial that finished with a loss",
@@ -203,13 +196,10 @@ def _best_recipes(
     return [from_params(row, template, config) for row in rows(best)]
 
 
-def _best_trials(mine: pd.DataFrame, top_k: int) -> pd.DataFrame:
-    if mine.empty:
-        return mine
-    frame = trials(parent=mine.iloc[0]["run_id"])
-    if frame.empty or "status" not in frame:
-        return frame.iloc[:0]
-    return frame[frame["status"] == Status.OK].head(top_k)  # trials come best first
+def _best_trials(config: TrainConfig, identity: str) -> pd.DataFrame | None:
+    """Return the best trials of a cell's search; None where there is no such search."""
+    frame = own_trials(config.cell_name, identity)
+    return None if frame is None else frame[frame["status"] == Status.OK].head(config.top_k)
 
 
 def _no_such_search(config: TrainConfig, others: Sequence[str]) -> StoreError:

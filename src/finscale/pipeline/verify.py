@@ -19,6 +19,7 @@ from finscale.config import (
     VerifyConfig,
     read_pins,
     without_passwords,
+    would_make_store,
 )
 from finscale.market import verify_store
 from finscale.pipeline.running import Line, Listen, Screen
@@ -143,15 +144,13 @@ def _nearest(folder: Path) -> Path:
 def _store() -> Iterator[Check]:
     from finscale.tracking import (  # MLflow: the data alone wait for none
         check_store,
-        database_file,
         faults_of_artifacts,
         find_experiment,
         store_address,
     )
 
     address, name = store_address(), "tracking store"
-    file = database_file(address)
-    if file and not file.exists():  # asking would make it
+    if would_make_store(address):
         yield Check(name, True, f"{address} is made by the first command")
         return
     try:

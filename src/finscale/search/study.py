@@ -21,6 +21,7 @@ from optuna.study import Study
 from optuna.terminator import EMMREvaluator, MedianErrorEvaluator, Terminator
 from optuna.trial import FrozenTrial, TrialState
 
+from finscale.config import COUNTED
 from finscale.model import Architecture
 from finscale.search.address import StudyAddress, StudyGoneError, turn
 from finscale.search.methods import Methods
@@ -34,7 +35,6 @@ REFRESH_S = 2.0
 REBUILT_S = 0.05
 """A trial that was added whole began and ended at once."""
 _DRAWS = 10
-_COUNTED = ("ok", "pruned", "diverged")
 
 
 class Search:
@@ -127,7 +127,7 @@ class Search:
         shapes = {tuple(params[axis] for axis in AXES) for params in points}
         return Standing(
             running=tuple(claim for claim in claims if claim.trial.status == RUNNING),
-            n_finished=sum(claim.trial.status in _COUNTED for claim in claims),
+            n_finished=sum(claim.trial.status in COUNTED for claim in claims),
             n_pruned=sum(claim.trial.status == "pruned" for claim in claims),
             n_failed=sum(claim.trial.status == "failed" for claim in claims),
             n_architectures=len(shapes),

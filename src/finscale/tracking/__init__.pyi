@@ -55,7 +55,6 @@ from .results import (
 from .runs import LeaseLostError, Run, create_run, handle, in_study, read_text, search, where
 from .store import (
     check_store,
-    database_file,
     faults_of_artifacts,
     is_database,
     local_path,
@@ -104,7 +103,6 @@ __all__ = [
     "cost_metrics",
     "create_run",
     "curve",
-    "database_file",
     "faults_of_artifacts",
     "final_seeds",
     "finals",

@@ -5,7 +5,7 @@ from .neighbours import other_searches
 from .optimism import ensure_optimism
 from .page import best_name, front_lines, write_note, write_pictures
 from .plan import GIB, check_memory, expected_time, memory_refusal, search_space, study_address
-from .trials import n_stored
+from .trials import n_stored, own_trials
 from .turns import work
 from .worker import Order, join
 
@@ -26,6 +26,7 @@ __all__ = [
     "n_stored",
     "open_context",
     "other_searches",
+    "own_trials",
     "search_space",
     "stand",
     "study_address",

@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from finscale.config import StoreError, format_budget
+from finscale.config import COUNTED, StoreError, format_budget
 from finscale.evaluation import score_outputs
 from finscale.model import TOLERANCE
 from finscale.pipeline.problem import (
@@ -26,7 +26,7 @@ from finscale.pipeline.running import EpochLog, Line, Work, failure_reason, is_d
 from finscale.pipeline.searching.artifacts import LARGE_BYTES, thin_out
 from finscale.pipeline.searching.context import SearchContext
 from finscale.pipeline.searching.plan import GIB
-from finscale.pipeline.searching.trials import FINISHED, OpenTrial, trial_name
+from finscale.pipeline.searching.trials import OpenTrial, trial_name
 from finscale.search import Claim, PastTrial, Standing, optuna_state
 from finscale.tracking import (
     TRAIN_FLOPS,
@@ -125,7 +125,7 @@ def run_trial(context: SearchContext, trial: OpenTrial, standing: Standing) -> S
         context.search.finish(trial.number, past)
         if past.status == Status.OK:
             _thin_out(context, standing.n_finished + 1)
-    tell(context.config.epochs if past.status in FINISHED else 0, past.status)
+    tell(context.config.epochs if past.status in COUNTED else 0, past.status)
     return Status(past.status)
 
 
