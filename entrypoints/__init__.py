@@ -30,6 +30,7 @@ try:
         FinscaleError,
         check_environment,
         cut,
+        disk_watched,
         ignore_stops,
         install_stops,
         printable,
@@ -78,7 +79,8 @@ def _outcome(verb: Callable[[], None]) -> int:
     try:
         check_environment(os.environ)
         remember_start()
-        verb()
+        with disk_watched():
+            verb()
     except FinscaleError as error:
         return _mistake(error)
     except ValueError as error:

@@ -1,6 +1,7 @@
 from .budget import format_budget, format_size, parse_budget
 from .command_line import option_names, options, parse
 from .console import steady, steady_console
+from .disk import disk_watched, is_disk_full
 from .environment import UNREADABLE, check_environment, variable_fault
 from .errors import (
     ConfigError,
@@ -124,11 +125,13 @@ __all__ = [
     "counted",
     "cut",
     "deaf_children",
+    "disk_watched",
     "file_stem",
     "format_budget",
     "format_size",
     "ignore_stops",
     "install_stops",
+    "is_disk_full",
     "listed",
     "load_floors",
     "load_space",

@@ -8,7 +8,6 @@ from functools import partial
 
 from finscale.config import (
     AnalyzeConfig,
-    StoreError,
     Study,
     StudyConfig,
     TrainConfig,
@@ -46,6 +45,7 @@ from finscale.pipeline.running import (
     available_cores,
     renewing,
     run_side_by_side,
+    unfinished,
 )
 from finscale.pipeline.train import DONE, train
 from finscale.tracking import (
@@ -91,6 +91,7 @@ def study(config: StudyConfig, run_id: str | None = None) -> None:
             run_id=run_id,
             params=options(config),
             tags={**study_tags(plan.name), Tag.TARGETS: targets_of(cells[0])},
+            resume=spell("study", config),
             identity=study_identity(plan),
         ) as opened,
     ):
@@ -99,7 +100,8 @@ def study(config: StudyConfig, run_id: str | None = None) -> None:
             screen(Line(f"{plan.question}\n{len(waiting)} of {counted(len(cells), 'cell')} to do."))
             failures = _run(waiting, config, renewing(screen, opened.parent))
             if failures:
-                raise _unfinished(failures, config)
+                what, resume = f"study {plan.name}", spell("study", config)
+                raise unfinished(what, "every cell to finish", failures, resume)
             prospects = look_ahead(cells, screen)
             _mark(plan, prospects)
         else:
@@ -229,18 +231,6 @@ def _n_trained(prospects: Sequence[Prospect]) -> int:
 
 def _all(n_cells: int) -> str:
     return "its one cell is" if n_cells == 1 else f"all {n_cells} cells are"
-
-
-def _unfinished(failures: Sequence[Failure], config: StudyConfig) -> StoreError:
-    goes_on = f"Go on: {spell('study', config)}"
-    if all(failure.is_mistake for failure in failures):
-        goes_on = f"Correct what these lines name, then: {spell('study', config)}"
-    return StoreError(
-        f"study {config.study.name}",
-        expected="every cell to finish",
-        got="; ".join(f"{failure.name}: {failure.line}" for failure in failures),
-        todo=f"What is finished is kept. {goes_on}",
-    )
 
 
 def _write_note(

@@ -36,7 +36,7 @@ from finscale.pipeline.problem import (
     targets_of,
     train_identity,
 )
-from finscale.pipeline.running import Line, Listen, Screen
+from finscale.pipeline.running import Line, Listen, on_terminal, shown
 from finscale.pipeline.searching import other_searches, own_trials, search_space
 from finscale.tracking import (
     N_PARAMS,
@@ -68,11 +68,12 @@ DONE = "done"
 """Tag of a parent whose model's promotion was decided."""
 
 
+@shown
 def train(
     config: TrainConfig,
     run_id: str | None = None,
     *,
-    listen: Listen | None = None,
+    listen: Listen = on_terminal,
     study: str | None = None,
 ) -> Run:
     """Train the finals of a cell, choose a configuration, register its best seed.
@@ -89,9 +90,6 @@ def train(
     StoreError
         If there are searches for this cell, but none with these options.
     """
-    if listen is None:
-        with Screen() as screen:
-            return train(config, run_id, listen=screen, study=study)
     prepare_store(time.time())  # a wrong address is said before data are fetched
     data = load_problem(config, config.floors, listen)
     from finscale.pipeline.finals import CellContext  # torch: a refusal waits for none
@@ -103,6 +101,7 @@ def train(
         run_id=run_id,
         params=options(config),
         tags=tags | study_tags(study),
+        resume=spell("train", config),
         identity=train_identity(config, data),
     ) as opened:
         if obstacle := models_obstacle():
@@ -139,8 +138,9 @@ def _train_and_choose(context: CellContext, recipes: Sequence[Recipe]) -> None:
     _write_note(context, chosen, _promoted(context, chosen))
 
 
+@shown
 def dry_run_train(
-    config: TrainConfig, run_id: str | None = None, *, listen: Listen | None = None
+    config: TrainConfig, run_id: str | None = None, *, listen: Listen = on_terminal
 ) -> None:
     """Say what of a cell is there, what is left to train, and what it would cost.
 
@@ -149,9 +149,6 @@ def dry_run_train(
     ConfigError
         If the cell can never be finished here.
     """
-    if listen is None:
-        with Screen() as screen:
-            return dry_run_train(config, run_id, listen=screen)
     from finscale.pipeline.cells import (
         check_possible,
         cost_sentence,
@@ -170,7 +167,6 @@ def dry_run_train(
     listen(Line(text))
     if run_id:
         tell_invocation(run_id, Kind.TRAIN, f"```\n{table(prospects)}\n```\n\n{text}")
-    return None
 
 
 def _best_recipes(

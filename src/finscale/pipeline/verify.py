@@ -22,7 +22,7 @@ from finscale.config import (
     would_make_store,
 )
 from finscale.market import verify_store
-from finscale.pipeline.running import Line, Listen, Screen
+from finscale.pipeline.running import Line, Listen, on_terminal, shown
 from finscale.training import available_memory_bytes, pick_device
 
 MIN_PYTHON = (3, 11)
@@ -41,7 +41,8 @@ class Check:
     seen: str
 
 
-def verify(config: VerifyConfig, *, listen: Listen | None = None) -> None:
+@shown
+def verify(config: VerifyConfig, *, listen: Listen = on_terminal) -> None:
     """Look at everything, say what was seen, and only then complain.
 
     Raises
@@ -49,10 +50,6 @@ def verify(config: VerifyConfig, *, listen: Listen | None = None) -> None:
     DataError
         If anything is not as it should be.
     """
-    if listen is None:
-        with Screen() as screen:
-            verify(config, listen=screen)
-        return
     wrong: list[Check] = []
     n_checks = 0
     for check in _checks(config):

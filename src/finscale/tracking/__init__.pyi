@@ -9,6 +9,7 @@ from .choices import (
     latest_choices,
     record_choice,
 )
+from .ends import End, StoppedError, end_of
 from .experiments import find_experiment
 from .frames import runs_frame
 from .inputs import log_inputs
@@ -63,7 +64,6 @@ from .store import (
     store_address,
 )
 from .verb import (
-    StoppedError,
     VerbRun,
     close_abandoned,
     mark_failed,
@@ -82,6 +82,7 @@ __all__ = [
     "Artifact",
     "Candidate",
     "Choice",
+    "End",
     "Kind",
     "LeaseLostError",
     "Opening",
@@ -103,6 +104,7 @@ __all__ = [
     "cost_metrics",
     "create_run",
     "curve",
+    "end_of",
     "faults_of_artifacts",
     "final_seeds",
     "finals",

@@ -31,7 +31,7 @@ from finscale.pipeline.analysis.verdicts import conclusions_of
 from finscale.pipeline.analyze import analyze as verb
 from finscale.pipeline.problem.baselines import (
     BAYES,
-    begin_baseline,
+    baseline_run,
     ensure_baselines,
     log_forecast,
 )
@@ -564,9 +564,9 @@ def test_where_the_true_odds_are_known_the_verdict_is_tried_and_says_how_far_it_
     study: Lab,
 ) -> None:
     data, said = study.problem(), read_predictions(reference_run())
-    known = begin_baseline(data, BAYES, "the odds", "of this test", None)
-    log_forecast(known, data, [2.0 * said[["output"]].to_numpy()], reference_loss())
-    known.end(Status.OK, "completed")
+    with baseline_run(data, BAYES, "the odds", "of this test", None) as known:
+        log_forecast(known, data, [2.0 * said[["output"]].to_numpy()], reference_loss())
+        known.end(Status.OK, "completed")
     told: list[Event] = []
     run = verb(AnalyzeConfig(universe=TINY, data_root=study.data_root), listen=told.append)
     work = [(event.key, event.done) for event in told if isinstance(event, Work)]

@@ -4,7 +4,7 @@ from .baselines import (
     LOGISTIC,
     MLP_NAME,
     REFERENCE,
-    begin_baseline,
+    baseline_run,
     ensure_baselines,
     log_forecast,
 )
@@ -52,7 +52,7 @@ __all__ = [
     "Trained",
     "against_reference",
     "architecture_name",
-    "begin_baseline",
+    "baseline_run",
     "collapse_tag",
     "data_lines",
     "ensure_baselines",

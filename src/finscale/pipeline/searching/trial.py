@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
@@ -22,7 +21,7 @@ from finscale.pipeline.problem import (
     train_model,
     validation_frame,
 )
-from finscale.pipeline.running import EpochLog, Line, Work, failure_reason, is_disk_full, put_aside
+from finscale.pipeline.running import EpochLog, Fault, Line, Work, closing, fault_of
 from finscale.pipeline.searching.artifacts import LARGE_BYTES, thin_out
 from finscale.pipeline.searching.context import SearchContext
 from finscale.pipeline.searching.plan import GIB
@@ -92,7 +91,7 @@ def run_trial(context: SearchContext, trial: OpenTrial, standing: Standing) -> S
     decide = _decider(context, trial, standing, curve, tell)
     log = EpochLog(trial.run, context.own, len(trial.curve), decide)
     try:
-        with put_aside(partial(_put_aside, trial, path)):
+        with closing(trial.run, partial(_put_aside, trial, path)):
             tell(len(curve), "goes on" if curve else "begins")
             _describe(context, trial)
             trained = train_model(
@@ -110,16 +109,10 @@ def run_trial(context: SearchContext, trial: OpenTrial, standing: Standing) -> S
                 _put_aside(trial, path, "timeout")
                 return None
             past = _log_trial(context, trial, trained, tuple(curve))
-    except StoreError:
-        raise
     except Exception as error:
-        if is_disk_full(error):
-            raise  # no fault of the trial's, which goes on another time
-        trial.run.tag({Tag.TRIAL_STATE: optuna_state(Status.FAILED)})
-        trial.run.fail(failure_reason(error), traceback.format_exc())
-        past = PastTrial(trial.recipe.search_params(), Status.FAILED.value)
-        said = f"trial {trial.number} failed, its run says why: {type(error).__name__}"
-        context.listen(Line(f"{context.config.cell_name}: {said}."))
+        if fault_of(error) is not Fault.TRAINING:
+            raise
+        past = _failed(context, trial, error)
     remove_checkpoint(path)  # the result is in the store
     with context.search.turn():
         context.search.finish(trial.number, past)
@@ -127,6 +120,14 @@ def run_trial(context: SearchContext, trial: OpenTrial, standing: Standing) -> S
             _thin_out(context, standing.n_finished + 1)
     tell(context.config.epochs if past.status in COUNTED else 0, past.status)
     return Status(past.status)
+
+
+def _failed(context: SearchContext, trial: OpenTrial, error: Exception) -> PastTrial:
+    """Return a trial that is itself at fault: the search goes on with others."""
+    trial.run.tag({Tag.TRIAL_STATE: optuna_state(Status.FAILED)})
+    said = f"trial {trial.number} failed, its run says why: {type(error).__name__}"
+    context.listen(Line(f"{context.config.cell_name}: {said}."))
+    return PastTrial(trial.recipe.search_params(), Status.FAILED.value)
 
 
 def _teller(

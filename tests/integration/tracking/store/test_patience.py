@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from finscale.config import StoreError
-from finscale.tracking import Kind, Status, Tag, create_run, finals, trials
+from finscale.tracking import End, Kind, Status, Tag, create_run, finals, trials
 from finscale.tracking.store import ask, open_client
 from tests.lab import CELL, PROBLEM, Lab
 
@@ -186,7 +186,7 @@ def test_a_first_error_is_not_buried_under_that_of_closing(lab: Lab) -> None:
     from finscale.tracking import verb_run
 
     def broken() -> None:
-        with verb_run(Kind.DATA, "data", run_id=None, params={}, tags={}):
+        with verb_run(Kind.DATA, "data", run_id=None, params={}, tags={}, resume=""):
             lock.__enter__()
             raise ZeroDivisionError("the first error")
 
@@ -199,7 +199,7 @@ def test_a_first_error_is_not_buried_under_that_of_closing(lab: Lab) -> None:
 def test_a_failure_is_on_record_though_its_traceback_cannot_be_stored(lab: Lab) -> None:
     run = create_run(Kind.TRIAL, "a trial")
     (lab.folder / "mlruns").write_text("in the way of the folder")
-    run.fail("error", "Traceback ...")
+    run.close(End(Status.FAILED, "error", traceback="Traceback ..."))
     stored = lab.run(run.run_id)
     assert stored.info.status == "FAILED" and stored.data.tags[Tag.REASON] == "error"
 
