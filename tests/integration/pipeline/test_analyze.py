@@ -23,9 +23,9 @@ from finscale.config import AnalyzeConfig, StoreError, Study, format_budget, loa
 from finscale.evaluation import bce_with_logits
 from finscale.laws import Rules
 from finscale.model import Architecture, count_params
-from finscale.pipeline.analysis.evidence import collect
 from finscale.pipeline.analysis.exhibits import collect_exhibits
 from finscale.pipeline.analysis.losses import read_forecasts, score_test
+from finscale.pipeline.analysis.problem_finals import collect
 from finscale.pipeline.analysis.publishing import publish
 from finscale.pipeline.analysis.verdicts import conclusions_of
 from finscale.pipeline.analyze import analyze as verb
@@ -38,7 +38,7 @@ from finscale.pipeline.problem.baselines import (
 from finscale.pipeline.problem.data import ProblemData
 from finscale.pipeline.problem.predictions import TEST, log_predictions, part
 from finscale.pipeline.problem.recipe import Recipe
-from finscale.pipeline.running.progress import Event, Work
+from finscale.pipeline.running.progress import Event, Progress
 from finscale.tracking import (
     Kind,
     Run,
@@ -569,7 +569,7 @@ def test_where_the_true_odds_are_known_the_verdict_is_tried_and_says_how_far_it_
         known.end(Status.OK, "completed")
     told: list[Event] = []
     run = verb(AnalyzeConfig(universe=TINY, data_root=study.data_root), listen=told.append)
-    work = [(event.key, event.done) for event in told if isinstance(event, Work)]
+    work = [(event.key, event.done) for event in told if isinstance(event, Progress)]
     trial = f"{PROBLEM} on trial"
     assert work[:4] == [("verdicts", 0), ("verdicts", 1), ("reports", 0), (trial, 0)]
     assert work[-2:] == [(trial, 1500), ("reports", 1)]

@@ -21,7 +21,7 @@ from finscale.config import (
     install_stops,
 )
 from finscale.pipeline.data import data
-from finscale.pipeline.running import Line, Work
+from finscale.pipeline.running import Line, Progress
 from finscale.tracking import Run, Tag
 from tests.lab import TINY, Lab
 
@@ -157,7 +157,7 @@ def test_what_met_a_full_disk_goes_on_under_its_run(
     assert again.info.run_id == left.info.run_id and again.info.status == "FINISHED"
 
 
-def test_a_worker_that_meets_a_full_disk_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_meets_a_full_disk_says_so() -> None:
     from finscale.pipeline.running.workers import run_side_by_side
 
     (failure,) = run_side_by_side(meets_a_full_disk, {"a piece": 7}, 1, lambda _: None)
@@ -172,7 +172,7 @@ def meets_a_full_disk(_: int, __: Callable[[object], None]) -> None:
 
 
 def stop(event: object) -> None:
-    if isinstance(event, Work) and "epoch 1" in event.text:
+    if isinstance(event, Progress) and "epoch 1" in event.text:
         raise KeyboardInterrupt
 
 
@@ -205,7 +205,7 @@ def handled() -> Iterator[None]:
 @pytest.mark.usefixtures("handled")
 def test_sigterm_ends_parent_and_child_as_ctrl_c_does(searched: Lab) -> None:
     def end(event: object) -> None:
-        if isinstance(event, Work) and "epoch 1" in event.text:
+        if isinstance(event, Progress) and "epoch 1" in event.text:
             signal.raise_signal(signal.SIGTERM)
 
     with pytest.raises(KeyboardInterrupt):

@@ -15,7 +15,7 @@ from finscale.config import Floors, RefusedError, StoreError, load_space, load_t
 from finscale.evaluation import score
 from finscale.model import count_params
 from finscale.pipeline.problem.identity import search_identity
-from finscale.pipeline.running.progress import Work
+from finscale.pipeline.running.progress import Progress
 from finscale.tracking import (
     Kind,
     Tag,
@@ -77,7 +77,7 @@ class StopAt:
         self.start = f"trial {trial}, epoch {epoch}:"
 
     def __call__(self, event: object) -> None:
-        if isinstance(event, Work) and event.text.startswith(self.start):
+        if isinstance(event, Progress) and event.text.startswith(self.start):
             raise KeyboardInterrupt
 
 

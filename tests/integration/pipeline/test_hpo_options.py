@@ -21,7 +21,7 @@ from finscale.pipeline.problem.identity import search_identity
 from finscale.pipeline.problem.recipe import from_params
 from finscale.pipeline.running.progress import Line
 from finscale.pipeline.searching.dry_run import dry_run
-from finscale.pipeline.searching.plan import search_space
+from finscale.pipeline.searching.setup import search_space
 from finscale.search import search_pictures
 from finscale.tracking import Tag, fingerprint, load_trial
 from tests.lab import CELL, PROBLEM, Lab
@@ -279,7 +279,7 @@ def test_a_dry_run_names_architectures_and_cost_and_leaves_no_search(lab: Lab) -
 def test_a_dry_run_of_what_does_not_fit_here_says_so_and_what_it_would_take(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("finscale.pipeline.searching.plan.available_memory_bytes", lambda _: 7)
+    monkeypatch.setattr("finscale.pipeline.searching.setup.available_memory_bytes", lambda _: 7)
     with pytest.raises(ConfigError, match=r"trains in the 0\.0 GiB free on cpu; got 9K, which"):
         dry_run(lab.config(**WIDE), listen=lab.listen)
     assert lab.lines[0].startswith(f"{CELL}: 12 architectures")

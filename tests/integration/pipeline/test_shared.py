@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from finscale.pipeline.analysis.evidence import collect
+from finscale.pipeline.analysis.problem_finals import collect
 from finscale.pipeline.cells.prospects import look_ahead
 from finscale.tracking import Artifact, Tag, cells, finals, read_text, trials
 from tests.integration.pipeline.test_study import PLAN, counts, finish

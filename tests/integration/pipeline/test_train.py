@@ -18,7 +18,7 @@ from mlflow.entities.model_registry import ModelVersion
 from finscale.config import StoreError, load_space
 from finscale.pipeline import train
 from finscale.pipeline.problem.predictions import TEST, VALIDATION, part
-from finscale.pipeline.running.progress import Work
+from finscale.pipeline.running.progress import Progress
 from finscale.tracking import Tag, cells, finals, load_trial, read_predictions, trials, val_curve
 from tests.lab import CELL, PROBLEM, Lab
 
@@ -219,7 +219,7 @@ def test_an_earlier_choice_is_one_no_more(trained: Lab, monkeypatch: pytest.Monk
 
 def test_a_stopped_final_goes_on_under_its_run(searched: Lab) -> None:
     def stop(event: object) -> None:
-        if isinstance(event, Work) and event.text.startswith("seed 43, epoch 1"):
+        if isinstance(event, Progress) and event.text.startswith("seed 43, epoch 1"):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -237,7 +237,7 @@ def test_a_stopped_final_goes_on_under_its_run(searched: Lab) -> None:
 
 def test_a_stop_while_more_is_trained_leaves_no_finished_parent(trained: Lab) -> None:
     def stop(event: object) -> None:
-        if isinstance(event, Work) and event.text.startswith("seed 45"):
+        if isinstance(event, Progress) and event.text.startswith("seed 45"):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -293,10 +293,10 @@ def test_a_result_of_a_neighbouring_budget_is_not_trained_twice(searched: Lab) -
 
 
 def test_the_perceptron_has_a_progress_of_its_own(searched: Lab) -> None:
-    told: list[Work] = []
+    told: list[Progress] = []
 
     def listen(event: object) -> None:
-        if isinstance(event, Work):
+        if isinstance(event, Progress):
             told.append(event)
 
     searched.train(top_k=1, n_seeds=1, listen=listen)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from finscale.search import Methods, Search, StudyAddress, turn
+from finscale.search import Methods, OptunaAddress, Search, turn
 from tests.lab import Lab
 from tests.servers import postgres
 from tests.unit.search.test_study import SPACE, judged, remembered, searching, walk
@@ -22,7 +22,7 @@ def storage() -> Iterator[str]:
 
 
 def test_a_study_is_aligned_shared_and_gone_on_with(storage: str) -> None:
-    address, past = StudyAddress(storage, "shared"), walk(searching(3), 7, n_trials=20)
+    address, past = OptunaAddress(storage, "shared"), walk(searching(3), 7, n_trials=20)
     mine, theirs = (Search(SPACE, Methods(3), address) for _ in range(2))
     mine.align(remembered(past))
     claim = theirs.propose(20)
@@ -35,7 +35,7 @@ def test_a_study_is_aligned_shared_and_gone_on_with(storage: str) -> None:
 
 
 def test_a_turn_is_one_processs_at_a_time_and_ends_with_its_connection(storage: str) -> None:
-    address, other = StudyAddress(storage, "turns"), StudyAddress(storage, "others")
+    address, other = OptunaAddress(storage, "turns"), OptunaAddress(storage, "others")
     order: list[str] = []
     waits = threading.Event()
 

@@ -17,7 +17,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run as StoredRun
 
-from finscale.search import StudyAddress, turn
+from finscale.search import OptunaAddress, turn
 from finscale.tracking import Tag, load_trial, val_curve
 from tests.lab import Lab, copy_store, open_lab
 from tests.searching import ended, start
@@ -134,7 +134,7 @@ def test_two_shells_start_one_search_and_its_optuna_file_is_deleted(
     wait_for(lambda: len(lab.runs("trial")) >= 3, shells[0])
     (file,) = (lab.data_root / "searches").glob("*.db")
     # Between two turns: in the middle of one, the number that is being given away may be lost.
-    with turn(StudyAddress(f"sqlite:///{file}", file.stem)):
+    with turn(OptunaAddress(f"sqlite:///{file}", file.stem)):
         file.unlink()
     for shell in shells:
         ended(shell)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from finscale.config import TIMESCALES, DataError, load_universe
 from finscale.dataset import MULTI, TIERS, VIX, build_inputs, first_position, warmup_rows
-from finscale.dataset.inputs import Beside, load_beside
+from finscale.dataset.inputs import ExtraSeries, load_extra_series
 from finscale.dataset.macro import MACRO, macro_columns
 from finscale.market import resample
 from finscale.market.known import as_known
@@ -31,7 +31,7 @@ def flat(index: pd.DatetimeIndex, seed: int) -> pd.DataFrame:
     return pd.DataFrame({**columns, "volume": 0.0}, index=index)
 
 
-def beside(bars: pd.DataFrame, seed: int) -> Beside:
+def beside(bars: pd.DataFrame, seed: int) -> ExtraSeries:
     """Make a VIX and macro series that were known from well before the first bar on."""
     macro = {}
     for number, series in enumerate(SERIES):
@@ -40,7 +40,7 @@ def beside(bars: pd.DataFrame, seed: int) -> Beside:
             "1988-06-01", bars.index[-1], freq="B" if daily else "MS", name="date", unit="us"
         )
         macro[series] = flat(dates, seed + 10 + number)
-    return Beside(flat(pd.DatetimeIndex(bars.index), seed + 1), macro)
+    return ExtraSeries(flat(pd.DatetimeIndex(bars.index), seed + 1), macro)
 
 
 def altered(frame: pd.DataFrame, day: pd.Timestamp) -> pd.DataFrame:
@@ -62,7 +62,7 @@ def test_nothing_after_a_day_changes_any_input_at_or_before_it(
     known = beside(bars, seed)
     coarse = resample(bars, timescale)  # type: ignore[arg-type]
     day = coarse.index[int(share * (len(coarse) - 1))]
-    other = Beside(
+    other = ExtraSeries(
         altered(known.vix, day),  # type: ignore[arg-type]
         {name: altered(series, day) for name, series in known.macro.items()},
     )
@@ -117,7 +117,7 @@ def test_macro_columns_by_hand() -> None:
     series = flat(months, 1)
     series[["open", "high", "low", "close"]] = levels[:, None].repeat(4, axis=1)
     bars = random_bars(211, 5, start="2020-01-01")
-    table = build_inputs(bars, "a20", "daily", Beside(None, {"CPIAUCSL": series}))
+    table = build_inputs(bars, "a20", "daily", ExtraSeries(None, {"CPIAUCSL": series}))
     assert table.index.equals(index)
     # A constant 0.2 % a month.
     np.testing.assert_allclose(table["cpiaucsl_log_change_1"], 100 * np.log(1.002), rtol=1e-9)
@@ -129,7 +129,7 @@ def test_changes_of_a_series_that_has_weekends_are_counted_in_its_own_days() -> 
     days = pd.date_range("2018-01-01", bars.index[-1], freq="D", name="date", unit="us")
     rates = pd.Series(np.arange(len(days), dtype=float), days)  # a point a day
     known = as_known(flat_bars(rates), "DFF")
-    table = build_inputs(bars, "a20", "daily", Beside(None, {"DFF": known}))
+    table = build_inputs(bars, "a20", "daily", ExtraSeries(None, {"DFF": known}))
     assert (table["dff_change_30"] == 30.0).all() and (table["dff_change_365"] == 365.0).all()
 
 
@@ -142,7 +142,9 @@ def test_macro_columns_keep_their_order_however_a_universe_lists_them(
     monkeypatch.setattr("finscale.dataset.inputs.load_known", lambda _, __, series: known[series])
     macro = load_universe("macro")
     for series in (SERIES, SERIES[::-1]):
-        loaded = load_beside(macro.model_copy(update={"fred": series}), Path("data"), vix=False)
+        loaded = load_extra_series(
+            macro.model_copy(update={"fred": series}), Path("data"), vix=False
+        )
         assert tuple(loaded.macro) == tuple(loaded.digests) == SERIES
 
 
@@ -151,7 +153,7 @@ def test_a_macro_series_without_a_past_is_one_line() -> None:
     known = beside(bars, 3)
     short = {"DGS10": known.macro["DGS10"].loc["1989-12-01":]}  # type: ignore[misc]
     with pytest.raises(DataError, match=r"series DGS10: expected a year .* got the first on 1989"):
-        build_inputs(bars, "a20", "daily", Beside(None, short))
+        build_inputs(bars, "a20", "daily", ExtraSeries(None, short))
     late = {"DGS10": known.macro["DGS10"].loc["1990-02-01":]}  # type: ignore[misc]
     with pytest.raises(DataError, match="nothing at 1990-01-02"):
-        build_inputs(bars, "a20", "daily", Beside(None, late))
+        build_inputs(bars, "a20", "daily", ExtraSeries(None, late))

@@ -9,7 +9,7 @@ from scipy.special import expit
 from finscale.config import DataError, RefusedError
 from finscale.evaluation import bce_with_logits, fit_boosting, fit_logit, fit_prior
 from finscale.evaluation.boosting import MAX_TREES
-from finscale.evaluation.inputs import TAIL_SHARE, tail_cut
+from finscale.evaluation.standardise import TAIL_SHARE, tail_cut
 
 
 def crossed(n: int = 3_001) -> tuple[np.ndarray, np.ndarray]:

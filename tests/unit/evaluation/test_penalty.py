@@ -11,8 +11,8 @@ from finscale.evaluation import (
     fit_logit,
     sample_losses,
 )
-from finscale.evaluation.inputs import tail_cut
 from finscale.evaluation.penalty import N_NARROW, PENALTIES
+from finscale.evaluation.standardise import tail_cut
 
 RNG = np.random.default_rng(7)
 

@@ -22,9 +22,9 @@ from finscale.laws import (
     LossFit,
     PowerLaw,
     bootstrap,
+    fit_differences,
     fit_joint_law,
     fit_loss,
-    fit_nats,
     fit_power_law,
 )
 
@@ -52,7 +52,7 @@ def test_the_order_of_points_changes_no_digit_of_a_power_law(order: list[int]) -
     assert fit_power_law(SIZES[order], y[order]) == fit_power_law(SIZES, y)
     assert fit_power_law(SIZES[order], y[order], cov=moved) == fit_power_law(SIZES, y, cov=cov)
     floored = [
-        fit_nats(FLOORED, SIZES[each], y[each], cov=matrix)
+        fit_differences(FLOORED, SIZES[each], y[each], cov=matrix)
         for each, matrix in ((order, moved), (list(range(9)), cov))
     ]
     assert floored[0].constants == floored[1].constants

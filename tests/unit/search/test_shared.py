@@ -18,10 +18,10 @@ from finscale.search import (
     RUNNING,
     Claim,
     Methods,
+    OptunaAddress,
+    OptunaStudyGoneError,
     PastTrial,
     Search,
-    StudyAddress,
-    StudyGoneError,
     file_address,
     read_facts,
     turn,
@@ -33,11 +33,11 @@ PAST = walk(searching(3), 7, n_trials=20)
 
 
 @pytest.fixture
-def address(tmp_path: Path) -> StudyAddress:
+def address(tmp_path: Path) -> OptunaAddress:
     return file_address(tmp_path, "study")
 
 
-def opened(address: StudyAddress, past: Sequence[PastTrial] = ()) -> Search:
+def opened(address: OptunaAddress, past: Sequence[PastTrial] = ()) -> Search:
     search = Search(SPACE, Methods(3), address)
     if past:
         search.align(remembered(past))
@@ -48,12 +48,12 @@ def held(search: Search) -> list[Claim]:
     return [claim_of(frozen) for frozen in search.study.get_trials()]
 
 
-def test_what_is_aligned_is_what_the_store_says(address: StudyAddress) -> None:
+def test_what_is_aligned_is_what_the_store_says(address: OptunaAddress) -> None:
     assert held(opened(address, PAST)) == remembered(PAST)
     assert held(opened(address)) == remembered(PAST)  # another process sees it too
 
 
-def test_aligning_twice_changes_nothing(address: StudyAddress) -> None:
+def test_aligning_twice_changes_nothing(address: OptunaAddress) -> None:
     search = opened(address, PAST)
     before = search.study.get_trials()
     search.align(remembered(PAST))
@@ -61,7 +61,7 @@ def test_aligning_twice_changes_nothing(address: StudyAddress) -> None:
 
 
 def test_a_deleted_file_is_made_anew_under_the_feet_of_a_running_process(
-    address: StudyAddress,
+    address: OptunaAddress,
 ) -> None:
     search, file = opened(address, PAST), address.file
     assert file is not None and search.is_current()
@@ -78,13 +78,13 @@ def failing(*_: object, **__: object) -> None:
 
 
 def test_a_file_deleted_while_it_is_read_is_made_anew(
-    address: StudyAddress, monkeypatch: pytest.MonkeyPatch
+    address: OptunaAddress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     search, file = opened(address, PAST), address.file
     assert file is not None and search.n_trials() == len(PAST)
     file.unlink()
     monkeypatch.setattr(search.study, "get_trials", failing)
-    with pytest.raises(StudyGoneError):
+    with pytest.raises(OptunaStudyGoneError):
         search.standing()
     assert not file.exists()  # who has the turn makes another
     # It is not current before it is aligned, whoever asks how often.
@@ -95,7 +95,7 @@ def test_a_file_deleted_while_it_is_read_is_made_anew(
 
 
 def test_a_database_that_fails_without_being_deleted_is_one_line(
-    address: StudyAddress, monkeypatch: pytest.MonkeyPatch
+    address: OptunaAddress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     search = opened(address, PAST)
     monkeypatch.setattr(search.study, "get_trials", failing)
@@ -105,7 +105,7 @@ def test_a_database_that_fails_without_being_deleted_is_one_line(
 
 @pytest.mark.parametrize("pruner", ["median", "hyperband"])
 def test_a_trial_goes_on_when_the_study_is_deleted_under_it(
-    address: StudyAddress, pruner: Pruner, monkeypatch: pytest.MonkeyPatch
+    address: OptunaAddress, pruner: Pruner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     search, file = Search(SPACE, Methods(3, pruner=pruner), address), address.file
     search.align(remembered(PAST))
@@ -116,7 +116,7 @@ def test_a_trial_goes_on_when_the_study_is_deleted_under_it(
     assert not search.is_current()
 
 
-def test_a_damaged_file_is_made_anew(address: StudyAddress) -> None:
+def test_a_damaged_file_is_made_anew(address: OptunaAddress) -> None:
     opened(address, PAST)
     assert address.file is not None
     address.file.write_bytes(b"no database" * 97)
@@ -153,7 +153,7 @@ DAMAGE: list[Callable[[Path], object]] = [
 
 @pytest.mark.parametrize("damage", DAMAGE, ids=["empty", "cut", "torn", "version", "other"])
 def test_whatever_became_of_a_file_of_ours_it_is_made_anew(
-    address: StudyAddress, damage: Callable[[Path], object]
+    address: OptunaAddress, damage: Callable[[Path], object]
 ) -> None:
     opened(address, PAST)
     assert address.file is not None
@@ -169,7 +169,7 @@ def test_a_file_of_the_users_is_left_alone(tmp_path: Path, content: bytes | None
     else:
         other_database(file)
     before = file.read_bytes()
-    theirs = StudyAddress(f"sqlite:///{file}", "study")
+    theirs = OptunaAddress(f"sqlite:///{file}", "study")
     with pytest.raises(StoreError, match=r"expected a file of Optuna 5\.0\.0's, or none yet; got "):
         opened(theirs, PAST)
     assert content is None or file.read_bytes() == before
@@ -177,28 +177,28 @@ def test_a_file_of_the_users_is_left_alone(tmp_path: Path, content: bytes | None
 
 def test_a_folder_is_no_file_of_optunas(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="storage: expected a file of Optuna"):
-        opened(StudyAddress(f"sqlite:///{tmp_path}", "study"))
+        opened(OptunaAddress(f"sqlite:///{tmp_path}", "study"))
     (tmp_path / "file").write_text("")
-    below = StudyAddress(f"sqlite:///{tmp_path}/file/x.db", "study")
+    below = OptunaAddress(f"sqlite:///{tmp_path}/file/x.db", "study")
     with pytest.raises(StoreError, match="storage: expected"), turn(below):
         pytest.fail("it has no turns to give")
 
 
-def test_what_commands_write_on_a_study_stays_side_by_side(address: StudyAddress) -> None:
+def test_what_commands_write_on_a_study_stays_side_by_side(address: OptunaAddress) -> None:
     for command in ("a", "b"):
         Search(SPACE, Methods(3), address, {f"options of {command}": {"n_trials": command}})
     facts = read_facts(address)
     assert [facts[f"options of {each}"]["n_trials"] for each in "ab"] == ["a", "b"]
 
 
-def test_a_study_made_anew_by_another_process_is_noticed(address: StudyAddress) -> None:
+def test_a_study_made_anew_by_another_process_is_noticed(address: OptunaAddress) -> None:
     mine, theirs = opened(address, PAST), opened(address, PAST)
     theirs.align(remembered(PAST[:2]))  # the runs of the others were deleted
     assert theirs.is_current() and not mine.is_current()
     assert held(mine) == remembered(PAST[:2])
 
 
-def test_a_trial_that_ended_in_the_store_alone_is_ended(address: StudyAddress) -> None:
+def test_a_trial_that_ended_in_the_store_alone_is_ended(address: OptunaAddress) -> None:
     search = opened(address, PAST)
     claim = search.propose(20)
     assert claim is not None and claim.number == 7
@@ -208,7 +208,7 @@ def test_a_trial_that_ended_in_the_store_alone_is_ended(address: StudyAddress) -
     assert (last.key, last.trial.status, last.trial.loss) == ("run 7", ended.status, ended.loss)
 
 
-def test_a_running_trial_of_the_store_is_one_of_the_study_too(address: StudyAddress) -> None:
+def test_a_running_trial_of_the_store_is_one_of_the_study_too(address: OptunaAddress) -> None:
     known = [*remembered(PAST), Claim(7, "run 7", PastTrial(PAST[0].params, RUNNING))]
     search = opened(address)
     search.align(known)
@@ -227,21 +227,21 @@ def test_a_running_trial_of_the_store_is_one_of_the_study_too(address: StudyAddr
     ids=["deleted", "another end", "another status"],
 )
 def test_a_study_that_contradicts_the_store_gives_way(
-    address: StudyAddress, changed: list[PastTrial]
+    address: OptunaAddress, changed: list[PastTrial]
 ) -> None:
     search = opened(address, PAST)
     search.align(remembered(changed))
     assert held(search) == remembered(changed)
 
 
-def test_another_run_under_the_same_number_is_another_trial(address: StudyAddress) -> None:
+def test_another_run_under_the_same_number_is_another_trial(address: OptunaAddress) -> None:
     search = opened(address, PAST)
     other = [*remembered(PAST[:6]), Claim(6, "run again", PAST[6])]
     search.align(other)
     assert held(search) == other
 
 
-def test_numbers_of_deleted_runs_stay_free_of_others(address: StudyAddress) -> None:
+def test_numbers_of_deleted_runs_stay_free_of_others(address: OptunaAddress) -> None:
     known = [claim for claim in remembered(PAST) if claim.number not in (0, 4)]
     search = opened(address)
     search.align(known)
@@ -253,14 +253,14 @@ def test_numbers_of_deleted_runs_stay_free_of_others(address: StudyAddress) -> N
     assert search.standing().n_finished == n_counted
 
 
-def test_a_trial_of_which_nothing_is_known_can_still_be_ended(address: StudyAddress) -> None:
+def test_a_trial_of_which_nothing_is_known_can_still_be_ended(address: OptunaAddress) -> None:
     search = opened(address)
     search.align([Claim(0, "stillborn", PastTrial({}, RUNNING))])
     search.finish(0, PastTrial({}, "failed"))
     assert search.standing().n_failed == 1 and search.standing().running == ()
 
 
-def test_only_curves_that_are_missing_are_fetched(address: StudyAddress) -> None:
+def test_only_curves_that_are_missing_are_fetched(address: OptunaAddress) -> None:
     opened(address, PAST[:5])
     fetched: list[str] = []
 
@@ -272,7 +272,7 @@ def test_only_curves_that_are_missing_are_fetched(address: StudyAddress) -> None
     assert fetched == ["run 5", "run 6"]
 
 
-def test_facts_lie_on_the_study_and_survive_its_loss(address: StudyAddress) -> None:
+def test_facts_lie_on_the_study_and_survive_its_loss(address: OptunaAddress) -> None:
     search = Search(SPACE, Methods(3), address, {"run_id": "abc"})
     assert read_facts(address)["run_id"] == "abc"
     assert address.file is not None
@@ -281,15 +281,15 @@ def test_facts_lie_on_the_study_and_survive_its_loss(address: StudyAddress) -> N
     assert read_facts(address)["run_id"] == "abc"
 
 
-def test_a_study_that_is_not_there_is_one_line(address: StudyAddress) -> None:
+def test_a_study_that_is_not_there_is_one_line(address: OptunaAddress) -> None:
     opened(address)
     with pytest.raises(StoreError, match="got none of that name"):
-        read_facts(StudyAddress(address.storage, "other"))
+        read_facts(OptunaAddress(address.storage, "other"))
 
 
 @pytest.mark.parametrize("scheme", ["postgresql+psycopg2", "postgresql+psycopg"])
 def test_a_database_that_cannot_be_reached_is_one_line(scheme: str) -> None:
-    nowhere = StudyAddress(f"{scheme}://nobody@127.0.0.1:9/none", "study")
+    nowhere = OptunaAddress(f"{scheme}://nobody@127.0.0.1:9/none", "study")
     line = "storage: expected a database that answers, and its driver installed; got "
     with pytest.raises(StoreError, match=line):
         read_facts(nowhere)

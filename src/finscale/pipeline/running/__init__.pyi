@@ -1,7 +1,7 @@
 from .ends import Fault, closing, fault_of
 from .epoch_log import EpochLog
 from .once import one_at_a_time
-from .progress import Line, Listen, Screen, Work, duration
+from .progress import Line, Listen, Progress, Screen, duration
 from .renewal import renewing
 from .shown import on_terminal, shown
 from .workers import Failure, available_cores, run_side_by_side, told, unfinished
@@ -12,8 +12,8 @@ __all__ = [
     "Fault",
     "Line",
     "Listen",
+    "Progress",
     "Screen",
-    "Work",
     "available_cores",
     "closing",
     "duration",

@@ -27,7 +27,7 @@ POLL_S = 1.0
 GIVEN_UP = "its process died at work, again and again. The search goes on with others."
 
 
-def work(context: SearchContext) -> Standing:
+def run_trials(context: SearchContext) -> Standing:
     """Train until the search has its trials, or the time is up; return where it stands then."""
     failures = 0
     while True:

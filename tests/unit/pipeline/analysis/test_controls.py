@@ -8,8 +8,8 @@ import pytest
 from scipy.special import expit
 
 from finscale.laws import Rules
-from finscale.pipeline.analysis.controls import judge
-from finscale.pipeline.analysis.evidence import ProblemFinals
+from finscale.pipeline.analysis.control_studies import judge
+from finscale.pipeline.analysis.problem_finals import ProblemFinals
 from finscale.pipeline.running.progress import Event, Work
 
 N_DAYS, N_SEEDS = 1009, 3

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from finscale.laws import fit_slope
-from finscale.pipeline.analysis.evidence import ProblemFinals
 from finscale.pipeline.analysis.interactions import Measured, interactions
 from finscale.pipeline.analysis.losses import TestLosses as Losses
+from finscale.pipeline.analysis.problem_finals import ProblemFinals
 
 SIZES = (2_003, 20_011, 200_003)
 DAYS = pd.bdate_range("2001-01-01", periods=503)

@@ -9,7 +9,7 @@ from functools import cached_property
 import pytest
 from rich.console import Console
 
-from finscale.pipeline.running.progress import Line, Screen, Work, duration
+from finscale.pipeline.running.progress import Line, Progress, Screen, duration
 from finscale.pipeline.searching.trial import _so_far
 from finscale.search import Claim, PastTrial, Standing
 
@@ -71,7 +71,7 @@ class Told:
         self.clock.now += 60.0  # imports, data, baselines
         return screen
 
-    def at(self, seconds: float, event: Work) -> list[str]:
+    def at(self, seconds: float, event: Progress) -> list[str]:
         screen = self.screen
         self.clock.now += seconds
         screen(event)
@@ -84,19 +84,21 @@ def told(clock: Clock, capsys: pytest.CaptureFixture[str]) -> Told:
 
 
 def test_without_a_terminal_work_is_a_plain_line_now_and_then(told: Told) -> None:
-    assert told.at(0, Work("search", 0, 4, "begins")) == ["search: 0 of 4 begins (0%)"]
-    assert told.at(3, Work("search", 1, 4, "trial 0")) == []  # too soon
-    assert told.at(8, Work("search", 2, 4, "trial 0")) == [
+    assert told.at(0, Progress("search", 0, 4, "begins")) == ["search: 0 of 4 begins (0%)"]
+    assert told.at(3, Progress("search", 1, 4, "trial 0")) == []  # too soon
+    assert told.at(8, Progress("search", 2, 4, "trial 0")) == [
         "search: 2 of 4 trial 0 (50%, about 11 s left)"
     ]
-    assert told.at(1, Work("search", 4, 4, "trial 1")) == ["search: 4 of 4 trial 1 (100%)"]
-    assert told.at(1, Work("search", 4, 4, "ok")) == []  # the end is said once
+    assert told.at(1, Progress("search", 4, 4, "trial 1")) == ["search: 4 of 4 trial 1 (100%)"]
+    assert told.at(1, Progress("search", 4, 4, "ok")) == []  # the end is said once
 
 
 def test_what_came_before_the_work_is_no_part_of_its_rate(told: Told) -> None:
     """Sixty seconds went by before the first epoch began; each takes one."""
-    told.at(0, Work("search", 0, 40, "begins"))
-    said = [line for epoch in range(1, 41) for line in told.at(1, Work("search", epoch, 40, "e"))]
+    told.at(0, Progress("search", 0, 40, "begins"))
+    said = [
+        line for epoch in range(1, 41) for line in told.at(1, Progress("search", epoch, 40, "e"))
+    ]
     assert said == [
         "search: 10 of 40 e (25%, about 30 s left)",
         "search: 20 of 40 e (50%, about 20 s left)",
@@ -106,20 +108,20 @@ def test_what_came_before_the_work_is_no_part_of_its_rate(told: Told) -> None:
 
 
 def test_without_a_rate_there_is_no_time_left(told: Told, clock: Clock) -> None:
-    assert told.at(0, Work("search", 1, 40, "epoch 1")) == ["search: 1 of 40 epoch 1 (2%)"]
-    assert told.at(12, Work("search", 1, 40, "epoch 1")) == ["search: 1 of 40 epoch 1 (2%)"]
+    assert told.at(0, Progress("search", 1, 40, "epoch 1")) == ["search: 1 of 40 epoch 1 (2%)"]
+    assert told.at(12, Progress("search", 1, 40, "epoch 1")) == ["search: 1 of 40 epoch 1 (2%)"]
     told.screen._last_plain = 0.0
-    told.at(0, Work("finals", 0, 9, "seed 43"))
+    told.at(0, Progress("finals", 0, 9, "seed 43"))
     clock.now += 4.0  # too little to tell
     told.screen._last_plain = 0.0
-    assert told.at(0, Work("finals", 1, 9, "seed 43")) == ["finals: 1 of 9 seed 43 (11%)"]
+    assert told.at(0, Progress("finals", 1, 9, "seed 43")) == ["finals: 1 of 9 seed 43 (11%)"]
 
 
 def test_what_was_done_before_says_nothing_of_the_rate(told: Told) -> None:
     """Three of five were done by an earlier command; the search before took a hundred seconds."""
-    told.at(100, Work("search", 1, 1, "done"))
-    told.at(0, Work("finals", 3, 5, "seed 43"))
-    assert told.at(21, Work("finals", 4, 5, "seed 43")) == [
+    told.at(100, Progress("search", 1, 1, "done"))
+    told.at(0, Progress("finals", 3, 5, "seed 43"))
+    assert told.at(21, Progress("finals", 4, 5, "seed 43")) == [
         "finals: 4 of 5 seed 43 (80%, about 21 s left)"
     ]
 
@@ -127,8 +129,8 @@ def test_what_was_done_before_says_nothing_of_the_rate(told: Told) -> None:
 def test_parts_that_go_on_side_by_side_add_up(told: Told) -> None:
     """Two workers, a trial each of 10 epochs; another command has finished two."""
 
-    def work(number: int, epoch: int, before: float = 20) -> Work:
-        return Work("search", epoch, 60, f"trial {number}", f"trial {number}", before)
+    def work(number: int, epoch: int, before: float = 20) -> Progress:
+        return Progress("search", epoch, 60, f"trial {number}", f"trial {number}", before)
 
     assert told.at(0, work(2, 0)) == ["search: 20 of 60 trial 2 (33%)"]
     told.at(0, work(3, 0))
@@ -141,9 +143,9 @@ def test_parts_that_go_on_side_by_side_add_up(told: Told) -> None:
 
 
 def test_a_trial_that_failed_counts_for_nothing(told: Told) -> None:
-    told.at(0, Work("search", 0, 20, "trial 0", "trial 0"))
-    told.at(5, Work("search", 0, 20, "failed", "trial 0"))
-    (line,) = told.at(6, Work("search", 1, 20, "trial 1", "trial 1"))
+    told.at(0, Progress("search", 0, 20, "trial 0", "trial 0"))
+    told.at(5, Progress("search", 0, 20, "failed", "trial 0"))
+    (line,) = told.at(6, Progress("search", 1, 20, "trial 1", "trial 1"))
     assert line == "search: 1 of 20 trial 1 (5%, about 3 min left)"
 
 
@@ -151,10 +153,12 @@ def test_pieces_of_known_cost_are_shares_of_the_whole(
     clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
     told = Told(clock, capsys, weights={"small": 1.0, "large": 3.0})
-    told.at(0, Work("large", 0, 2, "begins"))
-    assert told.at(15, Work("large", 1, 2, "half")) == ["large: 1 of 2 half (38%, about 25 s left)"]
-    told.at(15, Work("large", 2, 2, "done"))
-    assert told.at(10, Work("small", 0, 1, "begins")) == [
+    told.at(0, Progress("large", 0, 2, "begins"))
+    assert told.at(15, Progress("large", 1, 2, "half")) == [
+        "large: 1 of 2 half (38%, about 25 s left)"
+    ]
+    told.at(15, Progress("large", 2, 2, "done"))
+    assert told.at(10, Progress("small", 0, 1, "begins")) == [
         "small: 0 of 1 begins (75%, about 13 s left)"
     ]
 
@@ -163,9 +167,9 @@ def test_a_piece_that_is_no_part_of_the_whole_has_its_own_share(
     clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:
     told = Told(clock, capsys, weights={"finals": 1.0})
-    told.at(30, Work("finals", 1, 1, "done"))
-    told.at(0, Work("trial", 0, 4, "verdicts"))
-    assert told.at(11, Work("trial", 1, 4, "verdicts")) == [
+    told.at(30, Progress("finals", 1, 1, "done"))
+    told.at(0, Progress("trial", 0, 4, "verdicts"))
+    assert told.at(11, Progress("trial", 1, 4, "verdicts")) == [
         "trial: 1 of 4 verdicts (25%, about 33 s left)"
     ]
 
@@ -173,11 +177,11 @@ def test_a_piece_that_is_no_part_of_the_whole_has_its_own_share(
 def test_a_time_left_moves_and_does_not_jump(clock: Clock) -> None:
     """Ten epochs in ten seconds; then a trial is pruned, and thirty more need not be done."""
     screen = Screen()
-    screen(Work("search", 0, 100, "begins"))
+    screen(Progress("search", 0, 100, "begins"))
     said = []
     for seconds, done in ((10, 10), (1, 40), (4, 41), (10, 45)):
         clock.now += seconds
-        screen(Work("search", done, 100, "e"))
+        screen(Progress("search", done, 100, "e"))
         said.append(screen._bars.tasks[0].fields["left"])
     assert said == ["about 2 min left", "about 67 s left", "about 36 s left", "about 30 s left"]
 
@@ -185,11 +189,11 @@ def test_a_time_left_moves_and_does_not_jump(clock: Clock) -> None:
 def test_near_the_end_what_was_said_before_does_not_hide_what_is(clock: Clock) -> None:
     """Ninety of a hundred epochs in as many seconds; the last ten take four seconds each."""
     screen = Screen()
-    screen(Work("search", 0, 100, "begins"))
+    screen(Progress("search", 0, 100, "begins"))
     said = []
     for done in range(1, 100):
         clock.now += 1.0 if done <= 90 else 4.0
-        screen(Work("search", done, 100, "e"))
+        screen(Progress("search", done, 100, "e"))
         said.append(screen._bars.tasks[0].fields["left"])
     assert said[89] == "about 10 s left"
     assert said[94] == "about 6 s left"  # 20 s: the mean rate has not seen them coming
@@ -200,24 +204,24 @@ def test_the_whole_takes_no_less_than_its_longest_piece(clock: Clock) -> None:
     """Two of three pieces are done side by side; the last goes on alone, at half the rate."""
     screen = Screen({"one": 1.0, "two": 1.0, "three": 1.0})
     for key in ("one", "two"):
-        screen(Work(key, 0, 10, "begins"))
+        screen(Progress(key, 0, 10, "begins"))
     clock.now += 50.0
     for key in ("one", "two"):
-        screen(Work(key, 10, 10, "done"))
-    screen(Work("three", 0, 10, "begins"))
+        screen(Progress(key, 10, 10, "done"))
+    screen(Progress("three", 0, 10, "begins"))
     clock.now += 20.0
-    screen(Work("three", 2, 10, "e"))
+    screen(Progress("three", 2, 10, "e"))
     left = {task.description: task.fields["left"] for task in screen._bars.tasks}
     assert left["three"] == left["everything"] == "about 80 s left"
     clock.now += 80.0
-    screen(Work("three", 10, 10, "done"))
+    screen(Progress("three", 10, 10, "done"))
     assert all(task.fields["left"] == "" for task in screen._bars.tasks)
 
 
 def test_nothing_is_said_of_the_time_before_a_twentieth_is_done(told: Told) -> None:
-    told.at(0, Work("search", 0, 100, "begins"))
-    assert told.at(60, Work("search", 4, 100, "e")) == ["search: 4 of 100 e (4%)"]
-    assert told.at(15, Work("search", 5, 100, "e")) == [
+    told.at(0, Progress("search", 0, 100, "begins"))
+    assert told.at(60, Progress("search", 4, 100, "e")) == ["search: 4 of 100 e (4%)"]
+    assert told.at(15, Progress("search", 5, 100, "e")) == [
         "search: 5 of 100 e (5%, about 24 min left)"
     ]
 
@@ -232,14 +236,14 @@ def test_what_is_said_cannot_move_a_terminal(
 
 
 def test_work_without_an_end_is_done(told: Told) -> None:
-    assert told.at(0, Work("nothing", 0, 0, "done")) == ["nothing: 0 of 0 done (100%)"]
+    assert told.at(0, Progress("nothing", 0, 0, "done")) == ["nothing: 0 of 0 done (100%)"]
 
 
 def test_on_a_terminal_the_time_left_stands_in_the_bar(clock: Clock) -> None:
     screen = Screen({"search": 1.0})
-    screen(Work("search", 0, 4, "begins"))
+    screen(Progress("search", 0, 4, "begins"))
     clock.now += 10.0
-    screen(Work("search", 1, 4, "trial 0"))
+    screen(Progress("search", 1, 4, "trial 0"))
     fields = [(task.description, task.completed, task.fields) for task in screen._bars.tasks]
     assert fields == [
         ("search", 0.25, {"text": "trial 0", "left": "about 30 s left"}),
@@ -258,9 +262,9 @@ def test_no_terminal_is_too_narrow_for_how_far_it_is_and_how_long_it_takes(
     for timescale in ("daily", "weekly"):
         for key in ("search", "perceptron"):
             name = f"sp500-pooled.threshold_0p5pct.h1.{timescale}.a20.walk-forward.500K {key}"
-            screen(Work(name, 0, 100, "begins"))
+            screen(Progress(name, 0, 100, "begins"))
             clock.now += 10.0
-            screen(Work(name, 41, 100, words))
+            screen(Progress(name, 41, 100, words))
     wide = Console(file=io.StringIO(), width=columns)
     wide.print(screen._bars.get_renderable())
     rows = wide.file.getvalue().splitlines()  # type: ignore[attr-defined]
