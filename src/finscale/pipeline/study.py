@@ -84,7 +84,7 @@ def study(config: StudyConfig, run_id: str | None = None) -> None:
     with Screen() as screen:
         prospects = _look_ahead(config, cells, screen)
     with (
-        Screen(_weights(_waiting(prospects))) as screen,
+        Screen(piece_weights(_waiting(prospects))) as screen,
         verb_run(
             Kind.STUDY,
             f"study {plan.name}",
@@ -212,7 +212,7 @@ def _conclude(
     return analyze(wanted, listen=listen)
 
 
-def _weights(cells: Sequence[TrainConfig]) -> dict[str, float]:
+def piece_weights(cells: Sequence[TrainConfig]) -> dict[str, float]:
     """Return the cost of each piece of work: an epoch of 64 times the size takes 18 times as long.
 
     So it was on two cores, 7,500 samples a second for 51K and 422 for 3.2M: small models use a

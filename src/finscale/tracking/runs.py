@@ -54,13 +54,13 @@ class Run:
 
     def tag(self, tags: Mapping[str, Any]) -> None:
         """Set tags; values become text."""
-        entities = [RunTag(str(key), _text(value)) for key, value in tags.items()]
+        entities = [RunTag(str(key), as_text(value)) for key, value in tags.items()]
         open_client().log_batch(self.run_id, tags=entities)
 
     def param(self, params: Mapping[str, Any]) -> None:
         """Log params that the run does not have yet: those MLflow logged itself are immutable."""
         there = open_client().get_run(self.run_id).data.params
-        entities = [Param(k, _text(v)) for k, v in params.items() if k not in there]
+        entities = [Param(k, as_text(v)) for k, v in params.items() if k not in there]
         open_client().log_batch(self.run_id, params=entities)
 
     def metric(self, metrics: Mapping[str, float], step: int = 0) -> None:
@@ -211,7 +211,7 @@ def create_run(
         **nesting,
         **(tags or {}),
     }
-    values = {str(key): _text(value) for key, value in everything.items()}
+    values = {str(key): as_text(value) for key, value in everything.items()}
     run = open_client().create_run(experiment_id, tags=values, run_name=name)
     return Run(run.info.run_id, experiment_id)
 
@@ -343,5 +343,6 @@ def _tags_of(end: End, there: Mapping[str, str]) -> dict[str, str]:
     return tags
 
 
-def _text(value: Any) -> str:
+def as_text(value: Any) -> str:
+    """Write a value as a run keeps it."""
     return repr(value) if isinstance(value, float) else str(value)

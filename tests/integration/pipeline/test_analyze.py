@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import re
 import sqlite3
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlparse
@@ -36,7 +35,7 @@ from finscale.pipeline.problem.baselines import (
     log_forecast,
 )
 from finscale.pipeline.problem.data import ProblemData
-from finscale.pipeline.problem.predictions import TEST, log_predictions, part
+from finscale.pipeline.problem.predictions import TEST, log_predictions, of_segment
 from finscale.pipeline.problem.recipe import Recipe
 from finscale.pipeline.running.progress import Event, Progress
 from finscale.tracking import (
@@ -51,7 +50,7 @@ from finscale.tracking import (
     read_text,
 )
 from finscale.tracking import test_openings as recorded_openings
-from tests.lab import PROBLEM, TINY, Lab, copy_store, open_lab
+from tests.lab import PROBLEM, TINY, Lab, MakeStore, OpenCopy
 from tests.reports import make_overview
 
 SHAPES = [(16, 2), (32, 3), (64, 4), (128, 6)]  # 9K to 1.2M parameters: 2.1 decades
@@ -131,23 +130,21 @@ def reference_loss() -> float:
 
 
 @pytest.fixture(scope="module")
-def study_store(
-    empty_store: Path, data_root: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def study_store(make_store: MakeStore) -> Path:
     """Four sizes over two decades, three seeds each, better with size."""
-    folder = tmp_path_factory.mktemp("study") / "store"
-    with open_lab(copy_store(empty_store, folder), data_root) as lab:
+
+    def fill(lab: Lab) -> None:
         data = lab.problem()
         ensure_baselines(data)
         for width, depth in SHAPES:
             write_cell(data, width, depth)
-    return folder
+
+    return make_store("study", fill)
 
 
 @pytest.fixture
-def study(study_store: Path, data_root: Path, tmp_path: Path) -> Iterator[Lab]:
-    with open_lab(copy_store(study_store, tmp_path / "store"), data_root) as opened:
-        yield opened
+def study(study_store: Path, open_copy: OpenCopy) -> Lab:
+    return open_copy(study_store)
 
 
 def finals_of(lab: Lab, width: int) -> list[StoredRun]:
@@ -323,14 +320,14 @@ def test_the_same_finals_again_are_the_same_opening_and_scored_once(study: Lab) 
     again = study.analyze()
     assert [opening.number for opening in recorded_openings()] == [1, 1]
     assert len(study.runs("analysis")) == 2 and "Exploratory" not in report(again)
-    reference = read_predictions(reference_run()).pipe(part, TEST)
+    reference = read_predictions(reference_run()).pipe(of_segment, TEST)
     ref_loss = bce_with_logits(reference["y"], reference["output"]).mean()
     for run in (*study.runs("final"), *study.runs("baseline")):
         there = {name for name in run.data.metrics if name.startswith("test_")}
         assert TEST_METRICS - {"test_precision", "test_f1"} <= there <= TEST_METRICS
         assert len(MlflowClient().get_metric_history(run.info.run_id, "test_loss")) == 1
         assert run.data.metrics["test_loss_ref"] == pytest.approx(ref_loss)
-        frame = part(read_predictions(run.info.run_id), TEST)
+        frame = of_segment(read_predictions(run.info.run_id), TEST)
         loss = bce_with_logits(frame["y"], frame["output"]).mean()
         assert run.data.metrics["test_loss"] == pytest.approx(loss)
 

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 from mlflow.entities import Run as StoredRun
@@ -189,26 +190,27 @@ def test_a_stop_says_in_every_note_how_to_go_on(searched: Lab) -> None:
         assert "interrupted" not in note(searched, kind)
 
 
-@pytest.fixture
+@contextmanager
 def handled() -> Iterator[None]:
-    """Signals are handled as in a command."""
+    """Handle signals as a command does."""
     numbers = (signal.SIGINT, signal.SIGTERM)
     before, hook = [signal.getsignal(number) for number in numbers], sys.unraisablehook
     install_stops()
-    yield
-    install_stops()  # forgets what it was told
-    for number, handler in zip(numbers, before, strict=True):
-        signal.signal(number, handler)
-    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        install_stops()  # forgets what it was told
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+        sys.unraisablehook = hook
 
 
-@pytest.mark.usefixtures("handled")
 def test_sigterm_ends_parent_and_child_as_ctrl_c_does(searched: Lab) -> None:
     def end(event: object) -> None:
         if isinstance(event, Progress) and "epoch 1" in event.text:
             signal.raise_signal(signal.SIGTERM)
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt), handled():
         searched.hpo(n_trials=3, listen=end)
     for kind in ("hpo", "trial", "invocation"):
         assert ends(searched, kind)[-1] == ("KILLED", None, "interrupted")

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,9 @@ from mlflow.entities import Run as StoredRun
 from finscale.config import ConfigError, RefusedError
 from finscale.evaluation import conformal_multiplier, gaussian_nll, selection_optimism
 from finscale.pipeline.problem.fitting import served
-from finscale.pipeline.problem.predictions import TEST, VALIDATION, part
+from finscale.pipeline.problem.predictions import TEST, VALIDATION, of_segment
 from finscale.tracking import Tag, load_trial, outputs_of, read_predictions
-from tests.lab import TINY, Lab, copy_store, open_lab
+from tests.lab import TINY, Lab, MakeStore, OpenCopy
 
 START = date(2014, 1, 2)
 FORWARD = TINY.model_copy(update={"evaluation_start": START})
@@ -36,21 +35,19 @@ RETURNS = WALK | {"task": "regression"}
 
 
 @pytest.fixture(scope="module")
-def forward_store(
-    empty_store: Path, data_root: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def forward_store(make_store: MakeStore) -> Path:
     """Walk-forward finals of a threshold and of returns: one configuration, two seeds each."""
-    folder = tmp_path_factory.mktemp("forward") / "store"
-    with open_lab(copy_store(empty_store, folder), data_root) as lab:
+
+    def fill(lab: Lab) -> None:
         lab.train(**WALK, top_k=1)
         lab.train(**RETURNS, top_k=1)
-    return folder
+
+    return make_store("forward", fill)
 
 
 @pytest.fixture
-def forward(forward_store: Path, data_root: Path, tmp_path: Path) -> Iterator[Lab]:
-    with open_lab(copy_store(forward_store, tmp_path / "store"), data_root) as opened:
-        yield opened
+def forward(forward_store: Path, open_copy: OpenCopy) -> Lab:
+    return open_copy(forward_store)
 
 
 def finals_of(lab: Lab, task: str) -> list[StoredRun]:
@@ -78,7 +75,7 @@ def test_each_block_is_forecast_by_a_model_of_its_own(forward: Lab) -> None:
     data = forward.problem(**WALK)
     assert len(data.folds) == 3
     for run in finals_of(forward, "threshold_0p5pct"):
-        test = part(read_predictions(run.info.run_id), TEST)
+        test = of_segment(read_predictions(run.info.run_id), TEST)
         assert test["date"].is_unique and test["date"].is_monotonic_increasing
         for block, fold in enumerate(data.folds):
             mine = test[test["block"] == block]
@@ -109,7 +106,7 @@ def test_the_model_of_the_last_block_is_kept_and_served(forward: Lab) -> None:
     raw_TC = data.inputs.frame.to_numpy(dtype=np.float32)
     days = last.at.test[:7]
     windows = torch.tensor(np.stack([raw_TC[t - 59 : t + 1] for t in days]))
-    stored = part(read_predictions(run.info.run_id), TEST)
+    stored = of_segment(read_predictions(run.info.run_id), TEST)
     stored_N = stored[stored["block"] == 2]["output"].to_numpy()[:7]
     np.testing.assert_allclose(model(windows).detach().numpy()[:, 0], stored_N, atol=1e-9)
 
@@ -174,7 +171,7 @@ def test_what_is_served_speaks_in_returns(forward: Lab) -> None:
     raw_TC = data.inputs.frame.to_numpy(dtype=np.float32)
     days = data.folds[-1].at.test[-5:]
     windows = torch.tensor(np.stack([raw_TC[t - 59 : t + 1] for t in days]))
-    stored = part(read_predictions(run.info.run_id), TEST)
+    stored = of_segment(read_predictions(run.info.run_id), TEST)
     np.testing.assert_allclose(
         model(windows).detach().numpy(), outputs_of(stored)[-5:], rtol=0, atol=1e-9
     )
@@ -184,7 +181,7 @@ def test_intervals_are_widened_by_what_validation_of_the_block_needed(forward: L
     forward.analyze(**RETURNS, allow_partial="true")
     for run in finals_of(forward, "regression"):
         frame = read_predictions(run.info.run_id)
-        validation, test = part(frame, VALIDATION), part(frame, TEST)
+        validation, test = of_segment(frame, VALIDATION), of_segment(frame, TEST)
         covered = []
         for block in range(3):
             before = validation[validation["block"] == block]
@@ -273,6 +270,6 @@ def test_a_diagnostic_split_trains_and_leaves_the_test_closed(lab: Lab, split: s
     if split == "cpcv":  # every day is forecast by as many models as there are pairs with it
         lab.analyze(split=split, task="direction", allow_partial="true")
         (final, *_) = lab.runs("final")
-        test = part(read_predictions(final.info.run_id), TEST)
+        test = of_segment(read_predictions(final.info.run_id), TEST)
         assert set(test.groupby("date").size()) == {5}
         assert final.data.metrics["n_test"] == test["date"].nunique()

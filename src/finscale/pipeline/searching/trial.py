@@ -160,7 +160,7 @@ def _decider(
     def decide(epoch: Epoch) -> Signal:
         curve.append(epoch.val_loss)
         context.search.report(trial.number, epoch.number, epoch.val_loss)
-        so_far = _so_far(standing, min(curve))
+        so_far = lowest_so_far(standing, min(curve))
         tell(epoch.number, f"epoch {epoch.number}: {epoch.val_loss:.4f} nats{so_far}")
         # The loss of a warm-up says nothing about where a trial will end.
         if epoch.number > warmup and context.search.should_prune(trial.number, curve):
@@ -170,7 +170,7 @@ def _decider(
     return decide
 
 
-def _so_far(standing: Standing, own: float) -> str:
+def lowest_so_far(standing: Standing, own: float) -> str:
     """Say the lowest loss there is, this trial's own among them."""
     best = standing.best
     pruned = f", {standing.n_pruned} pruned" if standing.n_pruned else ""
