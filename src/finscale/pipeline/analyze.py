@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from finscale.config import AnalyzeConfig, Study, load_study, options, spell
 from finscale.laws import Rules
-from finscale.pipeline.running import Line, Listen, Screen
+from finscale.pipeline.running import Line, Listen, on_terminal, shown
 from finscale.tracking import (
     Artifact,
     Kind,
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from finscale.pipeline.analysis import ProblemFinals, Setting
 
 
+@shown
 def analyze(
-    config: AnalyzeConfig, run_id: str | None = None, *, listen: Listen | None = None
+    config: AnalyzeConfig, run_id: str | None = None, *, listen: Listen = on_terminal
 ) -> Run:
     """Gate, open the test once for everything, score, conclude, report.
 
@@ -40,9 +41,6 @@ def analyze(
     StoreError
         If finals are missing, or their predictions cannot be compared.
     """
-    if listen is None:
-        with Screen() as screen:
-            return analyze(config, run_id, listen=screen)
     prepare_store(time.time())
     # Laws and figures take seconds to import: a store that does not answer waits for none.
     from finscale.pipeline.analysis import collect, conclude_all, console_summary, publish
@@ -51,7 +49,10 @@ def analyze(
     plan = None if config.study == "none" else load_study(config.study)
     setting = _setting(config, plan)
     name = f"analysis {plan.name if plan else config.title}"
-    with verb_run(Kind.ANALYSIS, name, run_id=run_id, params=options(config), tags={}) as opened:
+    again = spell("analyze", config)
+    with verb_run(
+        Kind.ANALYSIS, name, run_id=run_id, params=options(config), tags={}, resume=again
+    ) as opened:
         run = opened.own
         missing: tuple[str, ...] = ()
         if plan:

@@ -8,9 +8,6 @@ from functools import partial
 
 from finscale.config import (
     AnalyzeConfig,
-    HpoConfig,
-    SearchConfig,
-    StoreError,
     Study,
     StudyConfig,
     TrainConfig,
@@ -48,6 +45,7 @@ from finscale.pipeline.running import (
     available_cores,
     renewing,
     run_side_by_side,
+    unfinished,
 )
 from finscale.pipeline.train import DONE, train
 from finscale.tracking import (
@@ -86,13 +84,14 @@ def study(config: StudyConfig, run_id: str | None = None) -> None:
     with Screen() as screen:
         prospects = _look_ahead(config, cells, screen)
     with (
-        Screen(_weights(_waiting(prospects))) as screen,
+        Screen(piece_weights(_waiting(prospects))) as screen,
         verb_run(
             Kind.STUDY,
             f"study {plan.name}",
             run_id=run_id,
             params=options(config),
             tags={**study_tags(plan.name), Tag.TARGETS: targets_of(cells[0])},
+            resume=spell("study", config),
             identity=study_identity(plan),
         ) as opened,
     ):
@@ -101,7 +100,8 @@ def study(config: StudyConfig, run_id: str | None = None) -> None:
             screen(Line(f"{plan.question}\n{len(waiting)} of {counted(len(cells), 'cell')} to do."))
             failures = _run(waiting, config, renewing(screen, opened.parent))
             if failures:
-                raise _unfinished(failures, config)
+                what, resume = f"study {plan.name}", spell("study", config)
+                raise unfinished(what, "every cell to finish", failures, resume)
             prospects = look_ahead(cells, screen)
             _mark(plan, prospects)
         else:
@@ -143,8 +143,7 @@ def _look_ahead(
 
 def run_cell(cell: TrainConfig, listen: Listen, study: str) -> None:
     """Search, then train: what a worker does with a cell."""
-    shared = {name: getattr(cell, name) for name in SearchConfig.model_fields}
-    hpo(HpoConfig.model_validate(shared), listen=listen, study=study)
+    hpo(cell.search, listen=listen, study=study)
     train(cell, listen=listen, study=study)
 
 
@@ -213,7 +212,7 @@ def _conclude(
     return analyze(wanted, listen=listen)
 
 
-def _weights(cells: Sequence[TrainConfig]) -> dict[str, float]:
+def piece_weights(cells: Sequence[TrainConfig]) -> dict[str, float]:
     """Return the cost of each piece of work: an epoch of 64 times the size takes 18 times as long.
 
     So it was on two cores, 7,500 samples a second for 51K and 422 for 3.2M: small models use a
@@ -232,18 +231,6 @@ def _n_trained(prospects: Sequence[Prospect]) -> int:
 
 def _all(n_cells: int) -> str:
     return "its one cell is" if n_cells == 1 else f"all {n_cells} cells are"
-
-
-def _unfinished(failures: Sequence[Failure], config: StudyConfig) -> StoreError:
-    goes_on = f"Go on: {spell('study', config)}"
-    if all(failure.is_mistake for failure in failures):
-        goes_on = f"Correct what these lines name, then: {spell('study', config)}"
-    return StoreError(
-        f"study {config.study.name}",
-        expected="every cell to finish",
-        got="; ".join(f"{failure.name}: {failure.line}" for failure in failures),
-        todo=f"What is finished is kept. {goes_on}",
-    )
 
 
 def _write_note(

@@ -12,7 +12,7 @@ from finscale.config import FinscaleError, StoreError, VerifyConfig
 from finscale.pipeline.verify import verify
 from finscale.tracking import Kind, create_run
 from finscale.tracking.store import check_store
-from finscale.tracking.store.making import _lock_file
+from finscale.tracking.store.making import lock_file
 from tests.lab import Lab
 from tests.together import READY, begin_together
 
@@ -134,4 +134,4 @@ def test_a_folder_that_cannot_be_made_is_said_before_anything_is(
     with pytest.raises(StoreError, match="expected a folder that can be written"):
         create_run(Kind.DATA, "a run")
     with pytest.raises(StoreError, match="one that this user may not write, or cannot make"):
-        _lock_file(tmp_path / "file" / "store" / "mlflow.db")
+        lock_file(tmp_path / "file" / "store" / "mlflow.db")

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from finscale.config import StoreError
-from finscale.tracking import Kind, Status, Tag, create_run, finals, trials
+from finscale.tracking import End, Kind, Status, Tag, create_run, finals, trials
 from finscale.tracking.store import ask, open_client
 from tests.lab import CELL, PROBLEM, Lab
 
@@ -186,7 +186,7 @@ def test_a_first_error_is_not_buried_under_that_of_closing(lab: Lab) -> None:
     from finscale.tracking import verb_run
 
     def broken() -> None:
-        with verb_run(Kind.DATA, "data", run_id=None, params={}, tags={}):
+        with verb_run(Kind.DATA, "data", run_id=None, params={}, tags={}, resume=""):
             lock.__enter__()
             raise ZeroDivisionError("the first error")
 
@@ -199,7 +199,7 @@ def test_a_first_error_is_not_buried_under_that_of_closing(lab: Lab) -> None:
 def test_a_failure_is_on_record_though_its_traceback_cannot_be_stored(lab: Lab) -> None:
     run = create_run(Kind.TRIAL, "a trial")
     (lab.folder / "mlruns").write_text("in the way of the folder")
-    run.fail("error", "Traceback ...")
+    run.close(End(Status.FAILED, "error", traceback="Traceback ..."))
     stored = lab.run(run.run_id)
     assert stored.info.status == "FAILED" and stored.data.tags[Tag.REASON] == "error"
 
@@ -251,15 +251,18 @@ def test_a_server_that_stands_still_is_asked_briefly_once_it_was_given_up(
     with socket.create_server(("127.0.0.1", 0)) as still:  # takes connections, answers none
         uri = f"http://127.0.0.1:{still.getsockname()[1]}"
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
-        monkeypatch.setattr("finscale.tracking.store.checks._answered", {uri})
-        client = open_client()
-        monkeypatch.setattr("finscale.tracking.store.patience._given_up", {uri})
         monkeypatch.setattr("finscale.tracking.store.checks.TIMEOUT_S", 0.3)
-        began = time.monotonic()
-        with pytest.raises(StoreError, match="expected an MLflow store that answers"):
-            client.get_run("0" * 32)
-        assert time.monotonic() - began < 15.0
+        # It answered when the command began.
+        monkeypatch.setattr("finscale.tracking.store.client.check_store_once", lambda: None)
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+        client = open_client()
+        for wait_s, timeout_s in (("0", "1"), ("300", "60")):
+            monkeypatch.setenv("FINSCALE_STORE_WAIT_S", wait_s)
+            monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", timeout_s)
+            began = time.monotonic()
+            with pytest.raises(StoreError, match="expected an MLflow store that answers"):
+                client.get_run("0" * 32)
+            assert time.monotonic() - began < 15.0
 
 
 @pytest.mark.usefixtures("lab")
