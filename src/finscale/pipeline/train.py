@@ -102,23 +102,23 @@ def train(
         tags=tags | study_tags(study),
         resume=spell("train", config),
         identity=train_identity(config, data),
-    ) as opened:
+    ) as runs:
         if obstacle := models_obstacle():
             listen(Line(f"{config.cell_name}: {obstacle}: finals are trained, no alias is set."))
         recipes = _best_recipes(config, data, listen, study)
         context = CellContext(
             config,
             data,
-            opened.parent,
+            runs.parent,
             pick_device(config.device),
             ensure_baselines(data, study)[REFERENCE].val_loss,
             listen,
             study,
         )
-        if opened.is_new:
-            data.log_inputs(opened.parent)
+        if runs.is_new:
+            data.log_inputs(runs.parent)
         _train_and_choose(context, recipes)
-        return opened.parent
+        return runs.parent
 
 
 def _train_and_choose(context: CellContext, recipes: Sequence[Recipe]) -> None:
