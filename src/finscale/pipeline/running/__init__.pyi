@@ -1,6 +1,6 @@
 from .ends import Fault, closing, fault_of
 from .epoch_log import EpochLog
-from .once import one_at_a_time
+from .locking import one_at_a_time
 from .progress import Line, Listen, Progress, Screen, duration
 from .renewal import renewing
 from .shown import on_terminal, shown
