@@ -17,7 +17,7 @@ from .fitting import (
     train_model,
     unscaled_samples,
 )
-from .identity import search_identity, study_identity, targets_of, train_identity
+from .identity import finals_identity, search_identity, study_identity, targets_of, train_identity
 from .page import data_lines, ensure_page, record_page
 from .predictions import (
     Outputs,
@@ -47,6 +47,7 @@ __all__ = [
     "evaluation_positions",
     "fetch",
     "final_note",
+    "finals_identity",
     "fit_network",
     "from_params",
     "load_inputs",

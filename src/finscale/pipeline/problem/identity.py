@@ -31,7 +31,12 @@ def train_identity(config: TrainConfig, data: ProblemData) -> str:
 
     How many configurations and seeds may grow, and is no part of it.
     """
-    return fingerprint(Kind.TRAIN, search=search_identity(config, data))
+    return finals_identity(search_identity(config, data))
+
+
+def finals_identity(search: str) -> str:
+    """Digest the identity of a search into that of the finals which come from it."""
+    return fingerprint(Kind.TRAIN, search=search)
 
 
 def targets_of(config: TrainConfig) -> Targets:
