@@ -26,7 +26,7 @@ data-verify: .venv/.runtime  ## Check every file of data/ against its manifest
 	@python -m entrypoints.verify --part=data
 
 dictionary: .venv/.runtime  ## Write docs/data_dictionary.md anew
-	@python -m entrypoints.dictionary
+	@python -m docs.generate.dictionary
 
 test: .venv/.dev lint  ## Lint, types and all quick tests: what CI runs
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"

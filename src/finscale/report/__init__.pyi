@@ -1,7 +1,6 @@
 from .canvas import Drawing
 from .content import Report
 from .data_report import DataReport, overview_drawing, png, render_data_html
-from .dictionary import STATISTICS, Chapter, Column, render_dictionary
 from .drawings import draw
 from .figures import save_figure, scaling_figure, validation_figure
 from .html import render_html
@@ -9,12 +8,9 @@ from .numbers import tidy_numbers
 from .overview import Overview, render_overview_html
 from .overview_figures import heat_map, panels_figure
 from .summary import render_note, render_summary
-from .tables import Table
+from .tables import Table, markdown, show
 
 __all__ = [
-    "STATISTICS",
-    "Chapter",
-    "Column",
     "DataReport",
     "Drawing",
     "Overview",
@@ -22,17 +18,18 @@ __all__ = [
     "Table",
     "draw",
     "heat_map",
+    "markdown",
     "overview_drawing",
     "panels_figure",
     "png",
     "render_data_html",
-    "render_dictionary",
     "render_html",
     "render_note",
     "render_overview_html",
     "render_summary",
     "save_figure",
     "scaling_figure",
+    "show",
     "tidy_numbers",
     "validation_figure",
 ]

@@ -1,4 +1,4 @@
-"""`dictionary`: what every file and column is, computed from the code and the bundled data."""
+"""`make dictionary`: write docs/data_dictionary.md from the code and the bundled data."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 
+from docs.generate.dictionary_page import STATISTICS, Chapter, Column, render_dictionary
 from finscale.config import TIMESCALES, Universe, load_universe, universe_names
 from finscale.dataset import (
     MACRO,
@@ -25,8 +26,9 @@ from finscale.dataset import (
     warmup_rows,
 )
 from finscale.market import COLUMNS, FRED, load_bars, prepare_raw, read_manifest, resample
-from finscale.report import STATISTICS, Chapter, Column, Table, render_dictionary
+from finscale.report import Table
 
+PATH = Path(__file__).resolve().parents[1] / "data_dictionary.md"
 BUNDLED = ("sp500", "nasdaq")
 WITH_VIX = "sp500-vix"
 # Files of any day are alike: the dictionary must not change from day to day.
@@ -40,11 +42,6 @@ _ADJUSTED = {
     "close": "last price",
     "volume": "units traded; 0 where the instrument has none",
 }
-
-
-def dictionary(path: Path) -> None:
-    """Write the data dictionary to `path`."""
-    path.write_text(dictionary_text(), encoding="utf-8")
 
 
 def dictionary_text() -> str:
@@ -249,3 +246,7 @@ def _statistics(values: pd.Series) -> pd.Series:
     """Describe a column; what is 0 but for rounding is 0, and the same on every machine."""
     described: pd.Series = values.describe()[list(STATISTICS)]
     return described.where(described.abs() > ROUNDING, 0.0)
+
+
+if __name__ == "__main__":
+    PATH.write_text(dictionary_text(), encoding="utf-8")

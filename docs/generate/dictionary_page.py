@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from finscale.report.tables import Table, markdown, show
+from finscale.report import Table, markdown, show
 
 STATISTICS = ("count", "mean", "std", "min", "25%", "50%", "75%", "max")
 
