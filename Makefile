@@ -32,7 +32,7 @@ picture: .venv/.runtime  ## Draw the pictures of docs/architecture.md anew
 	@python -m docs.generate.house
 
 docs: .venv/.docs  ## Build the documentation site, strictly, into build/site
-	@NO_MKDOCS_2_WARNING=1 mkdocs build --quiet --strict --config-file docs/site/mkdocs.yml
+	@NO_MKDOCS_2_WARNING=1 mkdocs build --strict --config-file docs/site/mkdocs.yml
 	@echo "Open build/site/index.html"
 
 test: .venv/.dev lint  ## Lint, types and all quick tests: what CI runs
