@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
 
 from tests.lab import ROOT
 
@@ -47,3 +49,13 @@ def blocks(text: str) -> list[Block]:
         Block(found["language"], found["text"], found["mark"] or "")
         for found in _BLOCK.finditer(text)
     ]
+
+
+PUBLIC = re.findall(r"^::: (finscale\.[\w.]+)$", read("docs/api.md"), re.MULTILINE)
+"""The names of the API page."""
+
+
+def public(name: str) -> Any:
+    """Take a name from its room's door."""
+    room, _, thing = name.rpartition(".")
+    return getattr(import_module(room), thing)

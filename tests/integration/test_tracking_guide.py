@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import re
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from finscale.evaluation import Comparison
 from finscale.pipeline.cells.finished import study_cells
 from finscale.pipeline.cells.prospects import State, look_ahead
 from finscale.tracking import finals, trials
-from tests.documents import PAGES, blocks, read, section
+from tests.documents import PAGES, PUBLIC, blocks, public, read, section
 from tests.lab import CELL, PROBLEM, Lab
 
 MODEL = "patchtst-tiny-threshold_1pct-h1-daily-a20"
@@ -23,12 +24,19 @@ MODEL = "patchtst-tiny-threshold_1pct-h1-daily-a20"
 def snippets(text: str) -> list[str]:
     """Return the Python of a page that no other test runs, about the problem of these tests."""
     return [
-        re.sub(r"sp500\.threshold_1pct\.[\w.-]+?(?=[\"']|\.2M)", PROBLEM, block.text)
-        .replace("2M", "9K")
-        .replace("patchtst-sp500-threshold_1pct-h1-daily-a20", MODEL)
+        about_these_tests(block.text)
         for block in blocks(text)
         if block.language == "python" and not block.mark
     ]
+
+
+def about_these_tests(text: str) -> str:
+    """Put the problem, the budget and the model of these tests in the place of the demo's."""
+    return (
+        re.sub(r"sp500\.threshold_1pct\.[\w.-]+?(?=[\"']|\.2M)", PROBLEM, text)
+        .replace("2M", "9K")
+        .replace("patchtst-sp500-threshold_1pct-h1-daily-a20", MODEL)
+    )
 
 
 WITH_PYTHON = [page for page in PAGES if snippets(read(page))]
@@ -104,3 +112,14 @@ def test_two_runs_are_compared_on_the_same_days() -> None:
     assert isinstance(found, Comparison)
     ours, other = names["ours"]["val_loss"].iloc[0], names["other"]["val_loss"].iloc[0]
     np.testing.assert_allclose(found.difference, ours - other)
+
+
+@pytest.mark.usefixtures("trained")
+@pytest.mark.parametrize("name", [name for name in PUBLIC if ".tracking." in name])
+def test_examples_of_the_store_give_what_they_show(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = about_these_tests(public(name).__doc__)
+    test = doctest.DocTestParser().get_doctest(text, {}, name, None, None)
+    result = doctest.DocTestRunner().run(test)
+    assert result.attempted > 1 and result.failed == 0, capsys.readouterr().out
