@@ -155,8 +155,8 @@ def write_cell(width: int, depth: int, truth: pd.DataFrame, rng: np.random.Gener
 def write_baseline(
     name: str, frame: pd.DataFrame, truth: pd.DataFrame, ours: dict[Tag, str] = TAGS
 ) -> None:
-    print_ = fingerprint(Kind.BASELINE, name=name, cell=ours.get(Tag.CELL))
-    tags = {**ours, Tag.BASELINE: name, Tag.FINGERPRINT: print_}
+    digest = fingerprint(Kind.BASELINE, name=name, cell=ours.get(Tag.CELL))
+    tags = {**ours, Tag.BASELINE: name, Tag.FINGERPRINT: digest}
     run = create_run(Kind.BASELINE, f"{name} {CONFIG.problem_name}", tags=tags)
     write_result(run, frame, truth, {"baseline": name}, {})
 

@@ -5,7 +5,7 @@
 `hpo` as it is, 2M models of few layers, sqlite, with a training that takes no time and tells of its
 epochs. All else is counted: proposing, the run, every epoch's log, report and pruning decision,
 scores, weights, predictions, the note. Earlier trials are written straight into the tables of
-MLflow and of Optuna, as copies of a real one. Beside it MLflow's own storage for Optuna and
+MLflow and of Optuna, as copies of a real one. ExtraSeries it MLflow's own storage for Optuna and
 Optuna's callback for MLflow, 30 reported epochs a trial and no artifacts. Each epoch is a write to
 the disk: with TMPDIR=/dev/shm none waits for it. Tables for docs/benchmarks.md.
 """
@@ -42,7 +42,7 @@ from finscale.pipeline.problem.data import load_problem  # noqa: E402
 from finscale.pipeline.problem.fitting import Trained, build_model  # noqa: E402
 from finscale.pipeline.problem.recipe import from_params  # noqa: E402
 from finscale.pipeline.searching import trial  # noqa: E402
-from finscale.pipeline.searching.plan import search_space  # noqa: E402
+from finscale.pipeline.searching.setup import search_space  # noqa: E402
 from finscale.search import Params, search_pictures  # noqa: E402
 from finscale.training import Epoch, FitResult  # noqa: E402
 

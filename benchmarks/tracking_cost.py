@@ -24,7 +24,7 @@ from finscale.pipeline.hpo import hpo  # noqa: E402
 from finscale.pipeline.problem.data import load_problem  # noqa: E402
 from finscale.pipeline.problem.fitting import train_model  # noqa: E402
 from finscale.pipeline.problem.recipe import from_params  # noqa: E402
-from finscale.pipeline.searching.plan import search_methods, search_space  # noqa: E402
+from finscale.pipeline.searching.setup import search_methods, search_space  # noqa: E402
 from finscale.search import Search  # noqa: E402
 from finscale.training import Signal, pick_device  # noqa: E402
 

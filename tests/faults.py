@@ -24,7 +24,7 @@ STORE = "tracking store postgresql://me:***@db.example.org/mlflow"
 ADDRESS = "postgresql://me:s3cret@db.example.org/mlflow"
 _HEAD = """# What a fault of the store becomes
 
-Written by `python -m tests.faults`; `tests/unit/test_tracking_faults.py` raises each of these
+Written by `python -m tests.faults`; `tests/unit/tracking/test_faults.py` raises each of these
 errors at every call of the border, and fails where this page is stale. *waits*: the call is tried
 again for up to `FINSCALE_STORE_WAIT_S` seconds (300), with one line that says so, before the line
 on the right (of the first error of its row) ends the command with exit code 2.

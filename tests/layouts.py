@@ -22,7 +22,7 @@ from tests.text_layouts import TEXTS
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "file_layouts.md"
 _HEAD = """# Files as people have them
 
-Written by `python -m tests.layouts`; `tests/unit/test_market_layouts.py` writes each of these files
+Written by `python -m tests.layouts`; `tests/unit/market/test_layouts.py` writes each of these files
 and reads it, and fails where this page is stale. *read*: with the very bars that were planted. Else
 the line that ends the command, with exit code 2.
 

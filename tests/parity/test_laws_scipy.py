@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import curve_fit
 from scipy.stats import ttest_ind
 
-from finscale.laws import FLOORED, fit_nats, fit_power_law, fit_slope
+from finscale.laws import FLOORED, fit_differences, fit_power_law, fit_slope
 
 SIZES = np.geomspace(3e4, 3e6, 11)
 
@@ -64,6 +64,6 @@ def test_forms_in_nats_find_the_same_law() -> None:
     rng = np.random.default_rng(13)
     y = 0.35 + 4 * SIZES**-0.35 + 0.002 * rng.normal(size=11)
     cov = 4e-6 * (np.eye(11) + 0.5)
-    law, form = fit_power_law(SIZES, y, cov=cov), fit_nats(FLOORED, SIZES, y, cov=cov)
+    law, form = fit_power_law(SIZES, y, cov=cov), fit_differences(FLOORED, SIZES, y, cov=cov)
     assert form.chi2 == pytest.approx(law.chi2, rel=1e-8)
     assert form.predict(3e7) == pytest.approx(float(law.predict(3e7)), rel=1e-5)

@@ -27,15 +27,24 @@ ALONE = {
     "scipy.optimize": "laws",
     "mlflow": "tracking",
 }
-FOLDERS: dict[str, tuple[str, ...]] = {
-    "running": (),
-    "problem": ("running",),
-    "searching": ("problem", "running"),
-    "finals": ("problem", "running"),
-    "cells": ("searching", "problem", "running"),
-    "analysis": ("problem", "running"),
+FOLDERS: dict[str, dict[str, tuple[str, ...]]] = {
+    "report": {
+        "pages": (),
+        "problem": ("pages",),
+        "figures": ("problem", "pages"),
+        "study": ("figures", "problem", "pages"),
+        "data": ("figures", "pages"),
+    },
+    "pipeline": {
+        "running": (),
+        "problem": ("running",),
+        "searching": ("problem", "running"),
+        "finals": ("problem", "running"),
+        "cells": ("searching", "problem", "running"),
+        "analysis": ("problem", "running"),
+    },
 }
-"""The folders of `pipeline`, and which of the others each may enter; the verbs enter them all."""
+"""The folders of a room, and which others each may enter; files at its top enter them all."""
 FORBIDDEN = {"laws": ("pandas", "mlflow")}
 KEY = re.compile(r"(finscale|mlflow|optuna)\.(?!db$|tracking_store$)[a-z_A-Z.]+")
 """What names a tag; `mlflow.db` is a file, `mlflow.tracking_store` a group of plugins."""
@@ -119,21 +128,21 @@ def doors(root: Path) -> Iterator[str]:
 
 
 def folders(root: Path) -> Iterator[str]:
-    """A folder of `pipeline` enters those below it alone, by their doors; none imports a verb."""
+    """A folder enters those below it alone, by their doors, and never a file at its room's top."""
     library = root / "src" / "finscale"
     for room, path, tree in sources(root):
-        parts = path.relative_to(library).parts
+        parts, below = path.relative_to(library).parts, FOLDERS.get(room, {})
         mine = parts[1] if len(parts) > 2 else ""
-        for module, name in imports(tree) if room == "pipeline" else ():
-            other, *within = module.removeprefix("finscale.pipeline.").split(".")
-            if not lies_in(module, "finscale.pipeline") or (mine and other == mine):
+        for module, name in imports(tree) if below else ():
+            other, *within = module.removeprefix(f"finscale.{room}.").split(".")
+            if not lies_in(module, f"finscale.{room}") or (mine and other == mine):
                 continue
-            if other in FOLDERS and mine and other not in FOLDERS[mine]:
+            if other in below and mine and other not in below[mine]:
                 yield f"{path.name} of {mine} imports {module}"
-            elif other in FOLDERS and (within or name not in door(root, f"pipeline/{other}")):
-                yield f"{path.name} of pipeline takes {name} from {module}"
-            elif other not in FOLDERS and mine:
-                yield f"{path.name} of {mine} imports the verb {module}"
+            elif other in below and (within or name not in door(root, f"{room}/{other}")):
+                yield f"{path.name} of {room} takes {name} from {module}"
+            elif other not in below and mine:
+                yield f"{path.name} of {mine} imports {module}, at the top of its room"
 
 
 def whole_doors(root: Path) -> Iterator[str]:
@@ -278,9 +287,9 @@ def house(tmp_path: Path) -> Path:
             text = f"import lazy_loader\n\n__getattr__, __dir__, __all__ = {LAZY}\n"
         write(tmp_path, f"{room}/__init__.py", text)
         write(tmp_path, f"{room}/a.py", '"""A page."""\n\n\ndef f() -> int:\n    return 1\n')
-    for folder in FOLDERS:
-        text = f'from finscale.pipeline.{folder}.a import f\n__all__ = ["f"]\n'
-        write(tmp_path, f"pipeline/{folder}/__init__.py", text)
+    for folder in [f"{room}.{folder}" for room, below in FOLDERS.items() for folder in below]:
+        text = f'from finscale.{folder}.a import f\n__all__ = ["f"]\n'
+        write(tmp_path, f"{folder.replace('.', '/')}/__init__.py", text)
     write(tmp_path, "tracking/names.py", 'import mlflow\n\nKEY = "finscale.kind"\n')
     tests = tmp_path / "tests"
     tests.mkdir()
@@ -319,7 +328,9 @@ LONG = "def g():\n" + '    """' + "Say.\n" * 60 + '    """\n' + "    x = 1\n\n  
         (doors, "laws/b.py", "from .a import f", "imports relatively: .a"),
         (folders, "pipeline/problem/b.py", "from finscale.pipeline.searching import f", "imports"),
         (folders, "pipeline/finals/b.py", "from finscale.pipeline.searching import f", "of finals"),
-        (folders, "pipeline/running/b.py", "from finscale.pipeline.hpo import f", "the verb"),
+        (folders, "pipeline/running/b.py", "from finscale.pipeline.hpo import f", "at the top"),
+        (folders, "report/problem/b.py", "from finscale.report.figures import f", "of problem"),
+        (folders, "report/study/b.py", "from finscale.report.pages.a import f", "takes f from"),
         (folders, "pipeline/b.py", "from finscale.pipeline.problem.a import f", "takes f from"),
         (folders, "pipeline/b.py", "from finscale.pipeline.problem import g", "takes g from"),
         (whole_doors, "model/__init__.py", '__all__ = ["f"]', "model promises f"),

@@ -9,7 +9,7 @@ from .features import (
 )
 from .floors import check_floors, effective_size
 from .folds import Fold, Split
-from .inputs import Beside, build_inputs, check_warmup, first_position, warmup_rows
+from .inputs import ExtraSeries, build_inputs, check_warmup, first_position, warmup_rows
 from .labels import LABEL_VERSION, make_labels
 from .macro import MACRO, TERM_SPREAD
 from .normalise import Scaler, fit_scaler, to_stationary
@@ -36,7 +36,7 @@ __all__ = [
     "TIERS",
     "VIX",
     "WARMUP_ROWS",
-    "Beside",
+    "ExtraSeries",
     "Feature",
     "Fold",
     "PreparedInputs",

@@ -21,7 +21,7 @@ from finscale.market import bars_sha256, load_bars, load_known, resample
 
 
 @dataclass(frozen=True, eq=False)
-class Beside:
+class ExtraSeries:
     """Series of the whole market that go beside each ticker's own bars.
 
     Attributes
@@ -39,7 +39,7 @@ class Beside:
     digests: Mapping[str, str] = field(default_factory=dict)
 
 
-def load_beside(universe: Universe, root: Path, vix: bool) -> Beside:
+def load_extra_series(universe: Universe, root: Path, vix: bool) -> ExtraSeries:
     """Read the VIX, where it is asked for, and the macro series of a universe.
 
     Raises
@@ -58,7 +58,7 @@ def load_beside(universe: Universe, root: Path, vix: bool) -> Beside:
     macro = {series: load_known(universe, root, series) for series in listed}
     for series in listed:
         digests[series] = bars_sha256(load_bars(universe, root, series), universe.end)
-    return Beside(frame, macro, digests)
+    return ExtraSeries(frame, macro, digests)
 
 
 def extra_features(timescale: Timescale, vix: bool) -> tuple[Feature, ...]:
@@ -114,7 +114,7 @@ def build_inputs(
     bars: pd.DataFrame,
     tier: str,
     timescale: Timescale = "daily",
-    beside: Beside | None = None,
+    extra: ExtraSeries | None = None,
     what: str = "bars",
 ) -> pd.DataFrame:
     """Compute all stationary inputs of a ticker.
@@ -137,16 +137,16 @@ def build_inputs(
     DataError
         If no bar is left after the warm-up, or a series beside does not cover the bars.
     """
-    beside = beside or Beside()
-    coarse = check_warmup(bars, tier, timescale, beside.vix is not None, what)
-    warmup = warmup_rows(tier, timescale, beside.vix is not None)
+    extra = extra or ExtraSeries()
+    coarse = check_warmup(bars, tier, timescale, extra.vix is not None, what)
+    warmup = warmup_rows(tier, timescale, extra.vix is not None)
     blocks = [_block(coarse, tier_features(tier), timescale)]
     if timescale == "daily+multi":
         blocks.append(_block(coarse, MULTI, timescale))
-    if beside.vix is not None:
-        blocks.append(_vix_block(bars, beside.vix, timescale))
-    if beside.macro:
-        blocks.append(macro_inputs(beside.macro, pd.DatetimeIndex(coarse.index)))
+    if extra.vix is not None:
+        blocks.append(_vix_block(bars, extra.vix, timescale))
+    if extra.macro:
+        blocks.append(macro_inputs(extra.macro, pd.DatetimeIndex(coarse.index)))
     table = pd.concat(blocks, axis=1)
     finite = np.isfinite(table.to_numpy()[warmup:]).all()
     assert finite, "an input is not finite after the warm-up"

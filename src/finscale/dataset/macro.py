@@ -13,7 +13,7 @@ import pandas as pd
 import talib
 
 from finscale.config import DataError, FredSeries
-from finscale.dataset.catalogue.feature import Feature, Form
+from finscale.dataset.catalogue.feature import Feature, UnitRule
 from finscale.dataset.features import build_table
 from finscale.dataset.indicators import BarArrays, FloatArray, Indicator
 from finscale.dataset.joining import check_overlap, join_known
@@ -56,7 +56,7 @@ def _macro(
         inputs=("close",),
         parameters=(("period", period),),
         warmup=period,  # observations, which begin 800 days before the bars
-        form=Form(unit, unchanged),
+        unit_rule=UnitRule(unit, unchanged),
         compute=compute,
     )
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from finscale.config import TIMESCALES, Timescale, Universe, unknown
 from finscale.dataset.features import FEATURE_VERSION, tier_features
-from finscale.dataset.inputs import Beside, build_inputs, load_beside
+from finscale.dataset.inputs import ExtraSeries, build_inputs, load_extra_series
 from finscale.market import (
     Entry,
     bars_sha256,
@@ -109,7 +109,7 @@ def prepare_inputs(
     tier_features(tier)
     if timescale not in TIMESCALES:
         raise unknown("timescale", timescale, TIMESCALES)
-    made = _Making(universe, tier, timescale, vix, load_beside(universe, root, vix))
+    made = _Making(universe, tier, timescale, vix, load_extra_series(universe, root, vix))
     # By name: the same tickers listed in another order are the same inputs, with one digest.
     order = (universe.target, *sorted(set(universe.tickers) - {universe.target}))
     bars = {ticker: load_bars(universe, root, ticker) for ticker in order}
@@ -171,13 +171,13 @@ class _Making:
     tier: str
     timescale: Timescale
     vix: bool
-    beside: Beside
+    extra: ExtraSeries
 
     def digest(self, own: Mapping[str, str]) -> str:
         # A ticker may be pooled and stand beside the others too: that is not the same inputs.
         beside = {
             f"beside {name}" if name in own else name: digest
-            for name, digest in self.beside.digests.items()
+            for name, digest in self.extra.digests.items()
         }
         return dataset_sha256({**own, **beside}, self.tier, self.timescale, vix=self.vix)
 
@@ -191,14 +191,14 @@ class _Making:
 
     def write(self, bars: pd.DataFrame, ticker: str, root: Path, name: str, now: datetime) -> None:
         universe = self.universe
-        frame = build_inputs(bars, self.tier, self.timescale, self.beside, f"bars of {ticker}")
+        frame = build_inputs(bars, self.tier, self.timescale, self.extra, f"bars of {ticker}")
         entry = Entry(
             sha256="",  # known when it is written
             values_sha256=self.digest({ticker: bars_sha256(bars, universe.end)}),
             rows=len(frame),
             first=f"{frame.index[0]:%Y-%m-%d}",
             last=f"{frame.index[-1]:%Y-%m-%d}",
-            source=" ".join(raw_name(universe, each) for each in (ticker, *self.beside.digests)),
+            source=" ".join(raw_name(universe, each) for each in (ticker, *self.extra.digests)),
             start=universe.start.isoformat(),
             end=universe.end.isoformat(),
             retrieved=now.isoformat(timespec="seconds"),

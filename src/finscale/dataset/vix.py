@@ -6,7 +6,7 @@ import numpy as np
 import talib
 from numpy.lib.stride_tricks import sliding_window_view
 
-from finscale.dataset.catalogue.feature import LEVEL, PERCENT, PURE, Feature, Form
+from finscale.dataset.catalogue.feature import LEVEL, PERCENT, PURE, Feature, UnitRule
 from finscale.dataset.indicators import BarArrays, FloatArray, Indicator
 
 CALM, FRIGHTENED = 15.0, 25.0
@@ -60,7 +60,7 @@ def change(period: int) -> Indicator:
     return lambda bars: talib.ROC(bars.close, period)
 
 
-def _vix(name: str, formula: str, warmup: int, form: Form, compute: Indicator) -> Feature:
+def _vix(name: str, formula: str, warmup: int, unit_rule: UnitRule, compute: Indicator) -> Feature:
     return Feature(
         name=f"vix_{name}",
         group="vix",
@@ -68,7 +68,7 @@ def _vix(name: str, formula: str, warmup: int, form: Form, compute: Indicator) -
         inputs=("close",),
         parameters=(),
         warmup=warmup,
-        form=form,
+        unit_rule=unit_rule,
         compute=compute,
     )
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from finscale.evaluation.inputs import (
+from finscale.evaluation.standardise import (
     Floats,
     finite_inputs,
     spread_returns,

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from finscale.evaluation.inputs import Floats, Standard, fit_standard, two_classes
+from finscale.evaluation.standardise import Floats, Standard, fit_standard, two_classes
 
 # A variance of one basis point squared: below it a bar counts as flat.
 VARIANCE_FLOOR = 1e-8

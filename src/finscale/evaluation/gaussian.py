@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from finscale.evaluation.inputs import Floats, Standard, fit_standard, spread_returns
+from finscale.evaluation.standardise import Floats, Standard, fit_standard, spread_returns
 
 MAX_STEPS, TOLERANCE = 100, 1e-10
 # E[log chi²] of one degree of freedom: Harvey 1976, Econometrica 44, eq. 9.

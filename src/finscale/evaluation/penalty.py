@@ -11,8 +11,8 @@ from typing import Protocol
 
 import numpy as np
 
-from finscale.evaluation.inputs import Floats, tail_cut
 from finscale.evaluation.outputs import sample_losses
+from finscale.evaluation.standardise import Floats, tail_cut
 
 UNIT = 1.0
 # The unit penalty was set for the 25 columns of a20; beyond twice as many it holds nothing back.

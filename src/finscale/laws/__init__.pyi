@@ -1,12 +1,12 @@
-from .claims import Answer, Evidence, Verdict
-from .controls import Control, Tried, try_verdict
-from .form import FormTest, HeldOut
+from .differences import DifferenceFit, fit_differences
+from .error_rates import Control, ErrorRates, measure_error_rates
+from .evidence import Answer, Evidence, Verdict
+from .form_test import FormTest, HeldOut
 from .forms import BROKEN, CONSTANT, DATA, FLOORED, JOINT, LOG_LINEAR, POWER, Form
 from .gates import Conditions, Gate, Rules, check_gates
 from .huber import LossFit, fit_loss
 from .interaction import SlopeDifference, compare_slopes
 from .joint import JointLaw, fit_joint_law
-from .nats import NatsFit, fit_nats
 from .power import FitStatus, PowerLaw, fit_power_law
 from .procedure import DETECTABLE, holm, refuse, verdict
 from .resample import Bootstrap, bootstrap
@@ -26,6 +26,8 @@ __all__ = [
     "Bootstrap",
     "Conditions",
     "Control",
+    "DifferenceFit",
+    "ErrorRates",
     "Evidence",
     "FitStatus",
     "Form",
@@ -34,26 +36,24 @@ __all__ = [
     "HeldOut",
     "JointLaw",
     "LossFit",
-    "NatsFit",
     "PowerLaw",
     "Rival",
     "Rules",
     "Slope",
     "SlopeDifference",
-    "Tried",
     "Verdict",
     "bootstrap",
     "check_gates",
     "compare",
     "compare_slopes",
     "contrast",
+    "fit_differences",
     "fit_joint_law",
     "fit_loss",
-    "fit_nats",
     "fit_power_law",
     "fit_slope",
     "holm",
+    "measure_error_rates",
     "refuse",
-    "try_verdict",
     "verdict",
 ]

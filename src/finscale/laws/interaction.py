@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtr
 
-from finscale.laws.several import holm_adjusted
+from finscale.laws.multiple_testing import holm_adjusted
 from finscale.laws.slope import Slope, quantile
 
 Floats = NDArray[np.float64]

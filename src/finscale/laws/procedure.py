@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from finscale.laws.claims import Answer, Evidence, Verdict
-from finscale.laws.form import MIN_FORM_SIZES, FormTest, check_form
+from finscale.laws.evidence import Answer, Evidence, Verdict
+from finscale.laws.form_test import MIN_FORM_SIZES, FormTest, check_form
 from finscale.laws.gates import DEFAULT_RULES, Gate, Rules, check_gates
+from finscale.laws.multiple_testing import holm_adjusted
 from finscale.laws.sentences import sentence, uncorrected
-from finscale.laws.several import holm_adjusted
 from finscale.laws.slope import Slope, fit_slope, slope_of
 
 # A two-sided 5 % test finds an effect of 1.96 + 0.84 standard errors in 80 % of studies

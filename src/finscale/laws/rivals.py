@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from finscale.laws.differences import DifferenceFit, fit_differences
 from finscale.laws.forms import BROKEN, CONSTANT, DATA, FLOORED, JOINT, LOG_LINEAR, POWER, Form
 from finscale.laws.gls import check_points, whitener
 from finscale.laws.huber import LossFit, fit_loss, quasi_deviance
-from finscale.laws.nats import NatsFit, fit_nats
 from finscale.laws.power import FitStatus
 
 Floats = NDArray[np.float64]
@@ -100,14 +100,14 @@ def compare(
     whitener(cov, len(sizes))  # refuses what is no covariance, before any of it is taken
     is_kept = sizes < sizes.max()
 
-    def fitted(form: Form, chosen: NDArray[np.bool_]) -> LossFit | NatsFit | None:
+    def fitted(form: Form, chosen: NDArray[np.bool_]) -> LossFit | DifferenceFit | None:
         at, target = points[chosen], values[chosen]
         if len(target) <= len(form.constants) or np.unique(at[:, 0]).size < MIN_DISTINCT:
             return None
         if huber_delta is not None:
             return fit_loss(form, *at.T, target, huber_delta=huber_delta)
         part = None if cov is None else np.asarray(cov)[np.ix_(chosen, chosen)]
-        return fit_nats(form, at[:, 0], target, cov=part)
+        return fit_differences(form, at[:, 0], target, cov=part)
 
     def rival(form: Form) -> Rival:
         whole, part = fitted(form, np.ones_like(is_kept)), fitted(form, is_kept)
@@ -121,7 +121,7 @@ def compare(
 
 
 def _row(
-    form: Form, fit: LossFit | NatsFit | None, error: float, n_points: int, *, is_known: bool
+    form: Form, fit: LossFit | DifferenceFit | None, error: float, n_points: int, *, is_known: bool
 ) -> Rival:
     n_constants = len(form.constants)
     if fit is None:

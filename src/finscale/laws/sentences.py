@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from finscale.laws.claims import Answer, Verdict
-from finscale.laws.form import MIN_FORM_SIZES
+from finscale.laws.evidence import Answer, Verdict
+from finscale.laws.form_test import MIN_FORM_SIZES
 from finscale.laws.gates import Conditions
 
 MINUS = "\N{MINUS SIGN}"

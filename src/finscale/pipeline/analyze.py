@@ -80,7 +80,7 @@ def rests_on(problems: Sequence[ProblemFinals]) -> dict[str, str]:
 
     The same finals may have been trained for other cells than those that are asked about now.
     """
-    finals = [print_ for problem in problems for print_ in problem.finals["fingerprint"]]
+    finals = [fingerprint for problem in problems for fingerprint in problem.finals["fingerprint"]]
     borrowed = [label for problem in problems for label in problem.borrowed]
     names: dict[str, str] = {Tag.CELLS: finals_sha256(borrowed)} if borrowed else {}
     return {Tag.FINALS: finals_sha256(finals), **names}

@@ -20,14 +20,14 @@ from finscale.pipeline.searching import (
     front_lines,
     n_stored,
     open_context,
+    optuna_address,
     other_searches,
     search_space,
-    stand,
-    study_address,
+    standing_of,
     write_note,
     write_pictures,
 )
-from finscale.search import FIRST_LOOK, Standing, StudyAddress, turn
+from finscale.search import FIRST_LOOK, OptunaAddress, Standing, turn
 from finscale.tracking import (
     Kind,
     Run,
@@ -77,7 +77,7 @@ def hpo(
     space, identity = search_space(config, data), search_identity(config, data)
     if n_stored(config.cell_name, identity) < config.n_trials:  # else nothing is trained
         check_memory(config, space, pick_device(config.device))
-    address = study_address(config, identity)
+    address = optuna_address(config, identity)
     opening = verb_run(
         Kind.HPO,
         f"hpo {format_budget(config.budget)} {config.title}",
@@ -112,7 +112,7 @@ def _tags(config: HpoConfig, data: ProblemData, study: str | None) -> dict[str, 
     return tags | study_tags(study)
 
 
-def _search(context: SearchContext, address: StudyAddress) -> None:
+def _search(context: SearchContext, address: OptunaAddress) -> None:
     """Train until the trials are there, here or in workers, and say what came of it.
 
     Raises
@@ -123,7 +123,7 @@ def _search(context: SearchContext, address: StudyAddress) -> None:
         If workers failed and the search is not whole.
     """
     config = context.config
-    standing = stand(context)
+    standing = standing_of(context)
     _announce(context, standing)
     write_note(context, standing, "running")
     if standing.n_finished < config.n_trials or standing.running:
@@ -140,11 +140,13 @@ def _search(context: SearchContext, address: StudyAddress) -> None:
     _conclude(context, standing)
 
 
-def _train(context: SearchContext, address: StudyAddress, standing: Standing) -> Standing:
+def _train(context: SearchContext, address: OptunaAddress, standing: Standing) -> Standing:
     if context.config.workers == 1 or standing.n_finished >= context.config.n_trials:
-        from finscale.pipeline.searching import work  # torch: a search that is whole needs none
+        from finscale.pipeline.searching import (
+            run_trials,  # torch: a search that is whole needs none
+        )
 
-        return work(context)
+        return run_trials(context)
     return _side_by_side(context, address)
 
 
@@ -158,7 +160,7 @@ def _name_others(config: HpoConfig, identity: str, listen: Listen) -> None:
         listen(Line(f"{config.cell_name}: a new search. {n_others} of this cell had {named}."))
 
 
-def _side_by_side(context: SearchContext, address: StudyAddress) -> Standing:
+def _side_by_side(context: SearchContext, address: OptunaAddress) -> Standing:
     from finscale.pipeline.searching import Order, join
 
     left = context.deadline - time.monotonic()
@@ -167,7 +169,7 @@ def _side_by_side(context: SearchContext, address: StudyAddress) -> Standing:
     orders = {f"worker {number}": order for number in range(1, context.config.workers + 1)}
     listen = renewing(context.listen, command)
     failures = run_side_by_side(join, orders, context.config.workers, listen)
-    standing = stand(context)
+    standing = standing_of(context)
     lines = "; ".join(f"{failure.name}: {failure.line}" for failure in failures)
     if failures and standing.n_finished < context.config.n_trials:
         raise StoreError(

@@ -1,14 +1,8 @@
-from .canvas import Drawing
-from .content import Report
-from .data_report import DataReport, overview_drawing, png, render_data_html
-from .drawings import draw
-from .figures import save_figure, scaling_figure, validation_figure
-from .html import render_html
-from .numbers import tidy_numbers
-from .overview import Overview, render_overview_html
-from .overview_figures import heat_map, panels_figure
-from .summary import render_note, render_summary
-from .tables import Table, markdown, show
+from .data import DataReport, overview_drawing, png, render_data_html
+from .figures import draw, save_figure, scaling_figure, validation_figure
+from .pages import Drawing, Table, markdown, show
+from .problem import Report, render_html, render_note, render_summary, tidy_numbers
+from .study import Overview, heat_map, panels_figure, render_overview_html
 
 __all__ = [
     "DataReport",

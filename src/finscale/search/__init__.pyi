@@ -1,11 +1,11 @@
-from .address import StudyAddress, StudyGoneError, file_address, turn
+from .address import OptunaAddress, OptunaStudyGoneError, file_address, turn
 from .figures import search_pictures
 from .frozen import optuna_state
 from .importance import MIN_TRIALS, importances
 from .methods import Methods
+from .search import Search
 from .shared import read_facts
 from .space import Params, SearchSpace, extremes, middle, nearest, shape_of
-from .study import Search
 from .trials import FIRST_LOOK, RUNNING, Claim, PastTrial, Standing
 
 __all__ = [
@@ -14,13 +14,13 @@ __all__ = [
     "RUNNING",
     "Claim",
     "Methods",
+    "OptunaAddress",
+    "OptunaStudyGoneError",
     "Params",
     "PastTrial",
     "Search",
     "SearchSpace",
     "Standing",
-    "StudyAddress",
-    "StudyGoneError",
     "extremes",
     "file_address",
     "importances",

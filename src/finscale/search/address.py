@@ -18,12 +18,12 @@ _SQLITE = "sqlite:///"
 _NO_FOLDER = (FileExistsError, FileNotFoundError, NotADirectoryError, PermissionError)
 
 
-class StudyGoneError(Exception):
+class OptunaStudyGoneError(Exception):
     """The study was deleted while it was read or written: align it, and decide again."""
 
 
 @dataclass(frozen=True)
-class StudyAddress:
+class OptunaAddress:
     """An Optuna study: all that a worker needs to join its search.
 
     Attributes
@@ -47,13 +47,13 @@ class StudyAddress:
         return Path(self.storage.removeprefix(_SQLITE)) if is_file else None
 
 
-def file_address(folder: Path, name: str) -> StudyAddress:
+def file_address(folder: Path, name: str) -> OptunaAddress:
     """Return the address of a study in a file of its own: a cache, free to be deleted."""
-    return StudyAddress(f"{_SQLITE}{folder.resolve() / name[:32]}.db", name, is_ours=True)
+    return OptunaAddress(f"{_SQLITE}{folder.resolve() / name[:32]}.db", name, is_ours=True)
 
 
 @contextmanager
-def turn(address: StudyAddress) -> Iterator[None]:
+def turn(address: OptunaAddress) -> Iterator[None]:
     """Wait for the turn to decide for a search, and hold it: one process at a time.
 
     The kernel gives a dead process's turn away; with PostgreSQL the server does, so that processes

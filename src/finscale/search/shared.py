@@ -24,7 +24,7 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from finscale.config import StoreError
-from finscale.search.address import StudyAddress, StudyGoneError, answering
+from finscale.search.address import OptunaAddress, OptunaStudyGoneError, answering
 from finscale.search.frozen import Attr, claim_of, rebuilt
 from finscale.search.trials import GAP, RUNNING, Claim, PastTrial
 
@@ -36,7 +36,7 @@ _MADE = "made"
 _GONE = (KeyError, StorageInternalError, UpdateFinishedTrialError)
 
 
-class SharedStudy:
+class SharedOptunaStudy:
     """A study at an address, or in memory without one.
 
     Parameters
@@ -47,7 +47,7 @@ class SharedStudy:
 
     def __init__(
         self,
-        address: StudyAddress | None,
+        address: OptunaAddress | None,
         distributions: Mapping[str, BaseDistribution],
         n_objectives: int,
         facts: Mapping[str, Any],
@@ -160,7 +160,7 @@ class SharedStudy:
 
         Raises
         ------
-        StudyGoneError
+        OptunaStudyGoneError
             If it was deleted: `is_current` opens another, within a turn, for two processes that
             make a file at once are in each other's way.
         StoreError
@@ -173,7 +173,7 @@ class SharedStudy:
                 raise
             if self._is_there():
                 raise _no_answer(error) from error
-            raise StudyGoneError from error
+            raise OptunaStudyGoneError from error
 
     def _freeze(
         self, trial: PastTrial, key: str | None = None, system_attrs: dict[str, Any] | None = None
@@ -248,7 +248,7 @@ def _no_answer(error: Exception) -> StoreError:
     )
 
 
-def read_facts(address: StudyAddress) -> dict[str, Any]:
+def read_facts(address: OptunaAddress) -> dict[str, Any]:
     """Return what is written on the study at an address.
 
     Raises
@@ -268,14 +268,14 @@ def read_facts(address: StudyAddress) -> dict[str, Any]:
     return study.user_attrs
 
 
-def _database(address: StudyAddress) -> RDBStorage:
+def _database(address: OptunaAddress) -> RDBStorage:
     if address.file:
         return _file_database(address, address.file)
     with answering():
         return RDBStorage(address.storage, engine_kwargs={"pool_pre_ping": True})
 
 
-def _file_database(address: StudyAddress, file: Path) -> RDBStorage:
+def _file_database(address: OptunaAddress, file: Path) -> RDBStorage:
     """Open or make a database in a file, with writes that do not wait for the disk.
 
     They outlive a process that is killed; what a power cut leaves is a cache at odds with the
@@ -333,7 +333,7 @@ def _no_waiting(connection: Any, _: object) -> None:
     connection.execute("PRAGMA synchronous = OFF")
 
 
-def _inode(address: StudyAddress | None) -> int | None:
+def _inode(address: OptunaAddress | None) -> int | None:
     """Identify the file: one that was deleted and made again is another."""
     if address is None or address.file is None:
         return None

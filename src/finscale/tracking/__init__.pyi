@@ -9,9 +9,9 @@ from .choices import (
     latest_choices,
     record_choice,
 )
+from .datasets import log_inputs
 from .experiments import find_experiment
 from .frames import runs_frame
-from .inputs import log_inputs
 from .lease import other_holder
 from .ledger import Opening, Question, finals_sha256, open_tests, test_openings
 from .metrics import (

@@ -1,4 +1,4 @@
-"""The walks go through code that is there, the pictures show the imports that are there."""
+"""The documents name code and tests that are there; the pictures show the imports of the code."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from docs.generate import house
 from tests.lab import ROOT
 
 TEXT = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-STOPS = re.findall(r"`([\w/.]+\.py)::(\w+)`", TEXT)
+NAMED = r"`([\w/.]+\.py)::(\w+)`"
+STOPS = re.findall(NAMED, TEXT)
+METHOD = (ROOT / "docs" / "method.md").read_text(encoding="utf-8")
+GUARDS = [(f"tests/{file}", name) for file, name in re.findall(NAMED, METHOD)]
 
 
-@pytest.mark.parametrize(("file", "name"), STOPS)
-def test_a_stop_of_a_walk_is_there(file: str, name: str) -> None:
+@pytest.mark.parametrize(("file", "name"), STOPS + GUARDS)
+def test_what_the_documents_name_is_there(file: str, name: str) -> None:
     tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
     defined = {
         node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)
@@ -25,7 +28,7 @@ def test_a_stop_of_a_walk_is_there(file: str, name: str) -> None:
 
 
 def test_the_tables_name_every_room_and_folder() -> None:
-    assert len(STOPS) >= 20
+    assert len(STOPS) >= 20 and len(GUARDS) >= 30
     rooms = {path.parent.name for path in (ROOT / "src/finscale").glob("*/__init__.py")}
     assert {part.name for part in house.parts("Rooms")} == rooms
     folders = {path.parent.name for path in (ROOT / "src/finscale/pipeline").glob("*/__init__.pyi")}

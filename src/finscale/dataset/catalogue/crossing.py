@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import talib
 
-from finscale.dataset.catalogue.feature import PERCENT, PURE, Feature, Form
+from finscale.dataset.catalogue.feature import PERCENT, PURE, Feature, UnitRule
 from finscale.dataset.indicators import (
     BarArrays,
     Finished,
@@ -206,7 +206,7 @@ def _shown(
         group="cross-timescale",
         formula=f"{feature.formula}, stationary, of the last {word}",
         warmup=longest * (feature.warmup + 1),
-        form=PURE,
+        unit_rule=PURE,
         compute=lambda bars: periods(bars).show(stationary),
     )
 
@@ -218,10 +218,10 @@ def _standing(
     needed: int,
     compute: Indicator,
     period: int | None = None,
-    form: Form = PURE,
+    unit_rule: UnitRule = PURE,
 ) -> Feature:
     """Make a feature that needs this many finished coarser bars."""
     parameters = () if period is None else (("period", period),)
     return Feature(
-        name, "cross-timescale", formula, inputs, parameters, WEEK * needed, form, compute
+        name, "cross-timescale", formula, inputs, parameters, WEEK * needed, unit_rule, compute
     )

@@ -35,7 +35,7 @@ Parameters = tuple[tuple[str, Number], ...]
 
 
 @dataclass(frozen=True)
-class Form:
+class UnitRule:
     """The unit in which a feature is computed, and the rule that takes the unit away.
 
     Attributes
@@ -49,12 +49,12 @@ class Form:
     first: int = 0
 
 
-LEVEL = Form("price", distance_to_close)
-SPAN = Form("price", share_of_close)
-TRADED = Form("units traded", in_volumes, TRAILING - 1)
-TURNED_OVER = Form("price * units traded", in_turnover, TRAILING - 1)
-PERCENT = Form("percent", percent)
-PURE = Form("none", unchanged)
+LEVEL = UnitRule("price", distance_to_close)
+SPAN = UnitRule("price", share_of_close)
+TRADED = UnitRule("units traded", in_volumes, TRAILING - 1)
+TURNED_OVER = UnitRule("price * units traded", in_turnover, TRAILING - 1)
+PERCENT = UnitRule("percent", percent)
+PURE = UnitRule("none", unchanged)
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,8 @@ class Feature:
     parameters : tuple of (str, number)
     warmup : int
         First row of the stationary form that holds a value, on any daily bars.
-    form : Form
-        Unit and rule.
+    unit_rule : UnitRule
+        UnitRule and rule.
     compute : callable
         Bars to values in that unit, shape (T,): value t from bars up to t only.
     """
@@ -84,18 +84,18 @@ class Feature:
     inputs: tuple[str, ...]
     parameters: Parameters
     warmup: int
-    form: Form
+    unit_rule: UnitRule
     compute: Indicator
 
     @property
     def unit(self) -> str:
-        """Unit of the computed values."""
-        return self.form.unit
+        """UnitRule of the computed values."""
+        return self.unit_rule.unit
 
     @property
     def rule(self) -> Rule:
         """How the values become stationary."""
-        return self.form.rule
+        return self.unit_rule.rule
 
 
 def from_talib(
@@ -105,7 +105,7 @@ def from_talib(
     inputs: tuple[str, ...],
     parameters: Parameters,
     warmup: int,
-    form: Form,
+    unit_rule: UnitRule,
     output: int | None = None,
 ) -> Feature:
     """Make a feature of a TA-Lib function, or of one of its several outputs.
@@ -124,8 +124,8 @@ def from_talib(
         results = function(*(getattr(bars, column) for column in inputs), *numbers)
         return results if output is None else results[output]
 
-    first = max(warmup, form.first)
-    return Feature(name, group, formula, inputs, parameters, first, form, compute)
+    first = max(warmup, unit_rule.first)
+    return Feature(name, group, formula, inputs, parameters, first, unit_rule, compute)
 
 
 def of_period(
@@ -136,9 +136,11 @@ def of_period(
     period: int,
     warmup: int,
     compute: Indicator,
-    form: Form = PURE,
+    unit_rule: UnitRule = PURE,
 ) -> Feature:
     """Make a feature of a formula with a period, which becomes the last part of its name."""
-    first = max(warmup, form.first)
+    first = max(warmup, unit_rule.first)
     parameters = (("period", period),)
-    return Feature(f"{name}_{period}", group, formula, inputs, parameters, first, form, compute)
+    return Feature(
+        f"{name}_{period}", group, formula, inputs, parameters, first, unit_rule, compute
+    )

@@ -14,8 +14,8 @@ from finscale.dataset.catalogue.feature import (
     PURE,
     SPAN,
     Feature,
-    Form,
     Parameters,
+    UnitRule,
     from_talib,
 )
 from finscale.dataset.indicators import BarArrays, FloatArray, lagged, mean, ratio
@@ -294,6 +294,6 @@ def _of_period(
     inputs: tuple[str, ...],
     period: int,
     warmup: int,
-    form: Form = PERCENT,
+    unit_rule: UnitRule = PERCENT,
 ) -> Feature:
-    return _talib(f"{name}_{period}", function, inputs, _period(period), warmup, form)
+    return _talib(f"{name}_{period}", function, inputs, _period(period), warmup, unit_rule)

@@ -14,7 +14,7 @@ from finscale.dataset.catalogue.feature import (
     PURE,
     SPAN,
     Feature,
-    Form,
+    UnitRule,
     from_talib,
 )
 from finscale.dataset.indicators import BarArrays, FloatArray, lagged, mean, ratio
@@ -236,10 +236,10 @@ def keltner_place(period: int) -> Feature:
 
 
 def _average(
-    name: str, function: Callable[..., Any], period: int, warmup: int, form: Form
+    name: str, function: Callable[..., Any], period: int, warmup: int, unit_rule: UnitRule
 ) -> Feature:
     parameters = (("timeperiod", period),)
-    return _talib(f"{name}_{period}", function, ("close",), parameters, warmup, form)
+    return _talib(f"{name}_{period}", function, ("close",), parameters, warmup, unit_rule)
 
 
 def _directional(name: str, function: Callable[..., Any], period: int, warmup: int) -> Feature:

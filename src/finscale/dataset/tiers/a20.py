@@ -13,7 +13,7 @@ from finscale.dataset.catalogue.feature import (
     SPAN,
     TRADED,
     Feature,
-    Form,
+    UnitRule,
     from_talib,
 )
 from finscale.dataset.indicators import TRAILING, BarArrays, FloatArray, Indicator, trailing_sum
@@ -21,9 +21,9 @@ from finscale.dataset.stationary import change_in_volumes, log_relative_volume, 
 
 C = ("close",)
 HLC = ("high", "low", "close")
-RETURN = Form("price", log_return, 1)
-TRADE = Form("units traded", log_relative_volume, 19)
-BALANCE = Form("units traded", change_in_volumes, 19)
+RETURN = UnitRule("price", log_return, 1)
+TRADE = UnitRule("units traded", log_relative_volume, 19)
+BALANCE = UnitRule("units traded", change_in_volumes, 19)
 FOURTEEN = (("timeperiod", 14),)
 MACD = (("fastperiod", 12), ("slowperiod", 26), ("signalperiod", 9))
 STOCHRSI = (("timeperiod", 14), ("fastk_period", 5), ("fastd_period", 3))
@@ -31,9 +31,9 @@ STOCHRSI = (("timeperiod", 14), ("fastk_period", 5), ("fastd_period", 3))
 WEEK = 7
 
 
-def channel(name: str, form: Form, compute: Indicator) -> Feature:
+def channel(name: str, unit_rule: UnitRule, compute: Indicator) -> Feature:
     """Make one of the five columns of the bars."""
-    return Feature(name, "price", name, (name,), (), form.first, form, compute)
+    return Feature(name, "price", name, (name,), (), unit_rule.first, unit_rule, compute)
 
 
 def rsi_weekly(bars: BarArrays) -> FloatArray:

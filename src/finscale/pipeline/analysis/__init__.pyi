@@ -1,4 +1,4 @@
-from .evidence import ProblemFinals, collect
+from .problem_finals import ProblemFinals, collect
 from .publishing import publish
 from .summary import console_summary
 from .verdicts import Setting, conclude_all

@@ -21,9 +21,9 @@ from finscale.laws import (
     refuse,
     verdict,
 )
-from finscale.pipeline.analysis.evidence import ProblemFinals
 from finscale.pipeline.analysis.exhibits import Exhibits
 from finscale.pipeline.analysis.losses import TestLosses
+from finscale.pipeline.analysis.problem_finals import ProblemFinals
 from finscale.pipeline.analysis.uncertainty import Uncertainty, measure
 from finscale.pipeline.problem import REFERENCE, shape_name
 from finscale.report import Report

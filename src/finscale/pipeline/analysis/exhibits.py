@@ -9,8 +9,16 @@ from typing import Any
 import pandas as pd
 
 from finscale.evaluation import calibration_of
-from finscale.pipeline.analysis.evidence import ProblemFinals
-from finscale.pipeline.problem import LINEAR, LOGISTIC, REFERENCE, TEST, VALIDATION, part, rows
+from finscale.pipeline.analysis.problem_finals import ProblemFinals
+from finscale.pipeline.problem import (
+    LINEAR,
+    LOGISTIC,
+    REFERENCE,
+    TEST,
+    VALIDATION,
+    of_segment,
+    rows,
+)
 from finscale.search import PastTrial, importances
 from finscale.tracking import (
     VAL_LOSS,
@@ -149,7 +157,7 @@ def _shown(problem: ProblemFinals) -> dict[str, str]:
 
 
 def _bins(frame: pd.DataFrame, *, is_open: bool, name: str, run_id: str) -> pd.DataFrame:
-    seen = part(frame, TEST if is_open else VALIDATION)
+    seen = of_segment(frame, TEST if is_open else VALIDATION)
     if not is_open:
         # Validation days of a later block are test days of an earlier one, and stay as closed.
         seen = seen[seen["block"] == 0]

@@ -14,8 +14,8 @@ import pandas as pd
 
 from finscale.evaluation import block_length, bootstrap_means, covariance, seed_variance
 from finscale.laws import Slope, SlopeDifference, compare_slopes, contrast
-from finscale.pipeline.analysis.evidence import ProblemFinals
 from finscale.pipeline.analysis.losses import TestLosses
+from finscale.pipeline.analysis.problem_finals import ProblemFinals
 from finscale.pipeline.analysis.uncertainty import BOOTSTRAP_SEED, N_DRAWS
 
 # On fewer shared days than this the covariance of two slopes is not known.

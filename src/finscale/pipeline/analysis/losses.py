@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from finscale.config import StoreError
 from finscale.dataset import effective_size
 from finscale.evaluation import conformal_multiplier, sample_losses, score_outputs
-from finscale.pipeline.analysis.evidence import ProblemFinals, reference_of
-from finscale.pipeline.problem import TEST, VALIDATION, final_note, part
+from finscale.pipeline.analysis.problem_finals import ProblemFinals, reference_of
+from finscale.pipeline.problem import TEST, VALIDATION, final_note, of_segment
 from finscale.tracking import (
     VAL_LOSS,
     Run,
@@ -90,7 +90,7 @@ def score_test(problem: ProblemFinals, forecasts: Mapping[str, pd.DataFrame]) ->
     }
     metrics: dict[str, dict[str, float]] = {}
     for run_id, frame in forecasts.items():
-        test = part(frame, TEST)
+        test = of_segment(frame, TEST)
         metrics[run_id] = opened_metrics(
             score_outputs(test["y"], outputs_of(test), _multipliers(frame)),
             float(reference_T.mean()),
@@ -133,7 +133,7 @@ def _losses_by_day(frame: pd.DataFrame) -> Floats:
 
 def _multipliers(frame: pd.DataFrame) -> Floats | None:
     """Return the half width of every test sample's interval: of its own block's validation."""
-    test, validation = part(frame, TEST), part(frame, VALIDATION)
+    test, validation = of_segment(frame, TEST), of_segment(frame, VALIDATION)
     if outputs_of(test).shape[1] == 1:
         return None
     of_block = {
@@ -145,7 +145,7 @@ def _multipliers(frame: pd.DataFrame) -> Floats | None:
 
 def _samples(frame: pd.DataFrame) -> bytes:
     """Digest which samples a run has forecast, with their labels, in whatever order."""
-    parts = [part(frame, segment) for segment in (VALIDATION, TEST)]
+    parts = [of_segment(frame, segment) for segment in (VALIDATION, TEST)]
     keys = pd.concat(parts)[["ticker", "segment", "date", "block", "y"]]
     return hashlib.sha256(
         pd.util.hash_pandas_object(keys, index=False).to_numpy().tobytes()

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 
 from finscale.laws import Gate, Rules, SlopeDifference, check_gates, holm
 from finscale.pipeline.analysis.conclude import Conclusion, conclude, conclude_closed, make_report
-from finscale.pipeline.analysis.controls import judge
-from finscale.pipeline.analysis.evidence import ProblemFinals
+from finscale.pipeline.analysis.control_studies import judge
 from finscale.pipeline.analysis.exhibits import collect_exhibits
 from finscale.pipeline.analysis.interactions import Measured, interactions
 from finscale.pipeline.analysis.losses import (
@@ -17,7 +16,8 @@ from finscale.pipeline.analysis.losses import (
     read_forecasts,
     score_test,
 )
-from finscale.pipeline.running import Listen, Work
+from finscale.pipeline.analysis.problem_finals import ProblemFinals
+from finscale.pipeline.running import Listen, Progress
 from finscale.report import Report
 from finscale.tracking import Kind, Opening, Question, Run, Tag, finals_sha256, open_tests, where
 
@@ -73,9 +73,9 @@ def conclude_all(
 def _told(problems: Sequence[ProblemFinals], key: str, listen: Listen) -> Iterator[ProblemFinals]:
     """Yield one problem after the other, and tell how many are done."""
     for done, problem in enumerate(problems):
-        listen(Work(key, done, len(problems), problem.problem))
+        listen(Progress(key, done, len(problems), problem.problem))
         yield problem
-    listen(Work(key, len(problems), len(problems), "done"))
+    listen(Progress(key, len(problems), len(problems), "done"))
 
 
 def _differences(

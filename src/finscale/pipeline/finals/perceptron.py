@@ -19,7 +19,7 @@ from finscale.pipeline.problem import (
     log_forecast,
     outputs_at,
 )
-from finscale.pipeline.running import Work
+from finscale.pipeline.running import Progress
 from finscale.tracking import (
     N_PARAMS,
     Kind,
@@ -82,12 +82,12 @@ def _train(
     total = config.epochs * len(data.folds)
     key = f"{config.cell_name} perceptron"
     outputs: list[Outputs] = []
-    context.listen(Work(key, 0, total, "begins"))
+    context.listen(Progress(key, 0, total, "begins"))
     for number, fold in enumerate(data.folds):
 
         def told(epoch: Epoch, before: int = number * config.epochs) -> Signal:
             text = f"perceptron beside the finals, epoch {epoch.number}"
-            context.listen(Work(key, before + epoch.number, total, text))
+            context.listen(Progress(key, before + epoch.number, total, text))
             context.parent.renew_lease()
             return Signal.CONTINUE
 
@@ -97,5 +97,5 @@ def _train(
         if result.status != Status.OK:
             break
         outputs.append(outputs_at(model, data, fold, evaluation_positions(fold.at), context.device))
-    context.listen(Work(key, total, total, "done"))
+    context.listen(Progress(key, total, total, "done"))
     return outputs, result

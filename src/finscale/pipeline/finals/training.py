@@ -31,7 +31,7 @@ from finscale.pipeline.problem import (
     store_weights,
     train_model,
 )
-from finscale.pipeline.running import EpochLog, Listen, Work, failure_reason, put_aside
+from finscale.pipeline.running import EpochLog, Listen, Progress, failure_reason, put_aside
 from finscale.tracking import (
     Kind,
     Run,
@@ -105,11 +105,11 @@ def train_finals(context: CellContext, recipes: Sequence[Recipe]) -> pd.DataFram
     return rows.reset_index(drop=True)
 
 
-def _progress(context: CellContext, number: int, n_finals: int, epoch: int, text: str) -> Work:
+def _progress(context: CellContext, number: int, n_finals: int, epoch: int, text: str) -> Progress:
     """Say how far the finals are; each trains every fold for as many epochs at most."""
     epochs = context.config.epochs * len(context.data.folds)
     key = f"{context.config.cell_name} finals"
-    return Work(key, number * epochs + epoch, n_finals * epochs, text)
+    return Progress(key, number * epochs + epoch, n_finals * epochs, text)
 
 
 def _train_final(

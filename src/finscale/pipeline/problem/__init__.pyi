@@ -22,7 +22,6 @@ from .fitting import (
     train_model,
 )
 from .identity import search_identity, study_identity, targets_of, train_identity
-from .inputs import fetch, load_inputs
 from .page import data_lines, ensure_page, record_page
 from .predictions import (
     TEST,
@@ -30,10 +29,11 @@ from .predictions import (
     Outputs,
     evaluation_positions,
     log_predictions,
-    part,
+    of_segment,
     predictions_frame,
     validation_frame,
 )
+from .preparation import fetch, load_inputs
 from .recipe import Recipe, architecture_name, from_params, patch_stride, rows, shape_name
 from .sentences import against_reference, final_note
 
@@ -67,8 +67,8 @@ __all__ = [
     "log_config",
     "log_forecast",
     "log_predictions",
+    "of_segment",
     "outputs_at",
-    "part",
     "patch_stride",
     "predictions_frame",
     "record_page",

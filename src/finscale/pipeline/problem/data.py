@@ -32,7 +32,7 @@ from finscale.dataset import (
 from finscale.evaluation import fit_gaussian_prior
 from finscale.market import load_bars, resample
 from finscale.model import LabelUnits
-from finscale.pipeline.problem.inputs import load_inputs, log_dataset
+from finscale.pipeline.problem.preparation import load_inputs, log_dataset
 from finscale.pipeline.problem.stack import Stack, TickerBars
 from finscale.pipeline.running import Listen
 from finscale.tracking import Run, Tag, problem_params, sample_metrics

@@ -18,7 +18,7 @@ from finscale.market import (
     quality_frame,
     quality_marks,
 )
-from finscale.pipeline.problem.inputs import log_dataset
+from finscale.pipeline.problem.preparation import log_dataset
 from finscale.pipeline.running import Line, Listen, one_at_a_time
 from finscale.tracking import (
     Artifact,

@@ -55,7 +55,7 @@ def log_predictions(run: Run, frame: pd.DataFrame) -> None:
         run.file(path)
 
 
-def part(frame: pd.DataFrame, segment: str) -> pd.DataFrame:
+def of_segment(frame: pd.DataFrame, segment: str) -> pd.DataFrame:
     """Return the rows of one segment, by date."""
     mine = frame[frame["segment"] == segment]
     return mine.sort_values(["date", "block"], ignore_index=True)

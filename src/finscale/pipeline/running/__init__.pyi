@@ -2,7 +2,7 @@ from .disk import disk_watched, is_disk_full
 from .epoch_log import EpochLog
 from .interruption import failure_reason, put_aside
 from .once import one_at_a_time
-from .progress import Line, Listen, Screen, Work, duration
+from .progress import Line, Listen, Progress, Screen, duration
 from .renewal import renewing
 from .workers import Failure, available_cores, run_side_by_side
 
@@ -11,8 +11,8 @@ __all__ = [
     "Failure",
     "Line",
     "Listen",
+    "Progress",
     "Screen",
-    "Work",
     "available_cores",
     "disk_watched",
     "duration",

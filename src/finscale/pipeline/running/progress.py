@@ -9,8 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 
+from rich import progress as bars
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.progress import BarColumn, TaskID, TextColumn
 from rich.table import Column
 
 from finscale.config import printable, steady
@@ -36,7 +37,7 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Work:
+class Progress:
     """How far a piece of work is.
 
     Attributes
@@ -61,7 +62,7 @@ class Work:
     before: float = 0.0
 
 
-Event = Line | Work
+Event = Line | Progress
 Listen = Callable[[Event], None]
 
 
@@ -111,12 +112,12 @@ class _Forecast:
 class _Piece:
     """A piece of work, from its first event on."""
 
-    def __init__(self, event: Work, now: float) -> None:
+    def __init__(self, event: Progress, now: float) -> None:
         self._begun, self._before = now, event.before
         self._at_first = self._known = event.before + event.done
         self._parts: dict[str, float] = {}
 
-    def take(self, event: Work) -> None:
+    def take(self, event: Progress) -> None:
         self.total = event.total
         self._parts[event.part] = event.done
         self._known = max(self._known, event.before + event.done)  # others may work on it too
@@ -210,7 +211,7 @@ class Screen:
             fresh=sum(weight * course.fresh for weight, course in known.values()),
         )
 
-    def _plain(self, event: Work, done: float, standing: str, now: float) -> None:
+    def _plain(self, event: Progress, done: float, standing: str, now: float) -> None:
         ends = done >= event.total and event.key not in self._ended
         if not ends and now - self._last_plain < PLAIN_EVERY_S:
             return
@@ -221,11 +222,11 @@ class Screen:
         self._console.print(line, markup=False)
 
 
-def _bars(console: Console) -> Progress:
+def _bars(console: Console) -> bars.Progress:
     """Make the bars: where there is little room, what is being done gives way, then the bar."""
     bar = (BarColumn(bar_width=24),) if console.width >= WIDE else ()
     rest = Column(ratio=1, no_wrap=True, overflow="ellipsis")
-    return Progress(
+    return bars.Progress(
         TextColumn("{task.description}"),
         *bar,
         TextColumn("{task.percentage:>3.0f}%"),

@@ -1,12 +1,12 @@
-from .alignment import stand
+from .alignment import standing_of
 from .context import SearchContext, facts_of, open_context
 from .cost import Cost, measured_cost
 from .neighbours import other_searches
 from .optimism import ensure_optimism
 from .page import best_name, front_lines, write_note, write_pictures
-from .plan import GIB, check_memory, expected_time, memory_refusal, search_space, study_address
+from .setup import GIB, check_memory, expected_time, memory_refusal, optuna_address, search_space
 from .trials import n_stored
-from .turns import work
+from .turns import run_trials
 from .worker import Order, join
 
 __all__ = [
@@ -25,11 +25,11 @@ __all__ = [
     "memory_refusal",
     "n_stored",
     "open_context",
+    "optuna_address",
     "other_searches",
+    "run_trials",
     "search_space",
-    "stand",
-    "study_address",
-    "work",
+    "standing_of",
     "write_note",
     "write_pictures",
 ]

@@ -9,7 +9,7 @@ from typing import TypeVar
 from finscale.pipeline.running import Line
 from finscale.pipeline.searching.context import SearchContext
 from finscale.pipeline.searching.trials import stored_claims
-from finscale.search import Claim, Standing, StudyGoneError
+from finscale.search import Claim, OptunaStudyGoneError, Standing
 from finscale.tracking import Run, val_curve
 
 Decision = TypeVar("Decision")
@@ -17,7 +17,7 @@ MANY = 50
 """Trials that take so long to read back that it has to be said."""
 
 
-def stand(context: SearchContext) -> Standing:
+def standing_of(context: SearchContext) -> Standing:
     """Make Optuna's study say what the store says; return where the search stands."""
 
     def aligned() -> Standing:
@@ -30,7 +30,7 @@ def stand(context: SearchContext) -> Standing:
 def in_turn(context: SearchContext, decide: Callable[[], Decision]) -> Decision:
     """Decide within the search's turn; again, where the study was deleted in the middle of it."""
     while True:
-        with suppress(StudyGoneError), context.search.turn():
+        with suppress(OptunaStudyGoneError), context.search.turn():
             return decide()
 
 

@@ -12,8 +12,8 @@ from finscale.config import HpoConfig, options
 from finscale.model import Architecture
 from finscale.pipeline.problem import REFERENCE, ProblemData, ensure_baselines
 from finscale.pipeline.running import Listen
-from finscale.pipeline.searching.plan import search_methods, search_space
-from finscale.search import SearchSpace, StudyAddress, turn
+from finscale.pipeline.searching.setup import search_methods, search_space
+from finscale.search import OptunaAddress, SearchSpace, turn
 from finscale.tracking import Run
 from finscale.training import Pace, pick_device
 
@@ -93,7 +93,7 @@ def facts_of(
 def open_context(
     config: HpoConfig,
     data: ProblemData,
-    address: StudyAddress,
+    address: OptunaAddress,
     facts: Mapping[str, Any],
     *,
     own: Run | None,

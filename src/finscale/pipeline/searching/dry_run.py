@@ -10,7 +10,7 @@ from finscale.model import Architecture, forward_flops, training_memory_bytes
 from finscale.pipeline.problem import architecture_name, load_problem, search_identity
 from finscale.pipeline.running import Line, Listen, Screen, duration
 from finscale.pipeline.searching.cost import Cost, measured_cost, search_seconds
-from finscale.pipeline.searching.plan import GIB, memory_refusal, search_space
+from finscale.pipeline.searching.setup import GIB, memory_refusal, search_space
 from finscale.pipeline.searching.trials import n_stored
 from finscale.search import SearchSpace, extremes
 from finscale.tracking import Kind, tell_invocation

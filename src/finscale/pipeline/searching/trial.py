@@ -22,10 +22,17 @@ from finscale.pipeline.problem import (
     train_model,
     validation_frame,
 )
-from finscale.pipeline.running import EpochLog, Line, Work, failure_reason, is_disk_full, put_aside
+from finscale.pipeline.running import (
+    EpochLog,
+    Line,
+    Progress,
+    failure_reason,
+    is_disk_full,
+    put_aside,
+)
 from finscale.pipeline.searching.artifacts import LARGE_BYTES, thin_out
 from finscale.pipeline.searching.context import SearchContext
-from finscale.pipeline.searching.plan import GIB
+from finscale.pipeline.searching.setup import GIB
 from finscale.pipeline.searching.trials import FINISHED, OpenTrial, trial_name
 from finscale.search import Claim, PastTrial, Standing, optuna_state
 from finscale.tracking import (
@@ -139,7 +146,7 @@ def _teller(
     def tell(epoch: int, text: str) -> None:
         name = f"trial {trial.number}"
         text = f"{name}, {text}, {context.device}"
-        context.listen(Work(f"{config.cell_name} search", epoch, total, text, name, before))
+        context.listen(Progress(f"{config.cell_name} search", epoch, total, text, name, before))
 
     return tell
 

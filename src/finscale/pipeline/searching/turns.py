@@ -26,7 +26,7 @@ MAX_FAILURES_IN_A_ROW = 3
 POLL_S = 1.0
 
 
-def work(context: SearchContext) -> Standing:
+def run_trials(context: SearchContext) -> Standing:
     """Train until the search has its trials, or the time is up; return where it stands then."""
     failures = 0
     while True:

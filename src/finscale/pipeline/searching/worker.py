@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from finscale.config import HpoConfig, StoreError
 from finscale.pipeline.problem import load_problem, search_identity
 from finscale.pipeline.running import Listen
-from finscale.pipeline.searching.alignment import stand
+from finscale.pipeline.searching.alignment import standing_of
 from finscale.pipeline.searching.context import open_context, options_key
-from finscale.pipeline.searching.turns import work
-from finscale.search import StudyAddress, read_facts
+from finscale.pipeline.searching.turns import run_trials
+from finscale.search import OptunaAddress, read_facts
 from finscale.tracking import Run
 
 
@@ -27,7 +27,7 @@ class Order:
         Left to work; no epoch begins after them.
     """
 
-    address: StudyAddress
+    address: OptunaAddress
     command: Run
     device: str
     seconds: float
@@ -62,5 +62,5 @@ def join(order: Order, listen: Listen) -> None:
         listen=listen,
         deadline=deadline,
     )
-    stand(context)
-    work(context)
+    standing_of(context)
+    run_trials(context)

@@ -1,0 +1,180 @@
+"""Controls: trained models of a planted market, judged on labels drawn anew from its true odds.
+
+Legend: `R` repetitions, `J` cells, `S` seeds of a cell, `T` test days.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from itertools import count
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit
+
+from finscale.evaluation import block_length, bootstrap_means, covariance, seed_variance
+from finscale.laws import (
+    DETECTABLE,
+    Control,
+    Evidence,
+    Rules,
+    Verdict,
+    contrast,
+    fit_slope,
+    measure_error_rates,
+    verdict,
+)
+from finscale.pipeline.analysis.losses import Floats
+from finscale.pipeline.analysis.problem_finals import ProblemFinals, reference_of
+from finscale.pipeline.problem import BAYES, TEST, of_segment
+from finscale.pipeline.running import Listen, Progress
+
+N_REPETITIONS = 500
+N_DRAWS = 1000
+SEED = 42
+
+
+@dataclass(frozen=True, eq=False)
+class Forecasts:
+    """Log odds of every test day, day by day.
+
+    Attributes
+    ----------
+    true_T, reference_T : ndarray, shape (T,)
+    cells : list of J arrays, shape (S_j, T)
+    """
+
+    true_T: Floats
+    reference_T: Floats
+    cells: list[Floats]
+
+    def differences(self, labels_T: Floats) -> list[Floats]:
+        """Each final's loss minus the reference's, in nats, shape (S_j, T) each.
+
+        A loss is linear in its label: with odds for labels it is the expected loss.
+        """
+        reference_T = _losses(self.reference_T, labels_T)
+        return [_losses(logits_ST, labels_T) - reference_T for logits_ST in self.cells]
+
+
+def judge(
+    problem: ProblemFinals,
+    forecasts: Mapping[str, pd.DataFrame],
+    rules: Rules,
+    listen: Listen,
+    n_repetitions: int = N_REPETITIONS,
+) -> Control | None:
+    """Try the verdict on a control's finals; None where the true odds are not known.
+
+    Days and models stay as they are, and only labels are drawn: the slope that the intervals
+    should hold is that of these models, in expectation over labels. The intervals count seeds as
+    well, so they cover more often than they promise.
+    """
+    known = problem.baselines
+    truth = known.loc[known["baseline"] == BAYES, "run_id"]
+    if truth.empty:
+        return None
+    draw = _telling(f"{problem.problem} on trial", 3 * n_repetitions, listen)
+    made = _forecasts(problem, forecasts, str(truth.iloc[0]))
+    odds_T = expit(made.true_T)
+    rng = np.random.default_rng(SEED)
+    labels_RT = (rng.uniform(size=(n_repetitions, len(odds_T))) < odds_T).astype(np.float64)
+    studies = _studies(problem, made, labels_RT, rng)
+    expected_J = _means(made.differences(odds_T))
+    sizes = problem.conditions().n_params
+    delta = rules.delta_share * studies[0].loss_scale
+    # What such a study says it can detect; and within delta it says flat, whatever it sees.
+    effect = -max(2.0 * delta, DETECTABLE * float(np.median([*map(_error, studies)])))
+    offset_J = np.log10(sizes) - np.log10(sizes).mean()
+
+    def with_slope(slope: float) -> list[Evidence]:
+        trend_J = slope * offset_J - expected_J
+        return [replace(study, difference=study.difference + trend_J) for study in studies]
+
+    return Control(
+        delta=delta,
+        as_trained=measure_error_rates(studies, float(contrast(sizes) @ expected_J), rules, draw),
+        levelled=measure_error_rates(with_slope(0.0), 0.0, rules, draw),
+        planted=measure_error_rates(with_slope(effect), effect, rules, draw),
+        learnt=_learnt(made, odds_T, expected_J),
+    )
+
+
+def _telling(key: str, total: int, listen: Listen) -> Callable[[Evidence, Rules], Verdict]:
+    """Return the procedure, which then tells how many of its verdicts are drawn."""
+    listen(Progress(key, 0, total, "verdicts"))
+    drawn = count(1)
+
+    def draw(study: Evidence, rules: Rules) -> Verdict:
+        found = verdict(study, rules)
+        listen(Progress(key, next(drawn), total, "verdicts"))
+        return found
+
+    return draw
+
+
+def _forecasts(problem: ProblemFinals, frames: Mapping[str, pd.DataFrame], truth: str) -> Forecasts:
+    def by_day(run_id: str) -> Floats:
+        rows = of_segment(frames[run_id], TEST).sort_values("date")
+        assert rows["date"].is_unique, "a planted market has one ticker"
+        return np.asarray(rows["output"], dtype=np.float64)
+
+    groups = problem.finals.groupby("cell", sort=False)["run_id"]
+    return Forecasts(
+        true_T=by_day(truth),
+        reference_T=by_day(reference_of(problem.baselines, problem.problem)),
+        cells=[np.stack([by_day(run_id) for run_id in run_ids]) for _, run_ids in groups],
+    )
+
+
+def _studies(
+    problem: ProblemFinals, made: Forecasts, labels_RT: Floats, rng: np.random.Generator
+) -> list[Evidence]:
+    """Return the evidence of every repetition; all are bootstrapped by one matrix product."""
+    n_cells, n_days = len(made.cells), labels_RT.shape[1]
+    drawn = [made.differences(labels_T) for labels_T in labels_RT]
+    means = [cell.mean(axis=0)[None] for cells in drawn for cell in cells]
+    first_JT = np.concatenate(means[:n_cells])
+    draws = bootstrap_means(means, block_length(first_JT, problem.horizon), N_DRAWS, rng)
+    train_loss = problem.finals.groupby("cell", sort=False)["train_loss"].mean()
+    odds_T = expit(made.true_T)
+    # Once: a frame of finals takes milliseconds to ask, every time.
+    conditions = problem.conditions()
+    return [
+        Evidence(
+            conditions=conditions,
+            difference=_means(cells),
+            day_cov=covariance(draws[:, r * n_cells : (r + 1) * n_cells]),
+            seed_variance=seed_variance(cells),
+            loss_scale=float(_losses(made.reference_T, odds_T).sum() / n_days),
+            train_loss=train_loss.to_numpy(dtype=np.float64),
+        )
+        for r, cells in enumerate(drawn)
+    ]
+
+
+def _learnt(made: Forecasts, odds_T: Floats, expected_J: Floats) -> float | None:
+    """Return the best size's share of the way from the reference to the Bayes loss."""
+    reference, bayes = (
+        float(_losses(logits_T, odds_T).mean()) for logits_T in (made.reference_T, made.true_T)
+    )
+    can_be_known = np.ptp(made.true_T) > 0.0
+    return float(-expected_J.min() / (reference - bayes)) if can_be_known else None
+
+
+def _losses(logits: Floats, labels_T: Floats) -> Floats:
+    """Return cross-entropies in nats; labels may be probabilities."""
+    return np.asarray(np.logaddexp(0.0, logits) - labels_T * logits)
+
+
+def _means(cells: list[Floats]) -> Floats:
+    return np.array([cell.mean() for cell in cells])
+
+
+def _error(study: Evidence) -> float:
+    """Return the standard error of a study's slope."""
+    seen = study.conditions
+    return fit_slope(
+        seen.n_params, study.difference, study.day_cov, study.seed_variance, seen.n_seeds
+    ).se

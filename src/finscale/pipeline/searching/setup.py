@@ -1,0 +1,178 @@
+"""What a search will do, before it does it: its space, its identity, its memory and its time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import make_url
+
+from finscale.config import (
+    ARCHITECTURE_AXES,
+    ConfigError,
+    HpoConfig,
+    SearchConfig,
+    counted,
+    format_budget,
+)
+from finscale.model import (
+    Architecture,
+    Axes,
+    architectures,
+    training_memory_bytes,
+)
+from finscale.pipeline.problem import ProblemData, patch_stride
+from finscale.pipeline.running import duration
+from finscale.pipeline.searching.cost import measured_cost, search_seconds
+from finscale.search import Methods, OptunaAddress, SearchSpace, file_address, middle
+from finscale.tracking import fingerprint, is_database, store_address
+from finscale.training import available_memory_bytes
+
+if TYPE_CHECKING:
+    import torch
+
+GIB = 2**30
+
+
+def search_space(config: SearchConfig, data: ProblemData) -> SearchSpace:
+    """Return what may be tried: architectures of the budget, and the training parameters.
+
+    Raises
+    ------
+    ConfigError
+        If no architecture fits the budget and the pinned values.
+    """
+    axes = Axes(
+        d_model=config.space.d_model,
+        n_layers=config.space.n_layers,
+        n_heads=config.space.n_heads,
+        ff_ratio=config.space.ff_ratio,
+        pinned={k: v for k, v in config.pins.items() if k in ARCHITECTURE_AXES},
+    )
+    windows = _windows(config)
+    fitting: list[Architecture] = []
+    for number, (context_length, patch_length) in enumerate(windows, start=1):
+        try:
+            fitting += architectures(
+                config.budget,
+                n_channels=data.n_channels,
+                axes=axes,
+                context_length=context_length,
+                patch_length=patch_length,
+                patch_stride=patch_stride(config, patch_length),
+                n_outputs=config.task.n_outputs,
+            )
+        except ConfigError:
+            if number == len(windows) and not fitting:
+                raise
+    if config.space.one_architecture:
+        fitting = [middle(fitting)]
+    return SearchSpace(tuple(fitting), config.space, config.pins)
+
+
+def _windows(config: SearchConfig) -> list[tuple[int, int]]:
+    """Return what a model may see: context and patch lengths.
+
+    Raises
+    ------
+    ConfigError
+        If a context is longer than the problem's, which decides the days that have one.
+    """
+    contexts = config.space.context_length or (config.context_length,)
+    patches = config.space.patch_length or (config.patch_length,)
+    if max(contexts) > config.context_length:
+        raise ConfigError(
+            f"space {config.space.name}, context_length",
+            expected=f"at most {config.context_length} bars, the problem's",
+            got=str(max(contexts)),
+            todo=f"Give -P context_length={max(contexts)}: all then forecast the same days.",
+        )
+    pairs = [(context, patch) for context in contexts for patch in patches if patch <= context]
+    if not pairs:
+        raise ConfigError(
+            f"space {config.space.name}, patch_length",
+            expected=f"a patch that fits into {max(contexts)} bars",
+            got=str(min(patches)),
+            todo="Take shorter patches.",
+        )
+    return pairs
+
+
+def optuna_address(config: HpoConfig, identity: str) -> OptunaAddress:
+    """Return where a search has its Optuna study: one for each tracking store."""
+    name = fingerprint("study", search=identity, store=store_address())
+    if config.storage != "auto":
+        _check_apart(config.storage, store_address())
+        return OptunaAddress(config.storage, name)
+    if "?" in str(config.data_root.resolve()):
+        raise ConfigError(
+            "data_root",
+            expected="a path without a question mark, which would end Optuna's address",
+            got=repr(str(config.data_root)),
+            todo="Give another folder, or -P storage an address of its own.",
+        )
+    return file_address(config.data_root / "searches", name)
+
+
+def _check_apart(storage: str, store: str) -> None:
+    """Refuse MLflow's database as Optuna's: their tables have names in common."""
+    if not is_database(store):
+        return
+    ours, theirs = make_url(storage), make_url(store)
+    parts = ("host", "port", "database")
+    if all(getattr(ours, part) == getattr(theirs, part) for part in parts):
+        raise ConfigError(
+            "storage",
+            expected="a database of Optuna's own",
+            got=f"{storage}, which is MLflow's",
+            todo="Leave storage out, or give another database.",
+        )
+
+
+def search_methods(config: SearchConfig) -> Methods:
+    """Return how a search proposes and prunes."""
+    n_objectives = 1 if config.objectives == "val_loss" else 2
+    return Methods(config.seed, config.sampler, config.pruner, config.epochs, n_objectives)
+
+
+def check_memory(config: SearchConfig, space: SearchSpace, device: torch.device) -> None:
+    """Refuse a budget of which not even the smallest architecture can be trained here.
+
+    Raises
+    ------
+    ConfigError
+        Naming what it takes and what there is.
+    """
+    if refusal := memory_refusal(config, space, device):
+        raise refusal
+
+
+def memory_refusal(
+    config: SearchConfig, space: SearchSpace, device: torch.device
+) -> ConfigError | None:
+    """Return why no architecture of a budget can be trained here, or None where one can."""
+    batch_size = config.batch_size or min(config.space.batch_size)
+    need = min(training_memory_bytes(arch, batch_size) for arch in space.architectures)
+    there = available_memory_bytes(device)
+    if need <= there:
+        return None
+    return ConfigError(
+        "budget",
+        expected=f"a model that trains in the {there / GIB:.1f} GiB free on {device.type}",
+        got=f"{format_budget(config.budget)}, which takes {need / GIB:.1f} GiB or more, "
+        f"in batches of {batch_size}",
+        todo="Take a smaller budget, or a machine with more memory.",
+    )
+
+
+def expected_time(
+    config: SearchConfig, space: SearchSpace, device: torch.device, n_done: int, n_train: int
+) -> str:
+    """Say how long the trials that are left will take at most, from a few real training steps."""
+    cost = measured_cost(config, space, device)
+    seconds = search_seconds(config, space, cost, n_train, n_done)
+    return (
+        f"{config.cell_name}: {counted(config.n_trials - n_done, 'trial')} of at most "
+        f"{counted(config.epochs, 'epoch')}, {counted(len(space.architectures), 'architecture')}, "
+        f"on {device.type}: about {duration(seconds)} at most (measured "
+        f"{cost.gigaflops(space.architectures):.1f} GFLOP/s). Ctrl-C stops; the same line goes on."
+    )

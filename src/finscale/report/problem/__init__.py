@@ -1,0 +1,5 @@
+"""What is said of one problem: its report's content, tables, page, note and numbers."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,285 @@
+"""The search: forced extremes, then a sampler of Optuna's, with a pruner.
+
+What it proposes depends on the space, the methods and the trials so far alone, so that a search
+goes on as it would have, whichever of its processes asks. Samplers and the median pruner work on a
+mirror of the shared study in this process's memory: reading the database again for every draw and
+every epoch would cost more than some trials do.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import optuna
+from optuna.exceptions import ExperimentalWarning
+from optuna.study import Study
+from optuna.terminator import EMMREvaluator, MedianErrorEvaluator, Terminator
+from optuna.trial import FrozenTrial, TrialState
+
+from finscale.model import Architecture
+from finscale.search.address import OptunaAddress, OptunaStudyGoneError, turn
+from finscale.search.methods import Methods
+from finscale.search.samplers import make_pruner, make_sampler
+from finscale.search.shared import SharedOptunaStudy
+from finscale.search.space import AXES, Params, SearchSpace, extremes, shape_of
+from finscale.search.trials import RUNNING, Claim, PastTrial, Standing
+
+REFRESH_S = 2.0
+"""How old what a pruner knows of other processes' trials may be."""
+REBUILT_S = 0.05
+"""A trial that was added whole began and ended at once."""
+_DRAWS = 10
+_COUNTED = ("ok", "pruned", "diverged")
+
+
+class Search:
+    """Proposes what to try next, and judges a running trial against the finished ones.
+
+    Parameters
+    ----------
+    address : OptunaAddress, optional
+        Of the study that its processes share; without one it is this process's alone.
+    facts : dict, optional
+        Written on the study: what a worker that joins has to know.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        methods: Methods,
+        address: OptunaAddress | None = None,
+        facts: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._space, self._methods, self._address = space, methods, address
+        self._distributions = space.distributions()
+        self._shared = SharedOptunaStudy(
+            address, self._distributions, methods.n_objectives, facts or {}
+        )
+        self._pruner = make_pruner(methods)
+        self._mirror = _Mirror(methods)
+        self._refreshed = 0.0
+
+    @property
+    def study(self) -> Study:
+        """Optuna's study, for figures."""
+        return self._shared.study
+
+    def has_converged(self) -> bool:
+        """Tell whether there is less to gain than a trial's loss is uncertain by.
+
+        Optuna's terminator (Makarova et al. 2022, AutoML), by the expected minimum model regret
+        (Ishibashi et al. 2023, AISTATS) against its median so far; not before
+        `FIRST_LOOK` trials.
+        """
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            warnings.simplefilter("ignore", FutureWarning)  # pinned: it leaves with Optuna 6
+            room = EMMREvaluator(seed=self._methods.seed)
+            terminator = Terminator(room, MedianErrorEvaluator(room))
+            with self._shared.watched():
+                return terminator.should_terminate(self._shared.study)
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Hold the turn to decide what comes next; other processes of the search wait."""
+        if self._address is None:
+            yield
+            return
+        with turn(self._address):
+            yield
+
+    def is_current(self) -> bool:
+        """Tell whether the study is the one this process knows; else `align` it."""
+        if self._shared.is_current():
+            return True
+        self._mirror = _Mirror(self._methods)
+        return False
+
+    def align(
+        self, known: Sequence[Claim], curve_of: Callable[[str], tuple[float, ...]] | None = None
+    ) -> None:
+        """Make the study say what the tracking store says; within a turn.
+
+        Parameters
+        ----------
+        known : sequence of Claim
+            Every trial of the store, each with its key, by number.
+        curve_of : callable, optional
+            Fetches the curve of a trial by its key; by default the claim holds it.
+        """
+        curves = {claim.key: claim.trial.curve for claim in known}
+        self._shared.align(known, curve_of or (lambda key: curves[key]))
+        self._mirror = _Mirror(self._methods)
+
+    def n_trials(self) -> int:
+        """Count the study's trials, of every kind."""
+        return len(self._shared.trials())
+
+    def standing(self) -> Standing:
+        """Count what there is."""
+        claims = self._shared.claims()
+        # A trial outside the present bounds counts, but Optuna has not kept its loss.
+        ok = [claim for claim in claims if claim.trial.loss is not None]
+        points = [claim.trial.params for claim in claims if claim.trial.params]
+        shapes = {tuple(params[axis] for axis in AXES) for params in points}
+        return Standing(
+            running=tuple(claim for claim in claims if claim.trial.status == RUNNING),
+            n_finished=sum(claim.trial.status in _COUNTED for claim in claims),
+            n_pruned=sum(claim.trial.status == "pruned" for claim in claims),
+            n_failed=sum(claim.trial.status == "failed" for claim in claims),
+            n_architectures=len(shapes),
+            best=min(ok, key=lambda claim: (_loss(claim), claim.number), default=None),
+            seconds_a_trial=_typical_duration(self._shared.trials()),
+            front=_front(ok) if self._methods.n_objectives > 1 else (),
+        )
+
+    def propose(self, n_trials: int) -> Claim | None:
+        """Claim the next distinct point of the space, or None when there is none left.
+
+        Within a turn. What a process proposed that died before it had a run is proposed again.
+
+        Parameters
+        ----------
+        n_trials : int
+            Trials in all: at most half of them are forced extremes.
+        """
+        claims = self._shared.claims()
+        for claim in claims:
+            if claim.trial.status == RUNNING and claim.key is None:
+                return claim
+        if self._methods.sampler == "cmaes":  # draws by the number a trial has in its study
+            self._mirror = _Mirror(self._methods)
+        self._mirror.refresh(self._shared.trials())
+        params, attrs = self._next([claim.trial.params for claim in claims], n_trials)
+        if params is None:
+            return None
+        trial = PastTrial(params, RUNNING)
+        return Claim(self._shared.add(trial, None, attrs), None, trial)
+
+    def attach(self, number: int, key: str) -> None:
+        """Say which run of the tracking store keeps a trial."""
+        self._shared.attach(number, key)
+
+    def report(self, number: int, epoch: int, loss: float) -> None:
+        """Share a running trial's loss after an epoch, in nats."""
+        self._shared.report(number, epoch, loss)
+
+    def should_prune(self, number: int, curve: Sequence[float]) -> bool:
+        """Tell whether a trial with this curve has fallen behind the others at the same epoch.
+
+        The caller asks only after the trial's warm-up.
+        """
+        if self._methods.pruner == "hyperband":  # keeps books on the trial itself
+            with suppress(OptunaStudyGoneError, IndexError), self._shared.watched():
+                frozen = self._shared.trials()[number]
+                return bool(self._pruner.prune(self._shared.study, frozen))
+            return False  # deleted under our feet: whoever has the turn next makes it anew
+        if time.monotonic() - self._refreshed > REFRESH_S:
+            with suppress(OptunaStudyGoneError):
+                self._mirror.refresh(self._shared.trials())
+            self._refreshed = time.monotonic()
+        running = optuna.trial.create_trial(
+            state=TrialState.RUNNING, intermediate_values=dict(enumerate(curve, start=1))
+        )
+        return bool(self._pruner.prune(self._mirror.study, running))
+
+    def finish(self, number: int, trial: PastTrial) -> None:
+        """End a trial with what became of it."""
+        self._shared.finish(number, trial)
+
+    def _next(self, tried: list[Params], n_trials: int) -> tuple[Params | None, dict[str, Any]]:
+        seen = [self._free(params) for params in tried]
+        corners = extremes(self._space.architectures, n_trials)
+        forced = next((arch for arch in corners if not _has_tried(tried, arch)), None)
+        for attempt in range(_DRAWS):
+            draw, attrs = self._mirror.draw(self._distributions, len(seen), attempt)
+            params = self._space.complete(draw, forced)
+            if self._free(params) not in seen:
+                return params, attrs
+        # A small space, in which the sampler draws what it has seen.
+        left = (point for point in self._space.points() if self._free(point) not in seen)
+        return next(left, None), {}
+
+    def _free(self, params: Params) -> Params:
+        return {name: params.get(name) for name in self._distributions}
+
+
+class _Mirror:
+    """The shared study in this process's memory, kept up to date; drawing leaves waste in it."""
+
+    def __init__(self, methods: Methods) -> None:
+        self._methods = methods
+        self.study = optuna.create_study(directions=["minimize"] * methods.n_objectives)
+        self._finished: set[int] = set()
+        self._running: list[int] = []
+        self._n_elements = 0
+
+    def refresh(self, trials: Sequence[FrozenTrial]) -> None:
+        """Add what has come since; running trials are those of now."""
+        for number in self._running:
+            self.study.tell(number, state=TrialState.FAIL)
+        self._running = []
+        for frozen in trials:
+            if frozen.number in self._finished:
+                continue
+            self.study.add_trial(frozen)
+            if frozen.state.is_finished():
+                self._finished.add(frozen.number)
+            else:
+                self._running.append(len(self.study.get_trials(deepcopy=False)) - 1)
+
+    def draw(
+        self, distributions: Mapping[str, Any], index: int, attempt: int
+    ) -> tuple[Params, dict[str, Any]]:
+        """Return a draw and what the sampler wants to be reminded of."""
+        # One seed for all would repeat its draws after a restart: each proposal has its own.
+        own_seed = (self._methods.seed + index + 1_000_003 * attempt) % 2**32
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            self.study.sampler = make_sampler(self._methods.sampler, self._methods.seed, own_seed)
+            if self._methods.sampler == "qmc":
+                self._skip_to(distributions, index + attempt)
+            return self._ask(distributions)
+
+    def _skip_to(self, distributions: Mapping[str, Any], index: int) -> None:
+        """Leave out the elements of a sequence that other draws were; the first draw has none."""
+        for _ in range(self._n_elements, index - 1):
+            self._ask(distributions)
+        self._n_elements = max(self._n_elements, index - 1) + (index > 0)
+
+    def _ask(self, distributions: Mapping[str, Any]) -> tuple[Params, dict[str, Any]]:
+        trial = self.study.ask(dict(distributions))
+        self.study.tell(trial, state=TrialState.FAIL)
+        frozen = self.study.get_trials(deepcopy=False)[trial.number]
+        kept = {k: v for k, v in frozen.system_attrs.items() if k.startswith("cma:")}
+        return dict(trial.params), kept
+
+
+def _typical_duration(trials: Sequence[FrozenTrial]) -> float | None:
+    spans = [frozen.duration.total_seconds() for frozen in trials if frozen.duration]
+    lived = [seconds for seconds in spans if seconds > REBUILT_S]
+    return statistics.median(lived) if lived else None
+
+
+def _loss(claim: Claim) -> float:
+    assert claim.trial.loss is not None
+    return claim.trial.loss
+
+
+def _front(ok: Sequence[Claim]) -> tuple[Claim, ...]:
+    """Return the trials that no other beats in loss and cost, the cheapest first."""
+    front: list[Claim] = []
+    costed = [claim for claim in ok if claim.trial.flops is not None]
+    for claim in sorted(costed, key=lambda each: (each.trial.flops or 0.0, _loss(each))):
+        if not front or _loss(claim) < _loss(front[-1]):
+            front.append(claim)
+    return tuple(front)
+
+
+def _has_tried(tried: Sequence[Params], arch: Architecture) -> bool:
+    return any(shape_of(arch).items() <= params.items() for params in tried)
