@@ -33,7 +33,7 @@ picture: .venv/.runtime  ## Draw the pictures of docs/architecture.md anew
 
 docs: .venv/.docs  ## Build the documentation site, strictly, into build/site
 	@NO_MKDOCS_2_WARNING=1 mkdocs build --strict --config-file docs/site/mkdocs.yml
-	@echo "Open build/site/index.html"
+	@echo "Open build/site/index.html; or, for the search box too: python -m http.server -d build/site"
 
 test: .venv/.dev lint  ## Lint, types and all quick tests: what CI runs
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
