@@ -10,7 +10,6 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from finscale.config import (
@@ -23,10 +22,10 @@ from finscale.config import (
     options,
     spell,
 )
+from finscale.evaluation import REFERENCE
 from finscale.pipeline.finals import Chosen, choose, mark
 from finscale.pipeline.hpo import NEAREST, hpo
 from finscale.pipeline.problem import (
-    REFERENCE,
     ProblemData,
     Recipe,
     against_reference,
@@ -234,20 +233,18 @@ def _promoted(context: CellContext, chosen: Chosen) -> Promotion:
 
 
 def _register(context: CellContext, chosen: Chosen) -> Promotion:
-    from finscale.pipeline.problem import served
+    from finscale.pipeline.problem import served, unscaled_samples
     from finscale.tracking import promote  # what registers a model takes seconds to import
 
     data = context.data
     fold = data.folds[-1]  # the last block's: what is served knows the most
     trained = load_trial(chosen.served.run_id)
     model = served(trained, fold)
-    last = fold.at.validation[-2:]
-    length = trained.arch.context_length
-    example_BLC = np.stack([data.inputs.frame.to_numpy()[t + 1 - length : t + 1] for t in last])
+    last = unscaled_samples(data, fold.at.validation[-2:], trained.arch.context_length)
     return promote(
         chosen.served,
         model,
-        example_BLC.astype(np.float32),
+        last.all_windows().numpy(),
         problem_name=context.config.problem_name,
         budget=format_budget(context.config.budget),
         candidate=Candidate(

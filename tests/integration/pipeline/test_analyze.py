@@ -20,7 +20,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run as StoredRun
 
 from finscale.config import AnalyzeConfig, StoreError, Study, format_budget, load_space, load_task
-from finscale.evaluation import bce_with_logits
+from finscale.evaluation import BAYES, bce_with_logits
 from finscale.laws import Rules
 from finscale.model import Architecture, count_params
 from finscale.pipeline.analysis.exhibits import collect_exhibits
@@ -29,17 +29,13 @@ from finscale.pipeline.analysis.problem_finals import collect
 from finscale.pipeline.analysis.publishing import publish
 from finscale.pipeline.analysis.verdicts import conclusions_of
 from finscale.pipeline.analyze import analyze as verb
-from finscale.pipeline.problem.baselines import (
-    BAYES,
-    begin_baseline,
-    ensure_baselines,
-    log_forecast,
-)
+from finscale.pipeline.problem.baselines import begin_baseline, ensure_baselines, log_forecast
 from finscale.pipeline.problem.data import ProblemData
-from finscale.pipeline.problem.predictions import TEST, log_predictions, part
+from finscale.pipeline.problem.predictions import log_predictions, of_segment
 from finscale.pipeline.problem.recipe import Recipe
 from finscale.pipeline.running.progress import Event, Progress
 from finscale.tracking import (
+    TEST,
     Kind,
     Run,
     Status,
@@ -323,14 +319,14 @@ def test_the_same_finals_again_are_the_same_opening_and_scored_once(study: Lab) 
     again = study.analyze()
     assert [opening.number for opening in recorded_openings()] == [1, 1]
     assert len(study.runs("analysis")) == 2 and "Exploratory" not in report(again)
-    reference = read_predictions(reference_run()).pipe(part, TEST)
+    reference = read_predictions(reference_run()).pipe(of_segment, TEST)
     ref_loss = bce_with_logits(reference["y"], reference["output"]).mean()
     for run in (*study.runs("final"), *study.runs("baseline")):
         there = {name for name in run.data.metrics if name.startswith("test_")}
         assert TEST_METRICS - {"test_precision", "test_f1"} <= there <= TEST_METRICS
         assert len(MlflowClient().get_metric_history(run.info.run_id, "test_loss")) == 1
         assert run.data.metrics["test_loss_ref"] == pytest.approx(ref_loss)
-        frame = part(read_predictions(run.info.run_id), TEST)
+        frame = of_segment(read_predictions(run.info.run_id), TEST)
         loss = bce_with_logits(frame["y"], frame["output"]).mean()
         assert run.data.metrics["test_loss"] == pytest.approx(loss)
 

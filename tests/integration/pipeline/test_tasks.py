@@ -20,8 +20,8 @@ from mlflow.entities import Run as StoredRun
 from finscale.config import ConfigError, RefusedError
 from finscale.evaluation import conformal_multiplier, gaussian_nll, selection_optimism
 from finscale.pipeline.problem.fitting import served
-from finscale.pipeline.problem.predictions import TEST, VALIDATION, part
-from finscale.tracking import Tag, load_trial, outputs_of, read_predictions
+from finscale.pipeline.problem.predictions import of_segment
+from finscale.tracking import TEST, VALIDATION, Tag, load_trial, outputs_of, read_predictions
 from tests.lab import TINY, Lab, copy_store, open_lab
 
 START = date(2014, 1, 2)
@@ -78,7 +78,7 @@ def test_each_block_is_forecast_by_a_model_of_its_own(forward: Lab) -> None:
     data = forward.problem(**WALK)
     assert len(data.folds) == 3
     for run in finals_of(forward, "threshold_0p5pct"):
-        test = part(read_predictions(run.info.run_id), TEST)
+        test = of_segment(read_predictions(run.info.run_id), TEST)
         assert test["date"].is_unique and test["date"].is_monotonic_increasing
         for block, fold in enumerate(data.folds):
             mine = test[test["block"] == block]
@@ -109,7 +109,7 @@ def test_the_model_of_the_last_block_is_kept_and_served(forward: Lab) -> None:
     raw_TC = data.inputs.frame.to_numpy(dtype=np.float32)
     days = last.at.test[:7]
     windows = torch.tensor(np.stack([raw_TC[t - 59 : t + 1] for t in days]))
-    stored = part(read_predictions(run.info.run_id), TEST)
+    stored = of_segment(read_predictions(run.info.run_id), TEST)
     stored_N = stored[stored["block"] == 2]["output"].to_numpy()[:7]
     np.testing.assert_allclose(model(windows).detach().numpy()[:, 0], stored_N, atol=1e-9)
 
@@ -174,7 +174,7 @@ def test_what_is_served_speaks_in_returns(forward: Lab) -> None:
     raw_TC = data.inputs.frame.to_numpy(dtype=np.float32)
     days = data.folds[-1].at.test[-5:]
     windows = torch.tensor(np.stack([raw_TC[t - 59 : t + 1] for t in days]))
-    stored = part(read_predictions(run.info.run_id), TEST)
+    stored = of_segment(read_predictions(run.info.run_id), TEST)
     np.testing.assert_allclose(
         model(windows).detach().numpy(), outputs_of(stored)[-5:], rtol=0, atol=1e-9
     )
@@ -184,7 +184,7 @@ def test_intervals_are_widened_by_what_validation_of_the_block_needed(forward: L
     forward.analyze(**RETURNS, allow_partial="true")
     for run in finals_of(forward, "regression"):
         frame = read_predictions(run.info.run_id)
-        validation, test = part(frame, VALIDATION), part(frame, TEST)
+        validation, test = of_segment(frame, VALIDATION), of_segment(frame, TEST)
         covered = []
         for block in range(3):
             before = validation[validation["block"] == block]
@@ -273,6 +273,6 @@ def test_a_diagnostic_split_trains_and_leaves_the_test_closed(lab: Lab, split: s
     if split == "cpcv":  # every day is forecast by as many models as there are pairs with it
         lab.analyze(split=split, task="direction", allow_partial="true")
         (final, *_) = lab.runs("final")
-        test = part(read_predictions(final.info.run_id), TEST)
+        test = of_segment(read_predictions(final.info.run_id), TEST)
         assert set(test.groupby("date").size()) == {5}
         assert final.data.metrics["n_test"] == test["date"].nunique()

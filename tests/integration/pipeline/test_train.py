@@ -17,9 +17,19 @@ from mlflow.entities.model_registry import ModelVersion
 
 from finscale.config import StoreError, load_space
 from finscale.pipeline import train
-from finscale.pipeline.problem.predictions import TEST, VALIDATION, part
+from finscale.pipeline.problem.predictions import of_segment
 from finscale.pipeline.running.progress import Progress
-from finscale.tracking import Tag, cells, finals, load_trial, read_predictions, trials, val_curve
+from finscale.tracking import (
+    TEST,
+    VALIDATION,
+    Tag,
+    cells,
+    finals,
+    load_trial,
+    read_predictions,
+    trials,
+    val_curve,
+)
 from tests.lab import CELL, PROBLEM, Lab
 
 MODEL, ALIAS = "patchtst-tiny-threshold_1pct-h1-daily-a20", "best-9K"
@@ -85,7 +95,7 @@ def test_a_final_predicts_validation_and_test_days(trained: Lab) -> None:
     data = trained.problem()
     for run in all_finals(trained):
         frame = read_predictions(run.info.run_id)
-        validation, test = part(frame, VALIDATION), part(frame, TEST)
+        validation, test = of_segment(frame, VALIDATION), of_segment(frame, TEST)
         assert list(validation["date"]) == list(data.bars.index[data.search.at.validation])
         assert list(test["date"]) == list(data.bars.index[data.search.at.test])
         assert list(frame["y"].dropna()) == list(frame["y"])
@@ -158,7 +168,7 @@ def test_baselines_are_runs_of_their_own_computed_once(trained: Lab) -> None:
     for run in rows.values():
         assert run.data.tags[Tag.PROBLEM] == PROBLEM and Tag.PARENT not in run.data.tags
         frame = read_predictions(run.info.run_id)
-        assert part(frame, TEST)["loss"].isna().all()
+        assert of_segment(frame, TEST)["loss"].isna().all()
     reference_loss = rows["reference"].data.metrics["val_loss"]
     assert {run.data.metrics["val_loss_ref"] for run in all_finals(trained)} == {reference_loss}
 
@@ -171,7 +181,7 @@ def test_a_service_without_our_library_gives_the_stored_predictions(
     np.save(tmp_path / "windows.npy", np.stack([raw_TC[t - 59 : t + 1] for t in days]))
     command = [sys.executable, "-c", SERVE, f"models:/{MODEL}@{ALIAS}"]
     subprocess.run([*command, tmp_path / "windows.npy", tmp_path], check=True, timeout=120)
-    frame = part(read_predictions(str(holder().run_id)), VALIDATION)
+    frame = of_segment(read_predictions(str(holder().run_id)), VALIDATION)
     stored_N = frame["output"].to_numpy()[-7:]
     for n in (1, 3, 7):
         served_N1 = np.load(tmp_path / f"{n}.npy")

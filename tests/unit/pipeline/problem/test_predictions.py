@@ -10,14 +10,8 @@ import pandas as pd
 import pytest
 
 from finscale.evaluation import gaussian_nll
-from finscale.pipeline.problem.predictions import (
-    TEST,
-    VALIDATION,
-    part,
-    predictions_frame,
-    validation_frame,
-)
-from finscale.tracking import outputs_of
+from finscale.pipeline.problem.predictions import of_segment, predictions_frame, validation_frame
+from finscale.tracking import TEST, VALIDATION, outputs_of
 
 COLUMNS = ["date", "ticker", "segment", "block", "y", "output", "log_sigma", "loss"]
 OUTPUTS_N1 = np.array([[0.0], [2.0], [-1.0], [0.5], [3.0]])
@@ -56,8 +50,8 @@ def test_a_row_holds_its_own_day_label_and_output() -> None:
 def test_only_validation_rows_have_a_loss() -> None:
     frame = predictions_frame(problem(), [OUTPUTS_N1])
     expected = [np.log(2.0), np.log1p(np.exp(-2.0))]
-    np.testing.assert_allclose(part(frame, VALIDATION)["loss"], expected, rtol=1e-12)
-    assert part(frame, TEST)["loss"].isna().all()
+    np.testing.assert_allclose(of_segment(frame, VALIDATION)["loss"], expected, rtol=1e-12)
+    assert of_segment(frame, TEST)["loss"].isna().all()
     assert frame["log_sigma"].isna().all()
 
 
@@ -69,14 +63,14 @@ def test_validation_of_a_later_block_is_as_closed_as_the_test_days_it_lies_on() 
     assert list(frame["block"]) == [0, 0, 0, 0, 1, 1, 1]
     open_rows = frame[frame["loss"].notna()]
     assert list(open_rows["date"].dt.day) == [2, 3] and set(open_rows["block"]) == {0}
-    assert list(part(frame, TEST)["date"].dt.day) == [4, 5, 6]
-    assert list(part(frame, TEST)["output"]) == [-1.0, 0.5, 7.0]
+    assert list(of_segment(frame, TEST)["date"].dt.day) == [4, 5, 6]
+    assert list(of_segment(frame, TEST)["output"]) == [-1.0, 0.5, 7.0]
 
 
 def test_a_day_that_several_folds_forecast_has_a_row_of_each() -> None:
     twice = problem(([1], [4, 5]), ([2], [4, 5]))
     frame = predictions_frame(twice, [OUTPUTS_N1[:3], OUTPUTS_N1[2:]])
-    test = part(frame, TEST)
+    test = of_segment(frame, TEST)
     assert list(test["date"].dt.day) == [5, 5, 6, 6] and list(test["block"]) == [0, 1, 0, 1]
     assert list(test["output"]) == [2.0, 0.5, -1.0, 3.0]
 
@@ -86,7 +80,7 @@ def test_a_return_forecast_keeps_mean_and_log_sigma() -> None:
     frame = predictions_frame(problem(n_outputs=2), [outputs_N2])
     np.testing.assert_array_equal(outputs_of(frame), outputs_N2)
     expected = gaussian_nll([0.0, 1.0], outputs_N2[:2, 0], outputs_N2[:2, 1])
-    np.testing.assert_allclose(part(frame, VALIDATION)["loss"], expected, rtol=1e-12)
+    np.testing.assert_allclose(of_segment(frame, VALIDATION)["loss"], expected, rtol=1e-12)
 
 
 def test_a_trial_forecasts_validation_alone() -> None:
@@ -103,4 +97,4 @@ def test_outputs_of_other_samples_or_folds_cannot_be_joined(outputs: list[np.nda
 
 def test_a_part_is_ordered_by_date() -> None:
     backwards = predictions_frame(problem(), [OUTPUTS_N1]).iloc[::-1]
-    assert list(part(backwards, TEST)["output"]) == [-1.0, 0.5, 3.0]
+    assert list(of_segment(backwards, TEST)["output"]) == [-1.0, 0.5, 3.0]

@@ -11,12 +11,12 @@ import pytest
 from finscale.config import load_space
 from finscale.model import architectures
 from finscale.search import (
-    Claim,
     Methods,
     Params,
     PastTrial,
     Search,
     SearchSpace,
+    SearchTrial,
     extremes,
     optuna_state,
     shape_of,
@@ -44,8 +44,8 @@ def judged(number: int, params: Params) -> PastTrial:
     return PastTrial(params, status, loss if status == "ok" else None, curve)
 
 
-def remembered(past: Sequence[PastTrial]) -> list[Claim]:
-    return [Claim(number, f"run {number}", trial) for number, trial in enumerate(past)]
+def remembered(past: Sequence[PastTrial]) -> list[SearchTrial]:
+    return [SearchTrial(number, f"run {number}", trial) for number, trial in enumerate(past)]
 
 
 def searching(
@@ -58,18 +58,18 @@ def searching(
 
 
 def proposed(search: Search, n_trials: int) -> Params | None:
-    claim = search.propose(n_trials)
-    return claim.trial.params if claim else None
+    trial = search.propose(n_trials)
+    return trial.past.params if trial else None
 
 
 def walk(search: Search, n: int, n_trials: int, past: Sequence[PastTrial] = ()) -> list[PastTrial]:
     """Propose and finish `n` times more."""
     trials = list(past)
     for number in range(len(trials), len(trials) + n):
-        claim = search.propose(n_trials)
-        assert claim is not None and claim.number == number
+        trial = search.propose(n_trials)
+        assert trial is not None and trial.number == number
         search.attach(number, f"run {number}")
-        trials.append(judged(number, claim.trial.params))
+        trials.append(judged(number, trial.past.params))
         search.finish(number, trials[-1])
     return trials
 
@@ -100,7 +100,7 @@ def test_a_proposal_without_a_run_is_proposed_again() -> None:
     search.attach(first.number, "run 3")
     second = search.propose(20)
     assert second is not None and second.number == 4
-    assert second.trial.params != first.trial.params
+    assert second.past.params != first.past.params
 
 
 def test_another_seed_or_past_proposes_something_else() -> None:
@@ -178,13 +178,13 @@ def test_a_finite_space_is_tried_whole_each_point_once() -> None:
     space = SearchSpace(GRID[:7], load_space("demo"), pins)
     search, seen = searching(19, space=space), list[Params]()
     for number in range(100):
-        claim = search.propose(50)
-        if claim is None:
+        trial = search.propose(50)
+        if trial is None:
             break
-        assert claim.number == number
-        seen.append(claim.trial.params)
+        assert trial.number == number
+        seen.append(trial.past.params)
         search.attach(number, f"run {number}")
-        search.finish(number, judged(number, claim.trial.params))
+        search.finish(number, judged(number, trial.past.params))
     assert len(seen) == 7 * 2 * 2
     assert all(seen.count(params) == 1 for params in seen)
     assert all(point in seen for point in space.points())
