@@ -15,7 +15,8 @@ from tests.lab import ROOT
 
 PAGES = ("README.md", *(str(p.relative_to(ROOT)) for p in sorted((ROOT / "docs").rglob("*.md"))))
 _BLOCK = re.compile(
-    r"^(?:<!-- (?P<mark>run|shows) -->\n)?```(?P<language>\w+)[^\n]*\n(?P<text>.*?)^```$", re.M | re.S
+    r"^(?:<!-- (?P<mark>run|shows) -->\n)?```(?P<language>\w+)[^\n]*\n(?P<text>.*?)^```$",
+    re.M | re.S,
 )
 
 
