@@ -30,6 +30,7 @@ try:
         FinscaleError,
         check_environment,
         cut,
+        disk_watched,
         ignore_stops,
         install_stops,
         printable,
@@ -38,6 +39,7 @@ try:
         variable_fault,
         was_stopped,
         without_passwords,
+        would_make_store,
     )
 except ModuleNotFoundError as error:  # another Python than the project's
     print(
@@ -77,7 +79,8 @@ def _outcome(verb: Callable[[], None]) -> int:
     try:
         check_environment(os.environ)
         remember_start()
-        verb()
+        with disk_watched():
+            verb()
     except FinscaleError as error:
         return _mistake(error)
     except ValueError as error:
@@ -120,13 +123,7 @@ def _stopped() -> int:
 
 def _mark_failed(error: FinscaleError) -> None:
     run = run_id()
-    if run and not _would_make_a_store(os.environ.get("MLFLOW_TRACKING_URI", "")):
+    if run and not would_make_store(os.environ.get("MLFLOW_TRACKING_URI", "")):
         from finscale.tracking import mark_failed  # seconds: after the line is printed
 
         mark_failed(run, error)
-
-
-def _would_make_a_store(uri: str) -> bool:
-    """Tell whether a relative address means a file that is not here: looking would create it."""
-    scheme, separator, path = uri.partition(":///")
-    return bool(separator) and scheme.startswith("sqlite") and not Path(path).exists()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from tests.lab import TINY, Lab, copy_store, open_lab
+from tests.lab import TINY, Lab, MakeStore, OpenCopy, copy_store, open_lab
 
 # A runner that starts us in the background has SIGINT ignored, here and in what tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -50,47 +51,65 @@ def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def searched_store(
+def make_store(
     empty_store: Path, data_root: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """A finished search of two trials, two epochs each."""
-    folder = tmp_path_factory.mktemp("searched") / "store"
-    with open_lab(copy_store(empty_store, folder), data_root) as lab:
-        lab.hpo()
-    return folder
+) -> MakeStore:
+    """Makes a store that many tests copy."""
+
+    def make(name: str, fill: Callable[[Lab], object]) -> Path:
+        folder = tmp_path_factory.mktemp(name) / "store"
+        with open_lab(copy_store(empty_store, folder), data_root) as lab:
+            fill(lab)
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def open_copy(data_root: Path, tmp_path: Path) -> Iterator[OpenCopy]:
+    """Opens a copy of a store for a test that may change it."""
+    with ExitStack() as opened:
+
+        def open_(store: Path) -> Lab:
+            copy = copy_store(store, tmp_path / "store")
+            return opened.enter_context(open_lab(copy, data_root))
+
+        yield open_
 
 
 @pytest.fixture(scope="session")
-def trained_store(
-    empty_store: Path, data_root: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def searched_store(make_store: MakeStore) -> Path:
+    """A finished search of two trials, two epochs each."""
+    return make_store("searched", Lab.hpo)
+
+
+@pytest.fixture(scope="session")
+def trained_store(make_store: MakeStore) -> Path:
     """Two configurations with two seeds each, from `train` alone: it searched first."""
-    folder = tmp_path_factory.mktemp("trained") / "store"
-    with open_lab(copy_store(empty_store, folder), data_root) as lab:
+
+    def fill(lab: Lab) -> None:
         lab.train()
-        (folder / "lines.txt").write_text("\n".join(lab.lines))
-    return folder
+        (lab.folder / "lines.txt").write_text("\n".join(lab.lines))
+
+    return make_store("trained", fill)
 
 
 @pytest.fixture
-def lab(empty_store: Path, data_root: Path, tmp_path: Path) -> Iterator[Lab]:
+def lab(empty_store: Path, open_copy: OpenCopy) -> Lab:
     """A store of the test's own, with nothing in it."""
-    with open_lab(copy_store(empty_store, tmp_path / "store"), data_root) as opened:
-        yield opened
+    return open_copy(empty_store)
 
 
 @pytest.fixture
-def searched(searched_store: Path, data_root: Path, tmp_path: Path) -> Iterator[Lab]:
+def searched(searched_store: Path, open_copy: OpenCopy) -> Lab:
     """A store of the test's own, with a finished search."""
-    with open_lab(copy_store(searched_store, tmp_path / "store"), data_root) as opened:
-        yield opened
+    return open_copy(searched_store)
 
 
 @pytest.fixture
-def trained(trained_store: Path, data_root: Path, tmp_path: Path) -> Iterator[Lab]:
+def trained(trained_store: Path, open_copy: OpenCopy) -> Lab:
     """A store of the test's own, with finals and a registered model."""
-    with open_lab(copy_store(trained_store, tmp_path / "store"), data_root) as opened:
-        yield opened
+    return open_copy(trained_store)
 
 
 @pytest.fixture

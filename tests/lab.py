@@ -125,6 +125,12 @@ class Lab:
         MlflowClient().delete_run(run_id)
 
 
+MakeStore = Callable[[str, Callable[[Lab], object]], Path]
+"""The fixture `make_store`: told a name, and what to do in the new store."""
+OpenCopy = Callable[[Path], Lab]
+"""The fixture `open_copy`: told which store."""
+
+
 def copy_store(template: Path, folder: Path) -> Path:
     """Copy a store; its runs then keep their artifacts beside the copy."""
     shutil.copytree(template, folder)
@@ -140,12 +146,17 @@ def copy_store(template: Path, folder: Path) -> Path:
     return folder
 
 
+def forget_artifacts() -> None:
+    """Let MLflow look anew where runs keep their files: it remembers that by run id, for ever."""
+    from mlflow.tracking._tracking_service import utils
+
+    utils._artifact_repos_cache.clear()
+
+
 @contextmanager
 def open_lab(folder: Path, data_root: Path) -> Iterator[Lab]:
     """Work in a store: the user's variable points at it, and it is the working directory."""
-    from mlflow.tracking._tracking_service import utils
-
-    utils._artifact_repos_cache.clear()  # by run id: a copy's runs would keep the original's files
+    forget_artifacts()
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")

@@ -1,4 +1,4 @@
-"""Three tickers in files of a user's own, and a universe of them."""
+"""Files of a user's own: three tickers, and universes."""
 
 from __future__ import annotations
 
@@ -15,6 +15,15 @@ CSV = """Date,Open,High,Low,Close,Volume
 2024-01-03,30,31,29,30,300
 2024-01-04,40,41,39,40,400
 2024-01-05,50,51,49,50,500
+"""
+UNIVERSE = """
+source: bundled
+target: ^GSPC
+tickers: [^GSPC, ^IXIC]
+start: 1999-01-04
+train_end: 2012-12-31
+validation_end: 2015-12-31
+end: 2018-12-31
 """
 
 

@@ -1,8 +1,9 @@
-"""A search in a process of its own, for tests that stop it: ``python -m tests.searching <JSON>``.
+"""Searches for tests: what they propose, and whole ones in processes of their own.
 
-The JSON holds options of the search and, under "test", how it is changed for the test: "instant"
-(what a trial comes to is made up, in no time), "checkpoint_s" (least seconds between checkpoints),
-"pause_s" (taken after each epoch, so that a signal finds a trial at work).
+Such a process is ``python -m tests.searching <JSON>``, for tests that stop it. The JSON holds
+options of the search and, under "test", how it is changed for the test: "instant" (what a trial
+comes to is made up, in no time), "checkpoint_s" (least seconds between checkpoints), "pause_s"
+(taken after each epoch, so that a signal finds a trial at work).
 """
 
 from __future__ import annotations
@@ -14,11 +15,64 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from finscale.config import load_space
+from finscale.model import architectures
+from finscale.search import Methods, Params, PastTrial, Search, SearchSpace, SearchTrial
 from tests.lab import ROOT, SMALL, Lab
+
+GRID = architectures(125_000, n_channels=25)
+SPACE = SearchSpace(GRID, load_space("demo"), {})
+PINS: Params = {
+    "learning_rate": 3e-4,
+    "weight_decay": 1e-4,
+    "warmup_steps": 50,
+    "dropout": 0.1,
+    "batch_size": 64,
+    "revin": True,
+}
+STATUSES = ("ok", "ok", "pruned", "diverged", "ok", "failed", "ok")
+
+
+def judged(number: int, params: Params) -> PastTrial:
+    """Make the past trial that a point would have become: a loss it determines alone."""
+    loss = 0.4 + 0.05 * abs(math.log10(params["learning_rate"]) + 3.5) + params["dropout"] / 10
+    status = STATUSES[number % len(STATUSES)]
+    curve = (loss + 0.1, loss)
+    return PastTrial(params, status, loss if status == "ok" else None, curve)
+
+
+def remembered(past: Sequence[PastTrial]) -> list[SearchTrial]:
+    return [SearchTrial(number, f"run {number}", trial) for number, trial in enumerate(past)]
+
+
+def searching(
+    seed: int, past: Sequence[PastTrial] = (), space: SearchSpace = SPACE, **methods: Any
+) -> Search:
+    """Start a search as a process does that finds these trials in the store."""
+    search = Search(space, Methods(seed, **methods))
+    search.align(remembered(past))
+    return search
+
+
+def proposed(search: Search, n_trials: int) -> Params | None:
+    trial = search.propose(n_trials)
+    return trial.past.params if trial else None
+
+
+def walk(search: Search, n: int, n_trials: int, past: Sequence[PastTrial] = ()) -> list[PastTrial]:
+    """Propose and finish `n` times more."""
+    trials = list(past)
+    for number in range(len(trials), len(trials) + n):
+        trial = search.propose(n_trials)
+        assert trial is not None and trial.number == number
+        search.attach(number, f"run {number}")
+        trials.append(judged(number, trial.past.params))
+        search.finish(number, trials[-1])
+    return trials
 
 
 def start(lab: Lab, *, test: Mapping[str, Any] | None = None, **options: Any) -> Any:

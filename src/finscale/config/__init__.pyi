@@ -1,6 +1,7 @@
 from .budget import format_budget, format_size, parse_budget
 from .command_line import option_names, options, parse
 from .console import steady, steady_console
+from .disk import disk_watched, is_disk_full
 from .environment import UNREADABLE, check_environment, variable_fault
 from .errors import (
     ConfigError,
@@ -55,6 +56,7 @@ from .store import (
     check_tracking_uri,
     store_patience_s,
     without_passwords,
+    would_make_store,
 )
 from .study import AnalyzeConfig, Study, StudyConfig, load_study
 from .tickers import check_ticker, file_stem
@@ -67,6 +69,7 @@ from .universe import (
     universe_names,
 )
 from .verbs import (
+    COUNTED,
     Artifacts,
     HpoConfig,
     Objectives,
@@ -83,6 +86,7 @@ __all__ = [
     "ARCHITECTURE_AXES",
     "CONFIGS",
     "CONTEXT_LENGTH",
+    "COUNTED",
     "DEFAULT_WAIT_S",
     "LOG_SIGMA_BOUNDS",
     "N_BLOCKS",
@@ -131,11 +135,13 @@ __all__ = [
     "counted",
     "cut",
     "deaf_children",
+    "disk_watched",
     "file_stem",
     "format_budget",
     "format_size",
     "ignore_stops",
     "install_stops",
+    "is_disk_full",
     "listed",
     "load_floors",
     "load_space",
@@ -161,4 +167,5 @@ __all__ = [
     "variable_fault",
     "was_stopped",
     "without_passwords",
+    "would_make_store",
 ]

@@ -91,6 +91,17 @@ def _check(uri: str | None, allow_folders: bool) -> None:
         raise _WrongError("an address with the name of a host", "Write http://host:5000.")
 
 
+def would_make_store(uri: str) -> bool:
+    """Tell whether an address is a file that is not there: to look into it would make it.
+
+    >>> would_make_store("sqlite:////no/such/folder/mlflow.db"), would_make_store("http://host")
+    (True, False)
+    """
+    scheme, separator, rest = uri.partition(":///")
+    is_file = bool(separator) and scheme.startswith("sqlite")
+    return is_file and not Path(rest.partition("?")[0]).exists()
+
+
 def _is_relative(engine: str, rest: str) -> bool:
     if engine == "sqlite":
         return re.match(r"/(/|[A-Za-z]:|:memory:)", rest) is None

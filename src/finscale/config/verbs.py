@@ -36,6 +36,9 @@ from finscale.config.hyperparameters import ARCHITECTURE_AXES, TRAINING_AXES
 from finscale.config.problem import Problem
 from finscale.config.space import Space, load_space
 
+COUNTED = ("ok", "pruned", "diverged")
+"""Ends of a trial that count against `n_trials`, and results that are not computed again."""
+
 
 def _free_if_searched(value: object) -> object:
     return None if value == SEARCHED else value
@@ -138,6 +141,11 @@ class TrainConfig(SearchConfig):
     top_k: Chosen = option(3, "best trials to train anew")
     n_seeds: Seeds = option(3, "seeds for each of them")
     dry_run: bool = option("false", "say what would be done, and train nothing (true or false)")
+
+    @property
+    def search(self) -> HpoConfig:
+        """The search whose best trials these are."""
+        return HpoConfig(**{name: getattr(self, name) for name in SearchConfig.model_fields})
 
 
 class RelocateConfig(Frozen):

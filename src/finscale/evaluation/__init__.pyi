@@ -44,7 +44,7 @@ from .regression import (
     is_collapsed_regression,
     score_regression,
 )
-from .scores import Scores, bce_with_logits, is_collapsed, score, skill
+from .scores import Scores, bce_with_logits, cross_entropy, is_collapsed, score, skill
 
 __all__ = [
     "BASELINES",
@@ -75,6 +75,7 @@ __all__ = [
     "conformal_multiplier",
     "covariance",
     "coverage_curve",
+    "cross_entropy",
     "density_skill",
     "fit_boosted_gaussian",
     "fit_boosting",

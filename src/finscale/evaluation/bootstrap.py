@@ -82,7 +82,7 @@ def bootstrap_means(
     draws = np.empty((n_draws, len(n_seeds)), dtype=np.float64)
     for start in range(0, n_draws, CHUNK):
         size = min(CHUNK, n_draws - start)
-        weights = _day_weights(n_days, block_length, size, rng)
+        weights = day_weights(n_days, block_length, size, rng)
         means = np.split(weights @ stacked.T, np.cumsum(n_seeds)[:-1], axis=1)
         for cell, seed_means in enumerate(means):
             draws[start : start + size, cell] = _resample_seeds(seed_means, rng)
@@ -138,7 +138,7 @@ def _n_days(differences: Sequence[Floats]) -> int:
     return lengths.pop()
 
 
-def _day_weights(n_days: int, length: float, n_draws: int, rng: np.random.Generator) -> Floats:
+def day_weights(n_days: int, length: float, n_draws: int, rng: np.random.Generator) -> Floats:
     """Share of every day in every draw, shape (n_draws, n_days); rows sum to one."""
     position = np.arange(n_days)
     starts = rng.integers(n_days, size=(n_draws, n_days))

@@ -67,7 +67,14 @@ def bce_with_logits(y: ArrayLike, logit: ArrayLike) -> Floats:
     ndarray, shape (N,), float64
         ``-log p`` of the class that came true. NaN where the logit is NaN.
     """
-    labels, logits = _pair(y, logit)
+    return cross_entropy(*_pair(y, logit))
+
+
+def cross_entropy(labels: Floats, logits: Floats) -> Floats:
+    """Binary cross-entropy in nats, of arrays that broadcast.
+
+    It is linear in the label: with a probability for one it is the expected loss.
+    """
     # softplus(z) - y z, with softplus split so that exp never overflows.
     positive = np.maximum(logits, 0.0) - labels * logits
     return np.asarray(positive + np.log1p(np.exp(-np.abs(logits))), dtype=np.float64)

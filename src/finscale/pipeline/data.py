@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 
-from finscale.config import DataConfig, options
+from finscale.config import DataConfig, options, spell
 from finscale.pipeline.problem import data_lines, fetch, load_inputs, record_page
-from finscale.pipeline.running import Line, Listen, Screen
+from finscale.pipeline.running import Line, Listen, on_terminal, shown
 from finscale.tracking import Kind, prepare_store, verb_run
 
 
-def data(config: DataConfig, run_id: str | None = None, *, listen: Listen | None = None) -> None:
+@shown
+def data(config: DataConfig, run_id: str | None = None, *, listen: Listen = on_terminal) -> None:
     """Prepare a universe: what is stored already and intact is left as it is.
 
     Raises
@@ -18,19 +19,20 @@ def data(config: DataConfig, run_id: str | None = None, *, listen: Listen | None
     DataError
         If a source does not answer or gives what it should not: what came before is kept.
     """
-    if listen is None:
-        with Screen() as screen:
-            data(config, run_id, listen=screen)
-        return
     prepare_store(time.time())
     universe = config.universe
     with verb_run(
-        Kind.DATA, f"data {universe.name}", run_id=run_id, params=options(config), tags={}
-    ) as opened:
+        Kind.DATA,
+        f"data {universe.name}",
+        run_id=run_id,
+        params=options(config),
+        tags={},
+        resume=spell("data", config),
+    ) as runs:
         stored = fetch(config, listen)
         inputs = load_inputs(config, listen)
         lines = data_lines(stored, inputs)
-        record_page(opened.own, config, inputs, lines)
+        record_page(runs.own, config, inputs, lines)
         fresh = inputs.fresh or any(bars.fresh for bars in stored)
         state = "prepared" if fresh else "up to date"
         listen(Line("\n".join([f"{universe.name} is {state}.", *lines])))

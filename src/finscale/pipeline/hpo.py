@@ -7,9 +7,18 @@ import time
 from contextlib import suppress
 from functools import partial
 
-from finscale.config import HpoConfig, StoreError, counted, format_budget, options, spell
+from finscale.config import HpoConfig, counted, format_budget, options, spell
 from finscale.pipeline.problem import ProblemData, ensure_page, load_problem, search_identity
-from finscale.pipeline.running import Line, Listen, Screen, disk_watched, renewing, run_side_by_side
+from finscale.pipeline.running import (
+    Line,
+    Listen,
+    failure_lines,
+    on_terminal,
+    renewing,
+    run_side_by_side,
+    shown,
+    unfinished,
+)
 from finscale.pipeline.searching import (
     SearchContext,
     best_name,
@@ -43,11 +52,12 @@ NEAREST = 3
 """Other searches that are named when a new one begins."""
 
 
+@shown
 def hpo(
     config: HpoConfig,
     run_id: str | None = None,
     *,
-    listen: Listen | None = None,
+    listen: Listen = on_terminal,
     study: str | None = None,
 ) -> Run:
     """Search until `n_trials` trials have finished; the same call goes on where it stopped.
@@ -68,9 +78,6 @@ def hpo(
     Run
         The parent of the trials.
     """
-    if listen is None:
-        with Screen() as screen:
-            return hpo(config, run_id, listen=screen, study=study)
     deadline = time.monotonic() + (config.timeout or math.inf)
     prepare_store(time.time())  # a wrong address is said before data are fetched
     data = load_problem(config, config.floors, listen)
@@ -78,33 +85,33 @@ def hpo(
     if n_stored(config.cell_name, identity) < config.n_trials:  # else nothing is trained
         check_memory(config, space, pick_device(config.device))
     address = optuna_address(config, identity)
-    opening = verb_run(
+    running = verb_run(
         Kind.HPO,
         f"hpo {format_budget(config.budget)} {config.title}",
         run_id=run_id,
         params=options(config),
         tags=_tags(config, data, study),
         identity=identity,
+        resume=spell("hpo", config),
         turn=partial(turn, address),
     )
-    with disk_watched(spell("hpo", config)):
-        with suppress(StoppedError), opening as opened:
-            if opened.is_new:
-                data.log_inputs(opened.parent)
-                _name_others(config, identity, listen)
-            ensure_page(config, data.inputs, listen, study)
-            context = open_context(
-                config,
-                data,
-                address,
-                facts_of(config, opened.parent, opened.own, identity, study),
-                own=opened.own,
-                device_name=config.device,
-                listen=listen,
-                deadline=deadline,
-            )
-            _search(context, address)
-        return opened.parent
+    with suppress(StoppedError), running as runs:
+        if runs.is_new:
+            data.log_inputs(runs.parent)
+            _name_others(config, identity, listen)
+        ensure_page(config, data.inputs, listen, study)
+        context = open_context(
+            config,
+            data,
+            address,
+            facts_of(config, runs.parent, runs.own, identity, study),
+            own=runs.own,
+            device_name=config.device,
+            listen=listen,
+            deadline=deadline,
+        )
+        _search(context, address)
+    return runs.parent
 
 
 def _tags(config: HpoConfig, data: ProblemData, study: str | None) -> dict[str, str]:
@@ -125,7 +132,7 @@ def _search(context: SearchContext, address: OptunaAddress) -> None:
     config = context.config
     standing = standing_of(context)
     _announce(context, standing)
-    write_note(context, standing, "running")
+    write_note(context, standing)
     if standing.n_finished < config.n_trials or standing.running:
         standing = _train(context, address, standing)
     if context.is_over_time and standing.n_finished < config.n_trials:
@@ -170,16 +177,12 @@ def _side_by_side(context: SearchContext, address: OptunaAddress) -> Standing:
     listen = renewing(context.listen, command)
     failures = run_side_by_side(join, orders, context.config.workers, listen)
     standing = standing_of(context)
-    lines = "; ".join(f"{failure.name}: {failure.line}" for failure in failures)
+    cell, resume = context.config.cell_name, spell("hpo", context.config)
     if failures and standing.n_finished < context.config.n_trials:
-        raise StoreError(
-            f"search {context.config.cell_name}",
-            expected="its workers to train every trial",
-            got=lines,
-            todo=f"What is finished is kept. Go on: {spell('hpo', context.config)}",
-        )
+        every = "its workers to train every trial"
+        raise unfinished(f"search {cell}", every, failures, resume)
     if failures:
-        context.listen(Line(f"{context.config.cell_name}: the others went on without {lines}."))
+        context.listen(Line(f"{cell}: the others went on without {failure_lines(failures)}."))
     return standing
 
 

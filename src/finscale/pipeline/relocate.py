@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from finscale.config import ConfigError, RelocateConfig
-from finscale.pipeline.running import Line, Listen, Screen
+from finscale.pipeline.running import Line, Listen, on_terminal, shown
 from finscale.tracking import local_path
 from finscale.tracking import relocate as rewrite
 
 
-def relocate(config: RelocateConfig, *, listen: Listen | None = None) -> None:
+@shown
+def relocate(config: RelocateConfig, *, listen: Listen = on_terminal) -> None:
     """Rewrite every address below the old place, or count them; files stay where they are.
 
     Raises
@@ -18,10 +19,6 @@ def relocate(config: RelocateConfig, *, listen: Listen | None = None) -> None:
     StoreError
         If the store is a server, or does not answer.
     """
-    if listen is None:
-        with Screen() as screen:
-            relocate(config, listen=screen)
-        return
     folder = local_path(config.new)
     if folder is not None and not folder.is_dir():
         raise ConfigError(

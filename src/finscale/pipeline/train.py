@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from finscale.config import (
-    HpoConfig,
-    SearchConfig,
     StoreError,
     TrainConfig,
     counted,
@@ -37,8 +35,8 @@ from finscale.pipeline.problem import (
     targets_of,
     train_identity,
 )
-from finscale.pipeline.running import Line, Listen, Screen
-from finscale.pipeline.searching import other_searches, search_space
+from finscale.pipeline.running import Line, Listen, on_terminal, shown
+from finscale.pipeline.searching import other_searches, own_trials, search_space
 from finscale.tracking import (
     N_PARAMS,
     VAL_LOSS,
@@ -56,10 +54,8 @@ from finscale.tracking import (
     models_obstacle,
     prepare_store,
     record_choice,
-    searches,
     study_tags,
     tell_invocation,
-    trials,
     verb_run,
 )
 from finscale.training import pick_device
@@ -71,11 +67,12 @@ DONE = "done"
 """Tag of a parent whose model's promotion was decided."""
 
 
+@shown
 def train(
     config: TrainConfig,
     run_id: str | None = None,
     *,
-    listen: Listen | None = None,
+    listen: Listen = on_terminal,
     study: str | None = None,
 ) -> Run:
     """Train the finals of a cell, choose a configuration, register its best seed.
@@ -92,9 +89,6 @@ def train(
     StoreError
         If there are searches for this cell, but none with these options.
     """
-    if listen is None:
-        with Screen() as screen:
-            return train(config, run_id, listen=screen, study=study)
     prepare_store(time.time())  # a wrong address is said before data are fetched
     data = load_problem(config, config.floors, listen)
     from finscale.pipeline.finals import CellContext  # torch: a refusal waits for none
@@ -106,24 +100,25 @@ def train(
         run_id=run_id,
         params=options(config),
         tags=tags | study_tags(study),
+        resume=spell("train", config),
         identity=train_identity(config, data),
-    ) as opened:
+    ) as runs:
         if obstacle := models_obstacle():
             listen(Line(f"{config.cell_name}: {obstacle}: finals are trained, no alias is set."))
         recipes = _best_recipes(config, data, listen, study)
         context = CellContext(
             config,
             data,
-            opened.parent,
+            runs.parent,
             pick_device(config.device),
             ensure_baselines(data, study)[REFERENCE].val_loss,
             listen,
             study,
         )
-        if opened.is_new:
-            data.log_inputs(opened.parent)
+        if runs.is_new:
+            data.log_inputs(runs.parent)
         _train_and_choose(context, recipes)
-        return opened.parent
+        return runs.parent
 
 
 def _train_and_choose(context: CellContext, recipes: Sequence[Recipe]) -> None:
@@ -142,8 +137,9 @@ def _train_and_choose(context: CellContext, recipes: Sequence[Recipe]) -> None:
     _write_note(context, chosen, _promoted(context, chosen))
 
 
+@shown
 def dry_run_train(
-    config: TrainConfig, run_id: str | None = None, *, listen: Listen | None = None
+    config: TrainConfig, run_id: str | None = None, *, listen: Listen = on_terminal
 ) -> None:
     """Say what of a cell is there, what is left to train, and what it would cost.
 
@@ -152,9 +148,6 @@ def dry_run_train(
     ConfigError
         If the cell can never be finished here.
     """
-    if listen is None:
-        with Screen() as screen:
-            return dry_run_train(config, run_id, listen=screen)
     from finscale.pipeline.cells import (
         check_possible,
         cost_sentence,
@@ -173,7 +166,6 @@ def dry_run_train(
     listen(Line(text))
     if run_id:
         tell_invocation(run_id, Kind.TRAIN, f"```\n{table(prospects)}\n```\n\n{text}")
-    return None
 
 
 def _best_recipes(
@@ -182,17 +174,14 @@ def _best_recipes(
     """Return the recipes of the best trials, from their runs: no number is typed again."""
     template = search_space(config, data).architectures[0]
     identity = search_identity(config, data)
-    stored = searches(config.cell_name)
-    mine = stored[stored["fingerprint"] == identity] if len(stored) else stored
-    best = _best_trials(mine, config.top_k)
-    if best.empty:
-        if len(mine) == 0 and (others := other_searches(config, identity)):
-            raise _no_such_search(config, others)
+    best = _best_trials(config, identity)
+    if best is None and (others := other_searches(config, identity)):
+        raise _no_such_search(config, others)
+    if best is None or best.empty:
         listen(Line(f"{config.cell_name}: no finished search yet: searching first."))
-        shared = {name: getattr(config, name) for name in SearchConfig.model_fields}
-        parent = hpo(HpoConfig.model_validate(shared), listen=listen, study=study)
-        best = _best_trials(pd.DataFrame({"run_id": [parent.run_id]}), config.top_k)
-    if best.empty:
+        hpo(config.search, listen=listen, study=study)
+        best = _best_trials(config, identity)
+    if best is None or best.empty:
         raise StoreError(
             f"search {config.cell_name}",
             expected="at least one trial that finished with a loss",
@@ -202,13 +191,10 @@ def _best_recipes(
     return [from_params(row, template, config) for row in rows(best)]
 
 
-def _best_trials(mine: pd.DataFrame, top_k: int) -> pd.DataFrame:
-    if mine.empty:
-        return mine
-    frame = trials(parent=mine.iloc[0]["run_id"])
-    if frame.empty or "status" not in frame:
-        return frame.iloc[:0]
-    return frame[frame["status"] == Status.OK].head(top_k)  # trials come best first
+def _best_trials(config: TrainConfig, identity: str) -> pd.DataFrame | None:
+    """Return the best trials of a cell's search; None where there is no such search."""
+    frame = own_trials(config.cell_name, identity)
+    return None if frame is None else frame[frame["status"] == Status.OK].head(config.top_k)
 
 
 def _no_such_search(config: TrainConfig, others: Sequence[str]) -> StoreError:

@@ -19,9 +19,10 @@ from finscale.config import (
     VerifyConfig,
     read_pins,
     without_passwords,
+    would_make_store,
 )
 from finscale.market import verify_store
-from finscale.pipeline.running import Line, Listen, Screen
+from finscale.pipeline.running import Line, Listen, on_terminal, shown
 from finscale.training import available_memory_bytes, pick_device
 
 MIN_PYTHON = (3, 11)
@@ -40,7 +41,8 @@ class Check:
     seen: str
 
 
-def verify(config: VerifyConfig, *, listen: Listen | None = None) -> None:
+@shown
+def verify(config: VerifyConfig, *, listen: Listen = on_terminal) -> None:
     """Look at everything, say what was seen, and only then complain.
 
     Raises
@@ -48,10 +50,6 @@ def verify(config: VerifyConfig, *, listen: Listen | None = None) -> None:
     DataError
         If anything is not as it should be.
     """
-    if listen is None:
-        with Screen() as screen:
-            verify(config, listen=screen)
-        return
     wrong: list[Check] = []
     n_checks = 0
     for check in _checks(config):
@@ -143,15 +141,13 @@ def _nearest(folder: Path) -> Path:
 def _store() -> Iterator[Check]:
     from finscale.tracking import (  # MLflow: the data alone wait for none
         check_store,
-        database_file,
         faults_of_artifacts,
         find_experiment,
         store_address,
     )
 
     address, name = store_address(), "tracking store"
-    file = database_file(address)
-    if file and not file.exists():  # asking would make it
+    if would_make_store(address):
         yield Check(name, True, f"{address} is made by the first command")
         return
     try:

@@ -21,6 +21,7 @@ from optuna.study import Study
 from optuna.terminator import EMMREvaluator, MedianErrorEvaluator, Terminator
 from optuna.trial import FrozenTrial, TrialState
 
+from finscale.config import COUNTED
 from finscale.model import Architecture
 from finscale.search.address import OptunaAddress, OptunaStudyGoneError, turn
 from finscale.search.methods import Methods
@@ -34,7 +35,6 @@ REFRESH_S = 2.0
 REBUILT_S = 0.05
 """A trial that was added whole began and ended at once."""
 _DRAWS = 10
-_COUNTED = ("ok", "pruned", "diverged")
 
 
 class Search:
@@ -131,7 +131,7 @@ class Search:
         shapes = {tuple(params[axis] for axis in AXES) for params in points}
         return Standing(
             running=tuple(trial for trial in trials if trial.past.status == RUNNING),
-            n_finished=sum(trial.past.status in _COUNTED for trial in trials),
+            n_finished=sum(trial.past.status in COUNTED for trial in trials),
             n_pruned=sum(trial.past.status == "pruned" for trial in trials),
             n_failed=sum(trial.past.status == "failed" for trial in trials),
             n_architectures=len(shapes),

@@ -10,6 +10,7 @@ from .choices import (
     record_choice,
 )
 from .datasets import log_inputs
+from .ends import End, StoppedError, end_of
 from .experiments import find_experiment
 from .frames import runs_frame
 from .lease import other_holder
@@ -57,7 +58,6 @@ from .results import (
 from .runs import LeaseLostError, Run, create_run, handle, in_study, read_text, search, where
 from .store import (
     check_store,
-    database_file,
     faults_of_artifacts,
     is_database,
     local_path,
@@ -66,7 +66,6 @@ from .store import (
     store_address,
 )
 from .verb import (
-    StoppedError,
     VerbRun,
     close_abandoned,
     mark_failed,
@@ -87,6 +86,7 @@ __all__ = [
     "Artifact",
     "Candidate",
     "Choice",
+    "End",
     "Kind",
     "LeaseLostError",
     "Opening",
@@ -108,7 +108,7 @@ __all__ = [
     "cost_metrics",
     "create_run",
     "curve",
-    "database_file",
+    "end_of",
     "faults_of_artifacts",
     "final_seeds",
     "finals",

@@ -10,13 +10,12 @@ from collections.abc import Iterable
 import pandas as pd
 from mlflow.entities import Run as StoredRun
 
-from finscale.config import ARCHITECTURE_AXES, TRAINING_AXES
+from finscale.config import ARCHITECTURE_AXES, COUNTED, TRAINING_AXES
 from finscale.tracking.choices import Choice, choices_of_study, finals_of, latest_choices
 from finscale.tracking.frames import COORDINATES, HEAD, read_runs
 from finscale.tracking.names import N_PARAMS, VAL_LOSS, Kind, Status, Tag
 from finscale.tracking.runs import search, where
 
-_RESULTS = (Status.OK, Status.PRUNED, Status.DIVERGED)
 _TAGS = ("kind", "problem", "cell", "fingerprint", "status", "reason", "parent", "study")
 _SCORES = (VAL_LOSS, "val_loss_ref", "val_skill", N_PARAMS)
 _RECIPE = (*ARCHITECTURE_AXES, *TRAINING_AXES, "epochs")
@@ -169,7 +168,7 @@ def _cells_of_study(study: str) -> set[str]:
 def find_result(kind: Kind, fingerprint: str) -> StoredRun | None:
     """Return the run that already holds this result: ok, pruned or diverged."""
     for run in search(where(KIND=kind, FINGERPRINT=fingerprint)):
-        if run.data.tags.get(Tag.STATUS) in _RESULTS:
+        if run.data.tags.get(Tag.STATUS) in COUNTED:
             return run
     return None
 
@@ -188,7 +187,7 @@ def _distinct(frame: pd.DataFrame) -> pd.DataFrame:
 
     The same result is never counted twice, and a failed run does not hide the one that repeated it.
     """
-    rank = (~frame["status"].isin(_RESULTS)).astype(int) + frame["status"].isna()
+    rank = (~frame["status"].isin(COUNTED)).astype(int) + frame["status"].isna()
     first = frame.assign(_rank=rank).sort_values("_rank", kind="stable")
     kept = first.drop_duplicates("fingerprint").sort_index()
     return kept.drop(columns="_rank").reset_index(drop=True)

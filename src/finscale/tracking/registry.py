@@ -52,7 +52,7 @@ def promote(
     uri = alias_uri(problem_name, budget)
     holder = _holder(name, alias)
     is_lost = holder is not None and not _has_files(holder)
-    obstacle = _obstacle(holder, candidate) if holder and not is_lost else None
+    obstacle = obstacle_to(holder, candidate) if holder and not is_lost else None
     if obstacle:
         return Promotion(False, uri, obstacle)
     info = ask(lambda: _log_model(run, model, example_BLC))
@@ -139,7 +139,7 @@ def _has_files(holder: ModelVersion) -> bool:
         return False
 
 
-def _obstacle(holder: ModelVersion, candidate: Candidate) -> str | None:
+def obstacle_to(holder: ModelVersion, candidate: Candidate) -> str | None:
     """Say why the alias stays where it is, or None if it moves."""
     tags, there = holder.tags, f"version {holder.version}"
     ours = (candidate.data_sha256, candidate.split, candidate.problem_sha256)

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import math
 import os
-import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,15 +16,17 @@ from urllib.parse import urlparse
 
 from mlflow.entities import LifecycleStage, Metric, Param, RunTag, ViewType
 from mlflow.entities import Run as StoredRun
-from mlflow.tracking.context.registry import resolve_tags
 
 from finscale.config import ConfigError, StoreError, quoted, unbroken
+from finscale.tracking.ends import End, unfinished, with_end, without_end
 from finscale.tracking.experiments import current_experiment_id
 from finscale.tracking.lease import FREE, read_lease, take_lease
 from finscale.tracking.names import FIGURES, IN_STUDY, Artifact, Kind, Status, Tag, study_tag
+from finscale.tracking.provenance import provenance
 from finscale.tracking.store import GoneError, first_line, open_client
 
-_MLFLOW_STATUS = {
+_MLFLOW_STATUS: dict[Status | None, str] = {
+    None: "KILLED",
     Status.OK: "FINISHED",
     Status.PRUNED: "KILLED",
     Status.DIVERGED: "FAILED",
@@ -54,13 +54,13 @@ class Run:
 
     def tag(self, tags: Mapping[str, Any]) -> None:
         """Set tags; values become text."""
-        entities = [RunTag(str(key), _text(value)) for key, value in tags.items()]
+        entities = [RunTag(str(key), as_text(value)) for key, value in tags.items()]
         open_client().log_batch(self.run_id, tags=entities)
 
     def param(self, params: Mapping[str, Any]) -> None:
         """Log params that the run does not have yet: those MLflow logged itself are immutable."""
         there = open_client().get_run(self.run_id).data.params
-        entities = [Param(k, _text(v)) for k, v in params.items() if k not in there]
+        entities = [Param(k, as_text(v)) for k, v in params.items() if k not in there]
         open_client().log_batch(self.run_id, params=entities)
 
     def metric(self, metrics: Mapping[str, float], step: int = 0) -> None:
@@ -165,31 +165,37 @@ class Run:
         """Set the run running again, in the hands of this process: how it ended is past."""
         client = open_client()
         client.update_run(self.run_id, status="RUNNING")
-        if Tag.STATUS in client.get_run(self.run_id).data.tags:
+        tags = self.tags()
+        if Tag.STATUS in tags:
             client.delete_tag(self.run_id, Tag.STATUS.value)
         self.renew_lease()
+        note = tags.get(Tag.NOTE, "")
+        if (before := without_end(note)) != note:
+            self.note(before)
 
     def end(self, status: Status, reason: str) -> None:
-        """Close the run. The tag comes first: a kill in between leaves the result readable."""
-        with unbroken():
-            self.tag({Tag.STATUS: status.value, Tag.REASON: reason, Tag.LEASE: FREE})
-            open_client().set_terminated(self.run_id, _MLFLOW_STATUS[status])
+        """Close the run with a result."""
+        self.close(End(status, reason))
 
     def interrupt(self, reason: str) -> None:
-        """Close the run without a result: the same command goes on with it.
+        """Close the run without a result: the same command goes on with it."""
+        self.close(unfinished(reason))
 
-        One that has its result already was on its way out, and is let out.
+    def close(self, end: End) -> None:
+        """Close the run: every run that ends is closed here.
+
+        One that has its result already was on its way out, and is let out with that.
         """
-        client = open_client()
-        ended = client.get_run(self.run_id).data.tags.get(Tag.STATUS)
-        self.tag({Tag.LEASE: FREE} if ended else {Tag.LEASE: FREE, Tag.REASON: reason})
-        client.set_terminated(self.run_id, _MLFLOW_STATUS[Status(ended)] if ended else "KILLED")
-
-    def fail(self, reason: str, traceback: str) -> None:
-        """Close the run as failed; then add what went wrong, if the store takes it."""
-        self.end(Status.FAILED, reason)
-        with suppress(StoreError):  # it may be the artifact store that failed
-            self.text(Artifact.TRACEBACK.value, traceback)
+        with unbroken():
+            there = {} if end.status and not end.note else self.tags()
+            had = there.get(Tag.STATUS)
+            status = end.status or (Status(had) if had else None)
+            # The tags come first: a kill in between leaves the result readable.
+            self.tag({Tag.LEASE: FREE, **({} if had and not end.status else _tags_of(end, there))})
+            open_client().set_terminated(self.run_id, _MLFLOW_STATUS[status])
+        if end.traceback:
+            with suppress(StoreError, OSError):  # it may be the artifact store that failed
+                self.text(Artifact.TRACEBACK.value, end.traceback)
 
 
 def create_run(
@@ -199,13 +205,13 @@ def create_run(
     experiment_id = parent.experiment_id if parent else current_experiment_id()
     nesting: dict[str, str] = {Tag.PARENT: parent.run_id} if parent else {}
     everything = {
-        **_context(),
+        **provenance(),
         Tag.KIND: kind.value,
         Tag.LEASE: take_lease().encode(),
         **nesting,
         **(tags or {}),
     }
-    values = {str(key): _text(value) for key, value in everything.items()}
+    values = {str(key): as_text(value) for key, value in everything.items()}
     run = open_client().create_run(experiment_id, tags=values, run_name=name)
     return Run(run.info.run_id, experiment_id)
 
@@ -232,7 +238,7 @@ def stored_run(run_id: str) -> StoredRun:
 def take_up(stored: StoredRun) -> Run:
     """Go on with a run that is there, in the hands of this process."""
     run = handle(stored)
-    run.tag({**_context(), Tag.LEASE: take_lease().encode()})
+    run.tag({**provenance(), Tag.LEASE: take_lease().encode()})
     return run
 
 
@@ -327,24 +333,16 @@ def read_text(run_id: str, artifact: str) -> str:
         return path.read_text(encoding="utf-8")
 
 
-def _text(value: Any) -> str:
-    return repr(value) if isinstance(value, float) else str(value)
-
-
-@cache
-def _context() -> dict[str, str]:
-    """Return user, source and commit, which MLflow adds to fluent runs only, and a dirty tree."""
-    tags: dict[str, str] = resolve_tags()
-    try:
-        changed = _git("status", "--porcelain")
-        tags |= {Tag.COMMIT.value: _git("rev-parse", "HEAD"), Tag.DIRTY.value: str(bool(changed))}
-    except (OSError, subprocess.SubprocessError):
-        pass  # no git, or no repository: there is nothing to record
+def _tags_of(end: End, there: Mapping[str, str]) -> dict[str, str]:
+    """Return the tags that say how a run ended; its note keeps what it says."""
+    tags: dict[str, str] = {Tag.REASON: end.reason}
+    if end.status:
+        tags[Tag.STATUS] = end.status.value
+    if end.note:
+        tags[Tag.NOTE] = with_end(there.get(Tag.NOTE, ""), end.note)
     return tags
 
 
-def _git(*arguments: str) -> str:
-    answer = subprocess.run(
-        ["git", *arguments], cwd=Path(__file__).parent, capture_output=True, text=True, check=True
-    )
-    return answer.stdout.strip()
+def as_text(value: Any) -> str:
+    """Write a value as a run keeps it."""
+    return repr(value) if isinstance(value, float) else str(value)

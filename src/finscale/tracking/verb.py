@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,11 @@ from mlflow.entities import LifecycleStage
 from mlflow.entities import Run as StoredRun
 from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
-from finscale.config import FinscaleError, RefusedError, StoreError, unbroken
+from finscale.config import FinscaleError, StoreError, disk_watched, unbroken
+from finscale.tracking.ends import End, end_of
 from finscale.tracking.experiments import current_experiment_id
 from finscale.tracking.lease import FREE, Lease, other_holder, read_lease
-from finscale.tracking.names import Artifact, Kind, Status, Tag
+from finscale.tracking.names import Kind, Status, Tag
 from finscale.tracking.runs import (
     Run,
     create_run,
@@ -36,10 +36,6 @@ PROJECT = Path(__file__).resolve().parents[3]
 
 _log = logging.getLogger("finscale")
 Turn = Callable[[], AbstractContextManager[None]]
-
-
-class StoppedError(Exception):
-    """Raised within `verb_run` to leave it unfinished, as asked: the same command goes on."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +65,7 @@ def verb_run(
     run_id: str | None,
     params: Mapping[str, Any],
     tags: Mapping[str, Any],
+    resume: str,
     identity: str | None = None,
     turn: Turn | None = None,
 ) -> Iterator[VerbRun]:
@@ -78,6 +75,8 @@ def verb_run(
     ----------
     run_id : str or None
         The run that `mlflow run` made for this command.
+    resume : str
+        The line that goes on: what a note says that ends early, and the line of a full disk.
     identity : str or None
         Fingerprint under which the parent is found again; None makes a new run each time.
     turn : callable, optional
@@ -87,24 +86,24 @@ def verb_run(
     Raises
     ------
     StoreError
-        If another living process is at work on a parent that is not shared.
+        If another living process is at work on a parent that is not shared, or the disk is full.
     """
-    opened: VerbRun | None = None
+    runs: VerbRun | None = None
     alone = turn is None
     turn = turn or nullcontext
     try:
         with turn(), unbroken():
-            opened = _open(kind, name, run_id, params, tags, identity, alone)
-        with _measured(opened.own):
-            yield opened
+            runs = _begin(kind, name, run_id, params, tags, identity, alone)
+        with _measured(runs.own), disk_watched(resume):
+            yield runs
     except BaseException as error:
-        if opened:
+        if runs:
             # It may be the store that is at fault: what came first is what is said.
             with suppress(StoreError), turn(), unbroken():
-                _close(opened, error)
+                _close(runs, end_of(error, resume))
         raise
     with turn(), unbroken():
-        for run in _left(opened):
+        for run in _left(runs):
             run.end(Status.OK, "completed")
 
 
@@ -119,8 +118,7 @@ def mark_failed(run_id: str, error: FinscaleError) -> None:
             run = take_up(stored)
             verb = stored.data.tags.get(Tag.ENTRY_POINT, "command")
             run.tag({Tag.KIND: Kind.INVOCATION.value, "mlflow.runName": f"{verb} not begun"})
-            run.end(*_end_of(error))
-            run.note(error.line)
+            run.close(end_of(error))
 
 
 def tell_invocation(run_id: str, kind: Kind, note: str) -> None:
@@ -165,7 +163,7 @@ def close_abandoned(now: float) -> int:
     return closed
 
 
-def _open(
+def _begin(
     kind: Kind,
     name: str,
     run_id: str | None,
@@ -185,15 +183,15 @@ def _open(
         everything = {Tag.KIND: kind.value, "mlflow.runName": name, **identified, **tags}
         parent = own or create_run(kind, name)
         parent.tag(everything)
-        opened = VerbRun(parent, parent, found is None)
+        runs = VerbRun(parent, parent, found is None)
     else:
-        opened = VerbRun(found, _invocation(found, own, name), False)
+        runs = VerbRun(found, _invocation(found, own, name), False)
         # A study tags what it is the first to make.
         found.tag({key: value for key, value in tags.items() if key != Tag.STUDY})
     if holder is None:
-        opened.parent.reopen()
-    opened.own.param(params)
-    return opened
+        runs.parent.reopen()
+    runs.own.param(params)
+    return runs
 
 
 def _taken_up(run_id: str, kind: Kind, identity: str | None, found: Run | None) -> Run | None:
@@ -280,14 +278,14 @@ def _busy(parent: Run, holder: Lease) -> StoreError:
     )
 
 
-def _left(opened: VerbRun) -> Iterator[Run]:
+def _left(runs: VerbRun) -> Iterator[Run]:
     """Yield the runs to close, this command's own first; the parent only if nobody is left."""
-    if opened.own != opened.parent:
-        yield opened.own
-    if _holder(opened.parent) is None:
-        yield opened.parent
-    elif opened.own == opened.parent:
-        opened.parent.release()
+    if runs.own != runs.parent:
+        yield runs.own
+    if _holder(runs.parent) is None:
+        yield runs.parent
+    elif runs.own == runs.parent:
+        runs.parent.release()
 
 
 def _invocation(parent: Run, own: Run | None, name: str) -> Run:
@@ -297,23 +295,16 @@ def _invocation(parent: Run, own: Run | None, name: str) -> Run:
     return own
 
 
-def _close(opened: VerbRun, error: BaseException) -> None:
-    if isinstance(error, KeyboardInterrupt | StoppedError):
-        reason = str(error) if isinstance(error, StoppedError) else "interrupted"
-        for run in (*_left(opened), *_abandoned_children(opened.parent)):
-            run.interrupt(reason)
-    elif isinstance(error, FinscaleError):
-        for run in _left(opened):
-            run.end(*_end_of(error))
-        opened.own.note(error.line)
-    else:
-        for run in _left(opened):
-            run.end(Status.FAILED, "error")
-        opened.own.text(Artifact.TRACEBACK, "".join(traceback.format_exception(error)))
+def _close(runs: VerbRun, end: End) -> None:
+    """Close what this command leaves, and children that it had runs and not begun."""
+    for run in _left(runs):
+        run.close(end if run == runs.own else replace(end, traceback=""))
+    for run in _abandoned_children(runs.parent):
+        run.interrupt("interrupted")
 
 
 def _abandoned_children(parent: Run) -> set[Run]:
-    """Return children that were stopped before they had begun to work."""
+    """Return running children that no other process is at work on."""
     beneath = search(f"{where(PARENT=parent.run_id)} AND attributes.status = 'RUNNING'")
     now = time.time()
     return {handle(run) for run in beneath if other_holder(run.data.tags, now) is None}
@@ -329,12 +320,6 @@ def _has_workers(run: StoredRun, now: float) -> bool:
     """Tell whether a process beneath a run still works on it."""
     beneath = search(f"{where(PARENT=run.info.run_id)} AND attributes.status = 'RUNNING'")
     return any(other_holder(child.data.tags, now) for child in beneath)
-
-
-def _end_of(error: FinscaleError) -> tuple[Status, str]:
-    if isinstance(error, RefusedError):
-        return Status.REFUSED, "floor"
-    return Status.FAILED, "user_error"
 
 
 def _is_ours(tags: Mapping[str, str]) -> bool:

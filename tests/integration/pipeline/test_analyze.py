@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import re
 import sqlite3
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlparse
@@ -29,7 +28,7 @@ from finscale.pipeline.analysis.problem_finals import collect
 from finscale.pipeline.analysis.publishing import publish
 from finscale.pipeline.analysis.verdicts import conclusions_of
 from finscale.pipeline.analyze import analyze as verb
-from finscale.pipeline.problem.baselines import begin_baseline, ensure_baselines, log_forecast
+from finscale.pipeline.problem.baselines import baseline_run, ensure_baselines, log_forecast
 from finscale.pipeline.problem.data import ProblemData
 from finscale.pipeline.problem.predictions import log_predictions, of_segment
 from finscale.pipeline.problem.recipe import Recipe
@@ -47,7 +46,7 @@ from finscale.tracking import (
     read_text,
 )
 from finscale.tracking import test_openings as recorded_openings
-from tests.lab import PROBLEM, TINY, Lab, copy_store, open_lab
+from tests.lab import PROBLEM, TINY, Lab, MakeStore, OpenCopy
 from tests.reports import make_overview
 
 SHAPES = [(16, 2), (32, 3), (64, 4), (128, 6)]  # 9K to 1.2M parameters: 2.1 decades
@@ -127,23 +126,21 @@ def reference_loss() -> float:
 
 
 @pytest.fixture(scope="module")
-def study_store(
-    empty_store: Path, data_root: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def study_store(make_store: MakeStore) -> Path:
     """Four sizes over two decades, three seeds each, better with size."""
-    folder = tmp_path_factory.mktemp("study") / "store"
-    with open_lab(copy_store(empty_store, folder), data_root) as lab:
+
+    def fill(lab: Lab) -> None:
         data = lab.problem()
         ensure_baselines(data)
         for width, depth in SHAPES:
             write_cell(data, width, depth)
-    return folder
+
+    return make_store("study", fill)
 
 
 @pytest.fixture
-def study(study_store: Path, data_root: Path, tmp_path: Path) -> Iterator[Lab]:
-    with open_lab(copy_store(study_store, tmp_path / "store"), data_root) as opened:
-        yield opened
+def study(study_store: Path, open_copy: OpenCopy) -> Lab:
+    return open_copy(study_store)
 
 
 def finals_of(lab: Lab, width: int) -> list[StoredRun]:
@@ -560,9 +557,9 @@ def test_where_the_true_odds_are_known_the_verdict_is_tried_and_says_how_far_it_
     study: Lab,
 ) -> None:
     data, said = study.problem(), read_predictions(reference_run())
-    known = begin_baseline(data, BAYES, "the odds", "of this test", None)
-    log_forecast(known, data, [2.0 * said[["output"]].to_numpy()], reference_loss())
-    known.end(Status.OK, "completed")
+    with baseline_run(data, BAYES, "the odds", "of this test", None) as known:
+        log_forecast(known, data, [2.0 * said[["output"]].to_numpy()], reference_loss())
+        known.end(Status.OK, "completed")
     told: list[Event] = []
     run = verb(AnalyzeConfig(universe=TINY, data_root=study.data_root), listen=told.append)
     work = [(event.key, event.done) for event in told if isinstance(event, Progress)]

@@ -6,7 +6,6 @@ searches draw the same training parameters, so the finals have the same fingerpr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -16,29 +15,27 @@ from mlflow import MlflowClient
 from finscale.pipeline.analysis.problem_finals import collect
 from finscale.pipeline.cells.prospects import look_ahead
 from finscale.tracking import Artifact, Tag, cells, finals, read_text, trials
-from tests.integration.pipeline.test_study import PLAN, counts, finish
-from tests.lab import CELL, PROBLEM, Lab, copy_store, open_lab
+from tests.lab import CELL, PROBLEM, Lab, MakeStore, OpenCopy
+from tests.rehearsal import PLAN, counts, finish
 
 LARGER = f"{PROBLEM}.11K"
 MODEL = "patchtst-tiny-threshold_1pct-h1-daily-a20"
 
 
 @pytest.fixture(scope="module")
-def both_store(
-    empty_store: Path, data_root: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def both_store(make_store: MakeStore) -> Path:
     """Return a store in which 11K was trained first, then 9K."""
-    folder = tmp_path_factory.mktemp("both") / "store"
-    with open_lab(copy_store(empty_store, folder), data_root) as lab:
+
+    def fill(lab: Lab) -> None:
         lab.train(budget="11K")
         lab.train(budget="9K")
-    return folder
+
+    return make_store("both", fill)
 
 
 @pytest.fixture
-def both(both_store: Path, data_root: Path, tmp_path: Path) -> Iterator[Lab]:
-    with open_lab(copy_store(both_store, tmp_path / "store"), data_root) as opened:
-        yield opened
+def both(both_store: Path, open_copy: OpenCopy) -> Lab:
+    return open_copy(both_store)
 
 
 def test_finals_of_two_budgets_are_trained_once_and_found_under_both(both: Lab) -> None:
@@ -112,21 +109,19 @@ def test_what_stands_before_a_cell_counts_its_own_finals(
 
 
 @pytest.fixture(scope="module")
-def studied_store(
-    empty_store: Path, data_root: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def studied_store(make_store: MakeStore) -> Path:
     """Return a store with two studies that share their finals, the larger budget's first."""
-    folder = tmp_path_factory.mktemp("studied") / "store"
-    with open_lab(copy_store(empty_store, folder), data_root) as lab:
+
+    def fill(lab: Lab) -> None:
         finish(lab, PLAN.model_copy(update={"name": "larger", "budgets": (11_000,)}))
         finish(lab, PLAN.model_copy(update={"name": "smaller", "budgets": (9_000,)}))
-    return folder
+
+    return make_store("studied", fill)
 
 
 @pytest.fixture
-def studied(studied_store: Path, data_root: Path, tmp_path: Path) -> Iterator[Lab]:
-    with open_lab(copy_store(studied_store, tmp_path / "store"), data_root) as opened:
-        yield opened
+def studied(studied_store: Path, open_copy: OpenCopy) -> Lab:
+    return open_copy(studied_store)
 
 
 @pytest.mark.parametrize(("name", "budget"), [("larger", "11K"), ("smaller", "9K")])

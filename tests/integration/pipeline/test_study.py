@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,78 +10,21 @@ import pytest
 
 from finscale.config import (
     ConfigError,
-    FinscaleError,
     RefusedError,
-    Space,
     StoreError,
-    Study,
     StudyConfig,
-    TrainConfig,
     Universe,
-    load_space,
     load_task,
     load_universe,
 )
-from finscale.pipeline.running.progress import Listen
 from finscale.pipeline.running.workers import Failure
 from finscale.pipeline.study import dry_run_study
 from finscale.pipeline.study import study as verb
 from finscale.tracking import Tag
-from tests.lab import PROBLEM, TINY, Lab, copy_store, open_lab
+from tests.lab import PROBLEM, Lab, MakeStore, OpenCopy
+from tests.rehearsal import KINDS, PLAN, counts, finish, knows
 
-DOT = Space(
-    **load_space("demo").values()
-    | {
-        "name": "dot",
-        "d_model": (16, 32),
-        "n_layers": (2,),
-        "n_heads": (2,),
-        "ff_ratio": (2,),
-        "batch_size": (128,),
-    }
-)
-PLAN = Study(
-    name="rehearsal",
-    question="Does it?",
-    universes=(TINY,),
-    tasks=(load_task("threshold_1pct"),),
-    horizons=(1,),
-    feature_tiers=("a20",),
-    budgets=("9K", "25K"),
-    space=DOT,
-    n_trials=1,
-    epochs=1,
-    top_k=1,
-    n_seeds=1,
-)
 DONE = "Study rehearsal: all 2 cells are done already."
-KINDS = ("study", "hpo", "trial", "train", "final", "baseline", "analysis")
-
-
-def one_after_another(
-    job: Callable[..., None], cells: Mapping[str, TrainConfig], _: int, listen: Listen
-) -> list[Failure]:
-    """Do in this process what workers do in theirs."""
-    failures = []
-    for name, cell in cells.items():
-        try:
-            job(cell, listen)
-        except FinscaleError as error:
-            failures.append(Failure(name, error.line))
-    return failures
-
-
-def knows(patch: pytest.MonkeyPatch, plan: Study) -> None:
-    """Let `analyze` find a study that is in no file."""
-    for module in ("config.study", "pipeline.analyze"):
-        patch.setattr(f"finscale.{module}.load_study", lambda _: plan)
-
-
-def finish(lab: Lab, plan: Study) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(verb.__globals__, "run_side_by_side", one_after_another)
-        knows(patch, plan)
-        verb(StudyConfig(study=plan, data_root=lab.data_root, device="cpu"))
 
 
 def run_study(lab: Lab, capsys: pytest.CaptureFixture[str], **changes: Any) -> str:
@@ -91,24 +33,14 @@ def run_study(lab: Lab, capsys: pytest.CaptureFixture[str], **changes: Any) -> s
     return capsys.readouterr().out
 
 
-def counts(lab: Lab) -> dict[str, int]:
-    return {kind: len(lab.runs(kind)) for kind in KINDS}
-
-
 @pytest.fixture(scope="module")
-def finished_store(
-    empty_store: Path, data_root: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    folder = tmp_path_factory.mktemp("finished") / "store"
-    with open_lab(copy_store(empty_store, folder), data_root) as lab:
-        finish(lab, PLAN)
-    return folder
+def finished_store(make_store: MakeStore) -> Path:
+    return make_store("finished", lambda lab: finish(lab, PLAN))
 
 
 @pytest.fixture
-def finished(finished_store: Path, data_root: Path, tmp_path: Path) -> Iterator[Lab]:
-    with open_lab(copy_store(finished_store, tmp_path / "store"), data_root) as opened:
-        yield opened
+def finished(finished_store: Path, open_copy: OpenCopy) -> Lab:
+    return open_copy(finished_store)
 
 
 def test_every_cell_is_searched_trained_and_concluded(finished: Lab) -> None:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from finscale.evaluation import conformal_multiplier, gaussian_nll, selection_op
 from finscale.pipeline.problem.fitting import served
 from finscale.pipeline.problem.predictions import of_segment
 from finscale.tracking import TEST, VALIDATION, Tag, load_trial, outputs_of, read_predictions
-from tests.lab import TINY, Lab, copy_store, open_lab
+from tests.lab import TINY, Lab, MakeStore, OpenCopy
 
 START = date(2014, 1, 2)
 FORWARD = TINY.model_copy(update={"evaluation_start": START})
@@ -36,21 +35,19 @@ RETURNS = WALK | {"task": "regression"}
 
 
 @pytest.fixture(scope="module")
-def forward_store(
-    empty_store: Path, data_root: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def forward_store(make_store: MakeStore) -> Path:
     """Walk-forward finals of a threshold and of returns: one configuration, two seeds each."""
-    folder = tmp_path_factory.mktemp("forward") / "store"
-    with open_lab(copy_store(empty_store, folder), data_root) as lab:
+
+    def fill(lab: Lab) -> None:
         lab.train(**WALK, top_k=1)
         lab.train(**RETURNS, top_k=1)
-    return folder
+
+    return make_store("forward", fill)
 
 
 @pytest.fixture
-def forward(forward_store: Path, data_root: Path, tmp_path: Path) -> Iterator[Lab]:
-    with open_lab(copy_store(forward_store, tmp_path / "store"), data_root) as opened:
-        yield opened
+def forward(forward_store: Path, open_copy: OpenCopy) -> Lab:
+    return open_copy(forward_store)
 
 
 def finals_of(lab: Lab, task: str) -> list[StoredRun]:

@@ -84,7 +84,7 @@ def test_a_trial_that_died_between_its_run_and_its_params_is_trained_as_proposed
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("finscale.pipeline.searching.trial._describe", dies)
+        patch.setattr("finscale.pipeline.problem.data.ProblemData.params", dies)
         with pytest.raises(KeyboardInterrupt):
             searched.hpo(n_trials=3)
     (run,) = [r for r in searched.runs("trial") if r.data.tags[Tag.TRIAL_NUMBER] == "2"]

@@ -9,8 +9,8 @@ import pytest
 
 from finscale.search import Methods, OptunaAddress, Search, turn
 from tests.lab import Lab
+from tests.searching import SPACE, judged, remembered, searching, walk
 from tests.servers import postgres
-from tests.unit.search.test_search import SPACE, judged, remembered, searching, walk
 
 pytestmark = pytest.mark.slow
 

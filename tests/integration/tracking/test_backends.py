@@ -18,7 +18,6 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 from mlflow.store.db.base_sql_model import Base
-from mlflow.tracking._tracking_service import utils
 from sqlalchemy import create_engine, select
 
 from finscale.config import StoreError
@@ -35,7 +34,7 @@ from finscale.tracking import (
     trials,
 )
 from finscale.tracking.frames import read_runs
-from tests.lab import PROBLEM, ROOT, copy_store
+from tests.lab import PROBLEM, ROOT, copy_store, forget_artifacts
 from tests.servers import free_port, mlflow_server, postgres
 
 pytestmark = pytest.mark.slow
@@ -101,7 +100,7 @@ def copy_tables(source: str, target: str) -> None:
 def open_store(name: str, stores: BackEnds, patch: pytest.MonkeyPatch) -> None:
     if name not in stores.addresses:
         pytest.skip("no PostgreSQL on this machine: postgres is not on the path")
-    utils._artifact_repos_cache.clear()  # by run id: the copies would read each other's files
+    forget_artifacts()  # by run id: the copies would read each other's files
     patch.setenv("MLFLOW_TRACKING_URI", stores.addresses[name])
 
 

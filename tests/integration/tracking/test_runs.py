@@ -9,7 +9,17 @@ import pytest
 from mlflow import MlflowClient
 
 from finscale.config import StoreError
-from finscale.tracking import Kind, Status, Tag, create_run, finals, find_result, handle, search
+from finscale.tracking import (
+    End,
+    Kind,
+    Status,
+    Tag,
+    create_run,
+    finals,
+    find_result,
+    handle,
+    search,
+)
 from finscale.tracking.names import Artifact
 from finscale.tracking.query import baselines, cells, trials
 from finscale.tracking.results import load_trial, read_predictions
@@ -128,7 +138,7 @@ def test_a_reopened_run_has_ended_no_more(lab: Lab) -> None:
 
 def test_a_failed_run_keeps_its_traceback(lab: Lab) -> None:
     run = new()
-    run.fail("out_of_memory", "Traceback: no room")
+    run.close(End(Status.FAILED, "out_of_memory", traceback="Traceback: no room"))
     path = run.artifact_path(Artifact.TRACEBACK)
     assert path is not None and path.is_relative_to(lab.folder)
     assert path.read_text() == "Traceback: no room"
@@ -175,7 +185,7 @@ def test_only_a_result_blocks_a_repetition(lab: Lab) -> None:
 
 
 def test_a_result_counts_once_and_before_the_failures_it_repeats(lab: Lab) -> None:
-    new(Kind.FINAL, FINGERPRINT="f").fail("out_of_memory", "")
+    new(Kind.FINAL, FINGERPRINT="f").close(End(Status.FAILED, "out_of_memory", traceback=""))
     new(Kind.FINAL, FINGERPRINT="f").interrupt("interrupted")
     first = new(Kind.FINAL, FINGERPRINT="f")
     first.end(Status.OK, "completed")
@@ -187,7 +197,7 @@ def test_a_result_counts_once_and_before_the_failures_it_repeats(lab: Lab) -> No
 def test_a_failure_is_seen_where_nothing_repeats_it(lab: Lab) -> None:
     new(Kind.FINAL, FINGERPRINT="f").interrupt("interrupted")
     failed = new(Kind.FINAL, FINGERPRINT="f")
-    failed.fail("out_of_memory", "")
+    failed.close(End(Status.FAILED, "out_of_memory", traceback=""))
     assert list(finals()["run_id"]) == [failed.run_id]
     assert lab.run(failed.run_id).info.status == "FAILED"
 

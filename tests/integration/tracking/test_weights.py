@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
-from mlflow.tracking._tracking_service import utils
 
 from finscale.config import StoreError
 from finscale.tracking import (
@@ -22,7 +21,7 @@ from finscale.tracking import (
     trials,
 )
 from finscale.tracking.names import Artifact
-from tests.lab import Lab
+from tests.lab import Lab, forget_artifacts
 from tests.servers import mlflow_server
 
 WHY = "removed: beyond max_artifact_gib"
@@ -94,7 +93,7 @@ def test_weights_go_behind_a_server_too(
 ) -> None:
     weights = tmp_path / Artifact.WEIGHTS
     weights.write_bytes(b"x" * 1009)
-    utils._artifact_repos_cache.clear()
+    forget_artifacts()
     database = tmp_path / "mlflow.db"
     database.write_bytes((empty_store / "mlflow.db").read_bytes())
     with mlflow_server(f"sqlite:///{database}", tmp_path / "mlruns") as address:

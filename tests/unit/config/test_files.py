@@ -31,16 +31,7 @@ from finscale.config import (
 )
 from finscale.config.files import load_named
 from finscale.config.places import CONFIGS, tracked_names
-
-UNIVERSE = """
-source: bundled
-target: ^GSPC
-tickers: [^GSPC, ^IXIC]
-start: 1999-01-04
-train_end: 2012-12-31
-validation_end: 2015-12-31
-end: 2018-12-31
-"""
+from tests.own_files import UNIVERSE
 
 
 def universe(tmp_path: Path, text: str, name: str = "mine") -> Universe:

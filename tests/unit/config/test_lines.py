@@ -17,7 +17,7 @@ from finscale.config import (
     quoted,
 )
 from finscale.config.files import load_named
-from tests.unit.config.test_files import UNIVERSE
+from tests.own_files import UNIVERSE
 
 MOST = 2_000
 BOMB = "\n".join(

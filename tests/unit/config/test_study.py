@@ -24,7 +24,7 @@ from finscale.config import (
     load_universe,
 )
 from finscale.pipeline.problem.identity import study_identity
-from finscale.pipeline.study import _weights
+from finscale.pipeline.study import piece_weights
 
 
 def test_the_matrix_goes_problem_by_problem_small_budgets_first() -> None:
@@ -106,7 +106,7 @@ def test_what_is_not_default_is_in_a_dump() -> None:
 def test_pieces_of_a_study_weigh_what_they_take() -> None:
     """64 times the parameters take 18 times as long on two cores, and not 64 times."""
     plan = load_study("demo")
-    weights = _weights(plan.cells(Path("data"), "cpu"))
+    weights = piece_weights(plan.cells(Path("data"), "cpu"))
     small, large = (weights[f"sp500.threshold_1pct.h1.daily.a20.{n} search"] for n in ("32K", "2M"))
     assert 16 < large / small < 21
     finals = weights["sp500.threshold_1pct.h1.daily.a20.2M finals"]

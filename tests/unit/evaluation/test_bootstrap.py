@@ -13,7 +13,7 @@ from finscale.evaluation import (
     intervals,
     seed_variance,
 )
-from finscale.evaluation.bootstrap import CHUNK, _day_weights
+from finscale.evaluation.bootstrap import CHUNK, day_weights
 
 
 def ar1(rng: np.random.Generator, n_series: int, n_days: int, phi: float) -> np.ndarray:
@@ -24,14 +24,14 @@ def ar1(rng: np.random.Generator, n_series: int, n_days: int, phi: float) -> np.
 
 
 def test_weights_are_whole_days_and_sum_to_one() -> None:
-    weights = _day_weights(13, 3.0, 7, np.random.default_rng(1))
+    weights = day_weights(13, 3.0, 7, np.random.default_rng(1))
     assert weights.shape == (7, 13)
     assert weights.sum(axis=1) == pytest.approx(np.ones(7))
     assert weights * 13 == pytest.approx(np.round(weights * 13))
 
 
 def test_every_day_is_drawn_equally_often() -> None:
-    weights = _day_weights(11, 4.0, 20_000, np.random.default_rng(2))
+    weights = day_weights(11, 4.0, 20_000, np.random.default_rng(2))
     assert weights.mean(axis=0) == pytest.approx(np.full(11, 1 / 11), rel=0.02)
 
 

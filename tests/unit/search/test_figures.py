@@ -7,7 +7,7 @@ import pytest
 
 from finscale.search import Methods, Search, search_pictures
 from finscale.search import figures as module
-from tests.unit.search.test_search import SPACE, PastTrial, searching, walk
+from tests.searching import SPACE, PastTrial, searching, walk
 
 PNG = b"\x89PNG"
 

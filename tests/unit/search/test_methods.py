@@ -9,7 +9,7 @@ import pytest
 
 from finscale.config import Pruner, Sampler
 from finscale.search import Methods, PastTrial, Search, file_address, shape_of
-from tests.unit.search.test_search import GRID, PINS, SPACE, proposed, searching, walk
+from tests.searching import GRID, PINS, SPACE, proposed, searching, walk
 
 SAMPLERS: tuple[Sampler, ...] = get_args(Sampler)
 

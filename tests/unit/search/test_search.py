@@ -2,76 +2,22 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from finscale.config import load_space
-from finscale.model import architectures
 from finscale.search import (
-    Methods,
     Params,
     PastTrial,
-    Search,
     SearchSpace,
-    SearchTrial,
     extremes,
     optuna_state,
     shape_of,
 )
+from tests.searching import GRID, PINS, judged, proposed, searching, walk
 
-GRID = architectures(125_000, n_channels=25)
 CORNERS = extremes(GRID)
-SPACE = SearchSpace(GRID, load_space("demo"), {})
-PINS: Params = {
-    "learning_rate": 3e-4,
-    "weight_decay": 1e-4,
-    "warmup_steps": 50,
-    "dropout": 0.1,
-    "batch_size": 64,
-    "revin": True,
-}
-STATUSES = ("ok", "ok", "pruned", "diverged", "ok", "failed", "ok")
-
-
-def judged(number: int, params: Params) -> PastTrial:
-    """Make the past trial that a point would have become: a loss it determines alone."""
-    loss = 0.4 + 0.05 * abs(math.log10(params["learning_rate"]) + 3.5) + params["dropout"] / 10
-    status = STATUSES[number % len(STATUSES)]
-    curve = (loss + 0.1, loss)
-    return PastTrial(params, status, loss if status == "ok" else None, curve)
-
-
-def remembered(past: Sequence[PastTrial]) -> list[SearchTrial]:
-    return [SearchTrial(number, f"run {number}", trial) for number, trial in enumerate(past)]
-
-
-def searching(
-    seed: int, past: Sequence[PastTrial] = (), space: SearchSpace = SPACE, **methods: Any
-) -> Search:
-    """Start a search as a process does that finds these trials in the store."""
-    search = Search(space, Methods(seed, **methods))
-    search.align(remembered(past))
-    return search
-
-
-def proposed(search: Search, n_trials: int) -> Params | None:
-    trial = search.propose(n_trials)
-    return trial.past.params if trial else None
-
-
-def walk(search: Search, n: int, n_trials: int, past: Sequence[PastTrial] = ()) -> list[PastTrial]:
-    """Propose and finish `n` times more."""
-    trials = list(past)
-    for number in range(len(trials), len(trials) + n):
-        trial = search.propose(n_trials)
-        assert trial is not None and trial.number == number
-        search.attach(number, f"run {number}")
-        trials.append(judged(number, trial.past.params))
-        search.finish(number, trials[-1])
-    return trials
 
 
 def shape(params: Params) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from finscale.search import (
     turn,
 )
 from finscale.search.frozen import search_trial_of
-from tests.unit.search.test_search import SPACE, judged, remembered, searching, walk
+from tests.searching import SPACE, judged, remembered, searching, walk
 
 PAST = walk(searching(3), 7, n_trials=20)
 

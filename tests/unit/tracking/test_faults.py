@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
 import pytest
@@ -21,12 +22,14 @@ CALLS = (
     "search_runs", "set_registered_model_alias", "set_terminated", "update_run",
 )  # fmt: skip
 
+_numbers = count()
+
 
 @pytest.fixture(autouse=True)
 def _no_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("finscale.tracking.store.patience._given_up", set())
     monkeypatch.setenv("FINSCALE_STORE_WAIT_S", "0")
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:s3cret@127.0.0.1:9")
+    # A store of the test's own: what one has given up is not waited for in the next.
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:s3cret@127.0.0.1:9/{next(_numbers)}")
     for look in ("check_store_once", "check_store"):
         monkeypatch.setattr(f"finscale.tracking.store.client.{look}", lambda: None)
 
@@ -91,7 +94,7 @@ def test_errors_that_refer_to_each_other_end() -> None:
 def test_what_passes_is_tried_until_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FINSCALE_STORE_WAIT_S", "60")
     pauses: list[float] = []
-    monkeypatch.setattr("finscale.tracking.store.patience.time.sleep", pauses.append)
+    monkeypatch.setattr("finscale.tracking.store.retry.time.sleep", pauses.append)
 
     def call() -> str:
         if len(pauses) < 5:

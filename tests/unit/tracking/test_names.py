@@ -23,7 +23,7 @@ from finscale.config import (
 from finscale.tracking import Kind, fingerprint, problem_params, registered_model_name, where
 from finscale.tracking.frames import NAMES, typed
 from finscale.tracking.names import VAL_LOSS, alias_name, curve
-from finscale.tracking.runs import _text, in_study
+from finscale.tracking.runs import as_text, in_study
 
 FIELDS: dict[str, Any] = {"seed": 42, "split": "chronological", "rise": 0.01, "revin": True}
 values = st.one_of(st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.text())
@@ -96,7 +96,7 @@ def test_every_budget_makes_names_that_the_registry_accepts(budget: int) -> None
     )
 )
 def test_a_param_comes_back_as_it_was_logged(value: Any) -> None:
-    again = typed("dropout", _text(value))
+    again = typed("dropout", as_text(value))
     assert again == value and type(again) is type(value)
 
 

@@ -8,7 +8,7 @@ import pytest
 from mlflow.entities.model_registry import ModelVersion, ModelVersionTag
 
 from finscale.tracking import Candidate
-from finscale.tracking.registry import _obstacle
+from finscale.tracking.registry import obstacle_to
 
 HOLDER = Candidate(
     0.41, "configuration A", "data", "problem", "chronological", collapsed=False, n_seeds=3
@@ -22,7 +22,7 @@ def version(candidate: Candidate) -> ModelVersion:
 
 def obstacle(holder: Candidate, **changes: object) -> str | None:
     better = {"val_loss_mean": 0.40, "configuration": "configuration B"}
-    return _obstacle(version(holder), replace(holder, **(better | changes)))
+    return obstacle_to(version(holder), replace(holder, **(better | changes)))
 
 
 def test_a_lower_mean_on_the_same_data_moves_it() -> None:
@@ -44,26 +44,26 @@ def test_other_days_cannot_be_compared(changes: dict[str, object]) -> None:
 
 
 def test_the_same_configuration_again_is_no_move() -> None:
-    said = _obstacle(version(HOLDER), HOLDER)
+    said = obstacle_to(version(HOLDER), HOLDER)
     assert said == "version 7 is this very configuration"
 
 
 def test_a_mean_over_more_seeds_replaces_one_over_fewer_even_if_it_is_higher() -> None:
     known_better = replace(HOLDER, val_loss_mean=0.43, n_seeds=5)
-    assert _obstacle(version(HOLDER), known_better) is None
-    assert _obstacle(version(replace(known_better, n_seeds=2)), HOLDER) is None
+    assert obstacle_to(version(HOLDER), known_better) is None
+    assert obstacle_to(version(replace(known_better, n_seeds=2)), HOLDER) is None
 
 
 def test_a_mean_over_fewer_seeds_replaces_none_over_more() -> None:
-    said = _obstacle(version(HOLDER), replace(HOLDER, val_loss_mean=0.40, n_seeds=2))
+    said = obstacle_to(version(HOLDER), replace(HOLDER, val_loss_mean=0.40, n_seeds=2))
     assert said == "version 7 is this configuration, with its mean over 3 seeds"
 
 
 def test_a_version_of_before_seeds_were_counted_gives_way_to_a_better_known_mean() -> None:
     tags = {key: str(value) for key, value in asdict(HOLDER).items() if key != "n_seeds"}
     old = ModelVersion("patchtst-x", "7", 0, tags=[ModelVersionTag(k, v) for k, v in tags.items()])
-    assert _obstacle(old, replace(HOLDER, val_loss_mean=0.42)) is None
-    assert _obstacle(old, HOLDER) == "version 7 is this very configuration"
+    assert obstacle_to(old, replace(HOLDER, val_loss_mean=0.42)) is None
+    assert obstacle_to(old, HOLDER) == "version 7 is this very configuration"
 
 
 def test_a_collapsed_model_never_replaces_one_that_is_not() -> None:

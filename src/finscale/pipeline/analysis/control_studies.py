@@ -13,7 +13,14 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from finscale.evaluation import BAYES, block_length, bootstrap_means, covariance, seed_variance
+from finscale.evaluation import (
+    BAYES,
+    block_length,
+    bootstrap_means,
+    covariance,
+    cross_entropy,
+    seed_variance,
+)
 from finscale.laws import (
     DETECTABLE,
     Control,
@@ -55,8 +62,8 @@ class Forecasts:
 
         A loss is linear in its label: with odds for labels it is the expected loss.
         """
-        reference_T = _losses(self.reference_T, labels_T)
-        return [_losses(logits_ST, labels_T) - reference_T for logits_ST in self.cells]
+        reference_T = cross_entropy(labels_T, self.reference_T)
+        return [cross_entropy(labels_T, logits_ST) - reference_T for logits_ST in self.cells]
 
 
 def judge(
@@ -148,7 +155,7 @@ def _studies(
             difference=_means(cells),
             day_cov=covariance(draws[:, r * n_cells : (r + 1) * n_cells]),
             seed_variance=seed_variance(cells),
-            loss_scale=float(_losses(made.reference_T, odds_T).sum() / n_days),
+            loss_scale=float(cross_entropy(odds_T, made.reference_T).sum() / n_days),
             train_loss=train_loss.to_numpy(dtype=np.float64),
         )
         for r, cells in enumerate(drawn)
@@ -158,15 +165,11 @@ def _studies(
 def _learnt(made: Forecasts, odds_T: Floats, expected_J: Floats) -> float | None:
     """Return the best size's share of the way from the reference to the Bayes loss."""
     reference, bayes = (
-        float(_losses(logits_T, odds_T).mean()) for logits_T in (made.reference_T, made.true_T)
+        float(cross_entropy(odds_T, logits_T).mean())
+        for logits_T in (made.reference_T, made.true_T)
     )
     can_be_known = np.ptp(made.true_T) > 0.0
     return float(-expected_J.min() / (reference - bayes)) if can_be_known else None
-
-
-def _losses(logits: Floats, labels_T: Floats) -> Floats:
-    """Return cross-entropies in nats; labels may be probabilities."""
-    return np.asarray(np.logaddexp(0.0, logits) - labels_T * logits)
 
 
 def _means(cells: list[Floats]) -> Floats:

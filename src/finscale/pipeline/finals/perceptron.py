@@ -6,14 +6,14 @@ from dataclasses import asdict
 
 import torch
 
-from finscale.config import format_budget, unbroken
+from finscale.config import format_budget
 from finscale.evaluation import PERCEPTRON
 from finscale.model import MLP, MlpArchitecture, count_mlp_params, count_params, mlp_of_size
 from finscale.pipeline.finals.training import CellContext
 from finscale.pipeline.problem import (
     Outputs,
     Recipe,
-    begin_baseline,
+    baseline_run,
     evaluation_positions,
     fit_network,
     log_forecast,
@@ -61,9 +61,8 @@ def ensure_perceptron(context: CellContext, recipe: Recipe, configuration: str) 
     if find_result(Kind.BASELINE, identity) is not None:
         return
     outputs, result = _train(context, arch, recipe)
-    with unbroken():
-        title = f"{PERCEPTRON} {format_budget(config.budget)} {config.title}"
-        run = begin_baseline(data, PERCEPTRON, title, identity, context.study)
+    title = f"{PERCEPTRON} {format_budget(config.budget)} {config.title}"
+    with baseline_run(data, PERCEPTRON, title, identity, context.study) as run:
         run.tag({Tag.CELL: config.cell_name, Tag.CONFIGURATION: configuration})
         run.param({"budget": format_budget(config.budget), "width": arch.width})
         run.param({"dropout": arch.dropout, **asdict(settings)})
@@ -85,7 +84,7 @@ def _train(
     context.listen(Progress(key, 0, total, "begins"))
     for number, fold in enumerate(data.folds):
 
-        def told(epoch: Epoch, before: int = number * config.epochs) -> Signal:
+        def on_epoch(epoch: Epoch, before: int = number * config.epochs) -> Signal:
             text = f"perceptron beside the finals, epoch {epoch.number}"
             context.listen(Progress(key, before + epoch.number, total, text))
             context.parent.renew_lease()
@@ -93,7 +92,9 @@ def _train(
 
         torch.manual_seed(config.seed)
         model = MLP(arch)
-        result = fit_network(model, data, fold, recipe.settings(config.seed), context.device, told)
+        result = fit_network(
+            model, data, fold, recipe.settings(config.seed), context.device, on_epoch
+        )
         if result.status != Status.OK:
             break
         outputs.append(outputs_at(model, data, fold, evaluation_positions(fold.at), context.device))

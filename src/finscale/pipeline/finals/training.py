@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -31,7 +30,7 @@ from finscale.pipeline.problem import (
     store_weights,
     train_model,
 )
-from finscale.pipeline.running import EpochLog, Listen, Progress, failure_reason, put_aside
+from finscale.pipeline.running import EpochLog, Listen, Progress, closing
 from finscale.tracking import (
     Kind,
     Run,
@@ -120,17 +119,15 @@ def _train_final(
     def show(step: int, text: str) -> None:
         context.listen(_progress(context, number, n_finals, step, f"seed {seed}, {text}"))
 
-    try:
-        with put_aside(run.interrupt):
-            final, status, reason = _train_folds(context, recipe, seed, run, show)
-            if final:
-                _log_final(context, run, final, seed)
-            run.end(status, reason)
-    except StoreError:
-        raise
-    except Exception as error:
-        run.fail(failure_reason(error), traceback.format_exc())
-        raise
+    with closing(run):
+        # An interrupted one may have died before this: what it has already stays.
+        budget = {"budget": format_budget(context.config.budget), "seed": seed}
+        run.param({**context.data.params(), **budget, **recipe.params()})
+        context.data.log_inputs(run)
+        final, status, reason = _train_folds(context, recipe, seed, run, show)
+        if final:
+            _log_final(context, run, final, seed)
+        run.end(status, reason)
 
 
 def _train_folds(
@@ -146,12 +143,12 @@ def _train_folds(
     for number, fold in enumerate(data.folds):
         block = f"block {number + 1} of {len(data.folds)}, " if len(data.folds) > 1 else ""
 
-        def told(epoch: Epoch, offset: int = number * epochs, block: str = block) -> Signal:
+        def on_epoch(epoch: Epoch, offset: int = number * epochs, block: str = block) -> Signal:
             loss = f": {epoch.val_loss:.4f} nats" if offset == 0 else ""
             show(offset + epoch.number, f"{block}epoch {epoch.number}{loss}")
             return Signal.CONTINUE
 
-        log = EpochLog(run, context.parent, done, told, offset=number * epochs)
+        log = EpochLog(run, context.parent, done, on_epoch, offset=number * epochs)
         trained = train_model(recipe, data, fold, context.config.budget, seed, context.device, log)
         log.flush()
         status = Status(trained.result.status)
@@ -168,27 +165,21 @@ def _train_folds(
 def _open_final(context: CellContext, recipe: Recipe, seed: int, identity: str) -> Run:
     """Take up the run of an interrupted final, or make a new one."""
     config, data = context.config, context.data
-    run = _interrupted(context.parent, identity)
-    if run:
+    if run := _interrupted(context.parent, identity):
         run.reopen()
-    else:
-        run = create_run(
-            Kind.FINAL,
-            f"final {architecture_name(recipe.arch)} seed {seed}",
-            parent=context.parent,
-            tags={
-                **data.tags(),
-                Tag.CELL: config.cell_name,
-                Tag.FINGERPRINT: identity,
-                Tag.CONFIGURATION: recipe.fingerprint("configuration", data),
-                **study_tags(context.study),
-            },
-        )
-    # An interrupted one may have died before this: what it has already stays.
-    budget = {"budget": format_budget(config.budget), "seed": seed}
-    run.param({**data.params(), **budget, **recipe.params()})
-    data.log_inputs(run)
-    return run
+        return run
+    return create_run(
+        Kind.FINAL,
+        f"final {architecture_name(recipe.arch)} seed {seed}",
+        parent=context.parent,
+        tags={
+            **data.tags(),
+            Tag.CELL: config.cell_name,
+            Tag.FINGERPRINT: identity,
+            Tag.CONFIGURATION: recipe.fingerprint("configuration", data),
+            **study_tags(context.study),
+        },
+    )
 
 
 def _interrupted(parent: Run, identity: str) -> Run | None:

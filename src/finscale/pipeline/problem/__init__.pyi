@@ -1,5 +1,5 @@
 from .baselines import (
-    begin_baseline,
+    baseline_run,
     ensure_baselines,
     log_forecast,
 )
@@ -39,7 +39,7 @@ __all__ = [
     "Trained",
     "against_reference",
     "architecture_name",
-    "begin_baseline",
+    "baseline_run",
     "collapse_tag",
     "data_lines",
     "ensure_baselines",

@@ -5,7 +5,8 @@ Legend: `N` samples, `F` inputs, `K` outputs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +21,7 @@ from finscale.pipeline.problem.predictions import (
     log_predictions,
     predictions_frame,
 )
-from finscale.pipeline.running import one_at_a_time
+from finscale.pipeline.running import closing, one_at_a_time
 from finscale.tracking import (
     VAL_LOSS,
     Kind,
@@ -98,16 +99,22 @@ def _names(problem: Problem) -> tuple[str, ...]:
     return (*names, BAYES) if problem.universe.planted and is_known else names
 
 
-def begin_baseline(
+@contextmanager
+def baseline_run(
     data: ProblemData, name: str, title: str, identity: str, study: str | None
-) -> Run:
-    """Make a baseline's run, with its full coordinates."""
+) -> Iterator[Run]:
+    """Make a baseline's run, with its full coordinates, for a block that ends it.
+
+    The block is a moment, and a stop waits for it: the next command finds all of it or nothing.
+    """
     tags = {**data.tags(), Tag.FINGERPRINT: identity, Tag.BASELINE: name}
-    run = create_run(Kind.BASELINE, title, tags=tags | study_tags(study))
-    run.param({**data.params(), "baseline": name})
-    run.metric(data.sample_metrics())
-    data.log_inputs(run)
-    return run
+    with unbroken():
+        run = create_run(Kind.BASELINE, title, tags=tags | study_tags(study))
+        with closing(run):
+            run.param({**data.params(), "baseline": name})
+            run.metric(data.sample_metrics())
+            data.log_inputs(run)
+            yield run
 
 
 def log_forecast(
@@ -134,8 +141,7 @@ def _compute(
 ) -> Baseline:
     outputs = [_forecast(data, fold, name) for fold in data.folds]
     title = f"{name} {data.problem.title}"
-    with unbroken():  # a moment: the next command finds all of it or nothing
-        run = begin_baseline(data, name, title, identity, study)
+    with baseline_run(data, name, title, identity, study) as run:
         run.note(_NOTES[name])
         loss = log_forecast(run, data, outputs, reference)
         run.end(Status.OK, "completed")

@@ -39,11 +39,11 @@ def targets_of(config: TrainConfig) -> Targets:
     return Targets(config.n_trials, config.top_k, config.n_seeds)
 
 
-def study_identity(plan: Study) -> str:
+def study_identity(study: Study) -> str:
     """Digest what makes a study this one: how much is asked of each cell may grow."""
     apart = {"question", "n_trials", "top_k", "n_seeds"}
-    values = {name: value for name, value in plan.values().items() if name not in apart}
-    if plan.split != "walk-forward":
+    values = {name: value for name, value in study.values().items() if name not in apart}
+    if study.split != "walk-forward":
         for universe in values["universes"] if "universes" in values else [values["universe"]]:
             del universe["evaluation_start"]  # no other split looks at it
     return fingerprint(Kind.STUDY, **values)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -19,7 +18,7 @@ from finscale.market import (
     quality_marks,
 )
 from finscale.pipeline.problem.preparation import log_dataset
-from finscale.pipeline.running import Line, Listen, one_at_a_time
+from finscale.pipeline.running import Line, Listen, closing, one_at_a_time
 from finscale.tracking import (
     Artifact,
     Kind,
@@ -60,15 +59,9 @@ def ensure_page(
             return
         listen(Line(f"Data of {config.universe.name}: a page of what is odd in them is drawn."))
         run = create_run(Kind.DATA, f"data {config.universe.name}", tags=study_tags(study))
-        try:
+        with closing(run):
             record_page(run, config, inputs, data_lines((), inputs))
-        except KeyboardInterrupt:
-            run.interrupt("interrupted")
-            raise
-        except Exception:
-            run.fail("error", traceback.format_exc())
-            raise
-        run.end(Status.OK, "completed")
+            run.end(Status.OK, "completed")
 
 
 def _is_recorded(config: DataConfig, inputs: PreparedInputs) -> bool:

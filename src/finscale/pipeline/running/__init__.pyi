@@ -1,25 +1,28 @@
-from .disk import disk_watched, is_disk_full
+from .ends import Fault, closing, fault_of
 from .epoch_log import EpochLog
-from .interruption import failure_reason, put_aside
-from .once import one_at_a_time
+from .locking import one_at_a_time
 from .progress import Line, Listen, Progress, Screen, duration
 from .renewal import renewing
-from .workers import Failure, available_cores, run_side_by_side
+from .shown import on_terminal, shown
+from .workers import Failure, available_cores, failure_lines, run_side_by_side, unfinished
 
 __all__ = [
     "EpochLog",
     "Failure",
+    "Fault",
     "Line",
     "Listen",
     "Progress",
     "Screen",
     "available_cores",
-    "disk_watched",
+    "closing",
     "duration",
-    "failure_reason",
-    "is_disk_full",
+    "failure_lines",
+    "fault_of",
+    "on_terminal",
     "one_at_a_time",
-    "put_aside",
     "renewing",
     "run_side_by_side",
+    "shown",
+    "unfinished",
 ]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from rich import progress as bars
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, TaskID, TextColumn
 from rich.table import Column
 
@@ -180,6 +180,10 @@ class Screen:
             left = self._bar(EVERYTHING, course, now, "", self._longest())
         if not self._console.is_terminal:
             self._plain(event, piece.done, f"{course.share:.0%}{', ' if left else ''}{left}", now)
+
+    def __rich__(self) -> RenderableType:
+        """Return what stands on a terminal now."""
+        return self._bars.get_renderable()
 
     def _bar(
         self, name: str, course: _Course, now: float, text: str, not_before: float = 0.0

@@ -20,10 +20,11 @@ from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
 from finscale.config import (
-    ConfigError,
     FinscaleError,
+    StoreError,
     check_stop,
     deaf_children,
+    disk_watched,
     ignore_stops,
     install_stops,
     steady_console,
@@ -46,7 +47,7 @@ class Failure:
     Attributes
     ----------
     is_mistake : bool
-        Whether the same again would fail in the same way: an option or a file has to change.
+        Whether the same again would fail in the same way: options or data have to change.
     """
 
     name: str
@@ -86,6 +87,27 @@ def run_side_by_side(
         return _follow(list(workers), pieces, listen)
     finally:
         _stop(workers)
+
+
+def unfinished(what: str, expected: str, failures: Sequence[Failure], resume: str) -> StoreError:
+    """Return the error of work whose pieces have failed: each with its line."""
+    goes_on = f"Go on: {resume}"
+    if all(failure.is_mistake for failure in failures):
+        goes_on = f"Correct what these lines name, then: {resume}"
+    return StoreError(
+        what,
+        expected=expected,
+        got=failure_lines(failures),
+        todo=f"What is finished is kept. {goes_on}",
+    )
+
+
+def failure_lines(failures: Sequence[Failure]) -> str:
+    """Write failures in a row, those with the same line together."""
+    names: dict[str, list[str]] = {}
+    for failure in failures:
+        names.setdefault(failure.line, []).append(failure.name)
+    return "; ".join(f"{', '.join(those)}: {line}" for line, those in names.items())
 
 
 def available_cores() -> int:
@@ -165,9 +187,10 @@ def _work(job: Job[Any], pipe: Connection) -> None:
 
 def _outcome(job: Job[Any], name: str, piece: Any, tell: Listen) -> _Done | Failure:
     try:
-        job(piece, tell)
+        with disk_watched():
+            job(piece, tell)
     except FinscaleError as error:
-        return Failure(name, error.line, isinstance(error, ConfigError))
+        return Failure(name, error.line, not isinstance(error, StoreError))
     except Exception as error:
         last = traceback.format_exception_only(error)[-1].strip()
         return Failure(name, f"{last} (traceback in its run)")

@@ -5,7 +5,7 @@ from .neighbours import other_searches
 from .optimism import ensure_optimism
 from .page import best_name, front_lines, write_note, write_pictures
 from .setup import GIB, check_memory, expected_time, memory_refusal, optuna_address, search_space
-from .trials import n_stored
+from .trials import n_stored, own_trials
 from .turns import run_trials
 from .worker import Order, join
 
@@ -27,6 +27,7 @@ __all__ = [
     "open_context",
     "optuna_address",
     "other_searches",
+    "own_trials",
     "run_trials",
     "search_space",
     "standing_of",

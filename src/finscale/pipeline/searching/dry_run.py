@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from finscale.config import HpoConfig, counted, format_budget
 from finscale.model import Architecture, forward_flops, training_memory_bytes
 from finscale.pipeline.problem import architecture_name, load_problem, search_identity
-from finscale.pipeline.running import Line, Listen, Screen, duration
+from finscale.pipeline.running import Line, Listen, duration, on_terminal, shown
 from finscale.pipeline.searching.cost import Cost, measured_cost, search_seconds
 from finscale.pipeline.searching.setup import GIB, memory_refusal, search_space
 from finscale.pipeline.searching.trials import n_stored
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 MOST_ROWS = 16
 
 
-def dry_run(config: HpoConfig, run_id: str | None = None, *, listen: Listen | None = None) -> None:
+@shown
+def dry_run(config: HpoConfig, run_id: str | None = None, *, listen: Listen = on_terminal) -> None:
     """Say which architectures a search draws from, their cost, and the time to expect.
 
     Parameters
@@ -37,9 +38,6 @@ def dry_run(config: HpoConfig, run_id: str | None = None, *, listen: Listen | No
     ConfigError
         If no architecture fits into this machine's memory: after the table of what they take.
     """
-    if listen is None:
-        with Screen() as screen:
-            return dry_run(config, run_id, listen=screen)
     data = load_problem(config, config.floors, listen)
     space = search_space(config, data)
     device = pick_device(config.device)
@@ -58,7 +56,6 @@ def dry_run(config: HpoConfig, run_id: str | None = None, *, listen: Listen | No
         raise refusal
     if run_id:
         tell_invocation(run_id, Kind.HPO, "\n\n".join(lines))
-    return None
 
 
 def _table(config: HpoConfig, space: SearchSpace, n_train: int, cost: Cost | None) -> list[str]:

@@ -14,7 +14,7 @@ from finscale.tracking import N_PARAMS, VAL_LOSS, Run, Tag
 
 def refresh(context: SearchContext, standing: Standing) -> None:
     """Bring the page up to date while the search runs; pictures now and then."""
-    write_note(context, standing, "running")
+    write_note(context, standing)
     if context.pace.is_due():
         with context.pace.taken():
             write_pictures(context, standing)
@@ -32,16 +32,22 @@ def write_pictures(context: SearchContext, standing: Standing) -> None:
 
 
 def write_note(
-    context: SearchContext, standing: Standing, how: str, optimism: float | None = None
+    context: SearchContext, standing: Standing, how: str = "", optimism: float | None = None
 ) -> None:
-    """Write what the UI shows on the parent's page, and the numbers it is compared by."""
+    """Write what the UI shows on the parent's page, and the numbers it is compared by.
+
+    Parameters
+    ----------
+    how : str
+        How the search ended. That it runs is seen by its run: one that is killed corrects nothing.
+    """
     config = context.config
     context.parent.metric(_numbers(context, standing), step=standing.n_finished)
     n_grid = len(context.space.architectures)
     context.parent.note(
         f"Search of the best PatchTST of {format_budget(config.budget)} parameters for "
         f"`{config.problem_name}`.\n\n"
-        f"- **State**: {how}, {standing.n_finished} of "
+        f"- **State**: {f'{how}, ' if how else ''}{standing.n_finished} of "
         f"{counted(config.n_trials, 'trial')} finished"
         f"{_counted(standing)}\n"
         f"{_best(context, standing, optimism)}{_front(context, standing)}"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from finscale.config import StoreError, format_budget
+from finscale.config import COUNTED, StoreError, format_budget
 from finscale.evaluation import score_outputs
 from finscale.model import TOLERANCE
 from finscale.pipeline.problem import (
@@ -22,18 +21,11 @@ from finscale.pipeline.problem import (
     train_model,
     validation_frame,
 )
-from finscale.pipeline.running import (
-    EpochLog,
-    Line,
-    Progress,
-    failure_reason,
-    is_disk_full,
-    put_aside,
-)
+from finscale.pipeline.running import EpochLog, Fault, Line, Progress, closing, fault_of
 from finscale.pipeline.searching.artifacts import LARGE_BYTES, thin_out
 from finscale.pipeline.searching.context import SearchContext
 from finscale.pipeline.searching.setup import GIB
-from finscale.pipeline.searching.trials import FINISHED, OpenTrial, trial_name
+from finscale.pipeline.searching.trials import OpenTrial, trial_name
 from finscale.search import PastTrial, SearchTrial, Standing, optuna_state
 from finscale.tracking import (
     TRAIN_FLOPS,
@@ -99,7 +91,7 @@ def run_trial(context: SearchContext, trial: OpenTrial, standing: Standing) -> S
     decide = _decider(context, trial, standing, curve, tell)
     log = EpochLog(trial.run, context.own, len(trial.curve), decide)
     try:
-        with put_aside(partial(_put_aside, trial, path)):
+        with closing(trial.run, partial(_put_aside, trial, path)):
             tell(len(curve), "goes on" if curve else "begins")
             _describe(context, trial)
             trained = train_model(
@@ -117,23 +109,25 @@ def run_trial(context: SearchContext, trial: OpenTrial, standing: Standing) -> S
                 _put_aside(trial, path, "timeout")
                 return None
             past = _log_trial(context, trial, trained, tuple(curve))
-    except StoreError:
-        raise
     except Exception as error:
-        if is_disk_full(error):
-            raise  # no fault of the trial's, which goes on another time
-        trial.run.tag({Tag.TRIAL_STATE: optuna_state(Status.FAILED)})
-        trial.run.fail(failure_reason(error), traceback.format_exc())
-        past = PastTrial(trial.recipe.search_params(), Status.FAILED.value)
-        said = f"trial {trial.number} failed, its run says why: {type(error).__name__}"
-        context.listen(Line(f"{context.config.cell_name}: {said}."))
+        if fault_of(error) is not Fault.TRAINING:
+            raise
+        past = _failed(context, trial, error)
     remove_checkpoint(path)  # the result is in the store
     with context.search.turn():
         context.search.finish(trial.number, past)
         if past.status == Status.OK:
             _thin_out(context, standing.n_finished + 1)
-    tell(context.config.epochs if past.status in FINISHED else 0, past.status)
+    tell(context.config.epochs if past.status in COUNTED else 0, past.status)
     return Status(past.status)
+
+
+def _failed(context: SearchContext, trial: OpenTrial, error: Exception) -> PastTrial:
+    """Return a trial that is itself at fault: the search goes on with others."""
+    trial.run.tag({Tag.TRIAL_STATE: optuna_state(Status.FAILED)})
+    said = f"trial {trial.number} failed, its run says why: {type(error).__name__}"
+    context.listen(Line(f"{context.config.cell_name}: {said}."))
+    return PastTrial(trial.recipe.search_params(), Status.FAILED.value)
 
 
 def _teller(
@@ -166,7 +160,7 @@ def _decider(
     def decide(epoch: Epoch) -> Signal:
         curve.append(epoch.val_loss)
         context.search.report(trial.number, epoch.number, epoch.val_loss)
-        so_far = _so_far(standing, min(curve))
+        so_far = lowest_so_far(standing, min(curve))
         tell(epoch.number, f"epoch {epoch.number}: {epoch.val_loss:.4f} nats{so_far}")
         # The loss of a warm-up says nothing about where a trial will end.
         if epoch.number > warmup and context.search.should_prune(trial.number, curve):
@@ -176,7 +170,7 @@ def _decider(
     return decide
 
 
-def _so_far(standing: Standing, own: float) -> str:
+def lowest_so_far(standing: Standing, own: float) -> str:
     """Say the lowest loss there is, this trial's own among them."""
     best = standing.best
     pruned = f", {standing.n_pruned} pruned" if standing.n_pruned else ""

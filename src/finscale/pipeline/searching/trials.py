@@ -8,14 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from finscale.config import SearchConfig
+from finscale.config import COUNTED, SearchConfig
 from finscale.model import Architecture
 from finscale.pipeline.problem import Recipe, architecture_name, from_params, rows
 from finscale.search import RUNNING, PastTrial, SearchTrial
 from finscale.tracking import TRAIN_FLOPS, VAL_LOSS, Run, Status, searches, trials
-
-FINISHED = (Status.OK, Status.PRUNED, Status.DIVERGED)
-"""What counts against `n_trials`."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +37,15 @@ class OpenTrial:
 
 def n_stored(cell: str, identity: str) -> int:
     """Count the finished trials that the store has of a search; it may have none yet."""
+    frame = own_trials(cell, identity)
+    return 0 if frame is None else int(frame["status"].isin(COUNTED).sum())
+
+
+def own_trials(cell: str, identity: str) -> pd.DataFrame | None:
+    """Return the trials of one search, the best first; None where there is no such search."""
     stored = searches(cell)
-    mine = stored[stored["fingerprint"] == identity] if len(stored) else stored
-    frame = trials(parent=mine.iloc[0]["run_id"]) if len(mine) else mine
-    return int(frame["status"].isin(FINISHED).sum()) if "status" in frame else 0
+    mine = stored[stored["fingerprint"] == identity]
+    return None if mine.empty else trials(parent=mine.iloc[0]["run_id"])
 
 
 def stored_trials(parent: Run, template: Architecture, config: SearchConfig) -> list[SearchTrial]:

@@ -18,12 +18,13 @@ from finscale.pipeline.searching.page import refresh
 from finscale.pipeline.searching.trial import checkpoint_path, deaths, open_trial, run_trial
 from finscale.pipeline.searching.trials import OpenTrial
 from finscale.search import PastTrial, SearchTrial, Standing
-from finscale.tracking import Run, Status, Tag, other_holder, val_curve
+from finscale.tracking import End, Run, Status, Tag, other_holder, val_curve
 from finscale.training import Reached, reached, remove_checkpoint
 
 MAX_ATTEMPTS = 2
 MAX_FAILURES_IN_A_ROW = 3
 POLL_S = 1.0
+GIVEN_UP = "its process died at work, again and again. The search goes on with others."
 
 
 def run_trials(context: SearchContext) -> Standing:
@@ -51,15 +52,15 @@ def _fails_again_and_again(context: SearchContext, failures: int) -> StoreError:
 
 def _next(context: SearchContext) -> tuple[OpenTrial | None, Standing]:
     """Return a trial that is now this process's, or None once there is none to come."""
-    told = False
+    has_said = False
     while True:
         standing, held, trial = in_turn(context, lambda: _choose(context))
         if trial or not held or context.is_over_time:
             return trial, standing
-        if not told:
+        if not has_said:
             waits = f"waiting for {counted(len(held), 'trial')} that other processes train"
             context.listen(Line(f"{context.config.cell_name}: {waits}."))
-            told = True
+            has_said = True
         check_stop()
         time.sleep(POLL_S)
 
@@ -103,7 +104,7 @@ def _reopen(
     has_moved, died = at.epoch > int(tags.get(Tag.RESUMED_EPOCH, "0")), deaths(path, tags)
     attempts = 0 if has_moved else died
     if attempts >= MAX_ATTEMPTS or not trial.past.params:
-        run.end(Status.FAILED, "killed")
+        run.close(End(Status.FAILED, "killed", GIVEN_UP))
         remove_checkpoint(path)
         context.search.finish(trial.number, PastTrial(trial.past.params, Status.FAILED.value))
         return None

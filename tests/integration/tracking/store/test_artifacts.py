@@ -8,19 +8,13 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
-from mlflow.tracking._tracking_service import utils
 
 from finscale.config import ConfigError, FinscaleError, RelocateConfig, StoreError, VerifyConfig
 from finscale.pipeline.relocate import relocate
 from finscale.pipeline.verify import verify
 from finscale.tracking import Kind, create_run, faults_of_artifacts, finals, load_trial
 from finscale.tracking.store import check_artifacts
-from tests.lab import PROBLEM, Lab, open_lab
-
-
-@pytest.fixture(autouse=True)
-def _unseen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("finscale.tracking.store.artifacts._seen", set())
+from tests.lab import PROBLEM, Lab, forget_artifacts, open_lab
 
 
 def locate(lab: Lab, location: str, experiment_id: str = "0") -> None:
@@ -99,7 +93,7 @@ def test_a_store_elsewhere_is_written_to_read_and_left_as_it_was(
 def moved(trained: Lab) -> Lab:
     """A store whose folder has been moved: addresses in it are those of before."""
     shutil.move(trained.folder / "mlruns", trained.folder / "elsewhere" / "mlruns")
-    utils._artifact_repos_cache.clear()
+    forget_artifacts()
     return trained
 
 

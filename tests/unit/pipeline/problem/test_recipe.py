@@ -13,7 +13,7 @@ from finscale.model import Architecture, count_params
 from finscale.pipeline.problem.fitting import build_model
 from finscale.pipeline.problem.recipe import Recipe, from_params
 from finscale.tracking.frames import typed
-from finscale.tracking.runs import _text
+from finscale.tracking.runs import as_text
 
 TEMPLATE = Architecture(n_channels=25, d_model=64, n_layers=3, n_heads=8, d_ff=128)
 CONFIG = HpoConfig(budget="9K", epochs=7)
@@ -45,7 +45,7 @@ recipes = st.builds(
 
 @given(recipes)
 def test_a_recipe_comes_back_exactly_from_params_of_a_run(recipe: Recipe) -> None:
-    stored = {name: typed(name, _text(value)) for name, value in recipe.params().items()}
+    stored = {name: typed(name, as_text(value)) for name, value in recipe.params().items()}
     assert from_params(stored, TEMPLATE, CONFIG) == recipe
 
 

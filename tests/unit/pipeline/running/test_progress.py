@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from finscale.pipeline.running.progress import Line, Progress, Screen, duration
-from finscale.pipeline.searching.trial import _so_far
+from finscale.pipeline.searching.trial import lowest_so_far
 from finscale.search import PastTrial, SearchTrial, Standing
 
 
@@ -107,14 +108,12 @@ def test_what_came_before_the_work_is_no_part_of_its_rate(told: Told) -> None:
     ]
 
 
-def test_without_a_rate_there_is_no_time_left(told: Told, clock: Clock) -> None:
+def test_without_a_rate_there_is_no_time_left(told: Told) -> None:
     assert told.at(0, Progress("search", 1, 40, "epoch 1")) == ["search: 1 of 40 epoch 1 (2%)"]
     assert told.at(12, Progress("search", 1, 40, "epoch 1")) == ["search: 1 of 40 epoch 1 (2%)"]
-    told.screen._last_plain = 0.0
-    told.at(0, Progress("finals", 0, 9, "seed 43"))
-    clock.now += 4.0  # too little to tell
-    told.screen._last_plain = 0.0
-    assert told.at(0, Progress("finals", 1, 9, "seed 43")) == ["finals: 1 of 9 seed 43 (11%)"]
+    told.at(8, Progress("finals", 0, 9, "seed 43"))
+    # Four seconds are too little to tell.
+    assert told.at(4, Progress("finals", 1, 9, "seed 43")) == ["finals: 1 of 9 seed 43 (11%)"]
 
 
 def test_what_was_done_before_says_nothing_of_the_rate(told: Told) -> None:
@@ -174,6 +173,20 @@ def test_a_piece_that_is_no_part_of_the_whole_has_its_own_share(
     ]
 
 
+def rows(screen: Screen, columns: int = 200) -> dict[str, str]:
+    """Return what stands on a terminal: a row for each piece, by its name."""
+    terminal = Console(file=io.StringIO(), width=columns)
+    terminal.print(screen)
+    lines = terminal.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    return {line.split()[0]: line.rstrip() for line in lines}
+
+
+def left(screen: Screen, name: str = "search") -> str:
+    """Return the time left that stands beside a piece."""
+    found = re.search(r"about .* left", rows(screen)[name])
+    return found[0] if found else ""
+
+
 def test_a_time_left_moves_and_does_not_jump(clock: Clock) -> None:
     """Ten epochs in ten seconds; then a trial is pruned, and thirty more need not be done."""
     screen = Screen()
@@ -182,7 +195,7 @@ def test_a_time_left_moves_and_does_not_jump(clock: Clock) -> None:
     for seconds, done in ((10, 10), (1, 40), (4, 41), (10, 45)):
         clock.now += seconds
         screen(Progress("search", done, 100, "e"))
-        said.append(screen._bars.tasks[0].fields["left"])
+        said.append(left(screen))
     assert said == ["about 2 min left", "about 67 s left", "about 36 s left", "about 30 s left"]
 
 
@@ -194,7 +207,7 @@ def test_near_the_end_what_was_said_before_does_not_hide_what_is(clock: Clock) -
     for done in range(1, 100):
         clock.now += 1.0 if done <= 90 else 4.0
         screen(Progress("search", done, 100, "e"))
-        said.append(screen._bars.tasks[0].fields["left"])
+        said.append(left(screen))
     assert said[89] == "about 10 s left"
     assert said[94] == "about 6 s left"  # 20 s: the mean rate has not seen them coming
     assert said[98] == "about 1 s left"
@@ -211,11 +224,10 @@ def test_the_whole_takes_no_less_than_its_longest_piece(clock: Clock) -> None:
     screen(Progress("three", 0, 10, "begins"))
     clock.now += 20.0
     screen(Progress("three", 2, 10, "e"))
-    left = {task.description: task.fields["left"] for task in screen._bars.tasks}
-    assert left["three"] == left["everything"] == "about 80 s left"
+    assert left(screen, "three") == left(screen, "everything") == "about 80 s left"
     clock.now += 80.0
     screen(Progress("three", 10, 10, "done"))
-    assert all(task.fields["left"] == "" for task in screen._bars.tasks)
+    assert [left(screen, name) for name in rows(screen)] == [""] * 4
 
 
 def test_nothing_is_said_of_the_time_before_a_twentieth_is_done(told: Told) -> None:
@@ -244,11 +256,9 @@ def test_on_a_terminal_the_time_left_stands_in_the_bar(clock: Clock) -> None:
     screen(Progress("search", 0, 4, "begins"))
     clock.now += 10.0
     screen(Progress("search", 1, 4, "trial 0"))
-    fields = [(task.description, task.completed, task.fields) for task in screen._bars.tasks]
-    assert fields == [
-        ("search", 0.25, {"text": "trial 0", "left": "about 30 s left"}),
-        ("everything", 0.25, {"text": "", "left": "about 30 s left"}),
-    ]
+    search, everything = rows(screen).values()
+    assert re.fullmatch(r"search .* 25% about 30 s left trial 0", search)
+    assert re.fullmatch(r"everything .* 25% about 30 s left", everything)
 
 
 @pytest.mark.parametrize("columns", [72, 80, 100, 140, 200])
@@ -265,11 +275,11 @@ def test_no_terminal_is_too_narrow_for_how_far_it_is_and_how_long_it_takes(
             screen(Progress(name, 0, 100, "begins"))
             clock.now += 10.0
             screen(Progress(name, 41, 100, words))
-    wide = Console(file=io.StringIO(), width=columns)
-    wide.print(screen._bars.get_renderable())
-    rows = wide.file.getvalue().splitlines()  # type: ignore[attr-defined]
-    assert len(rows) == 4, "a row each"
-    for row in rows:
+    terminal = Console(file=io.StringIO(), width=columns)
+    terminal.print(screen)
+    lines = terminal.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert len(lines) == 4, "a row each"
+    for row in lines:
         assert len(row) <= columns and " 41% about 14 s left" in row
         assert ".500K search" in row or ".500K perceptron" in row
 
@@ -279,7 +289,15 @@ def standing(best: float | None, n_pruned: int = 0) -> Standing:
     return Standing((), 4, n_pruned, 0, 1, trial, None)
 
 
-def test_the_lowest_loss_is_never_above_the_one_beside_it() -> None:
-    assert _so_far(standing(None), 0.4901) == "; lowest so far 0.4901 (this trial)"
-    assert _so_far(standing(0.5845, 1), 0.4901) == "; lowest so far 0.4901 (this trial), 1 pruned"
-    assert _so_far(standing(0.5845), 0.6001) == "; lowest so far 0.5845 (trial 3)"
+@pytest.mark.parametrize(
+    ("best", "n_pruned", "own", "said"),
+    [
+        (None, 0, 0.4901, "0.4901 (this trial)"),
+        (0.5845, 1, 0.4901, "0.4901 (this trial), 1 pruned"),
+        (0.5845, 0, 0.6001, "0.5845 (trial 3)"),
+    ],
+)
+def test_the_lowest_loss_is_never_above_the_one_beside_it(
+    best: float | None, n_pruned: int, own: float, said: str
+) -> None:
+    assert lowest_so_far(standing(best, n_pruned), own).endswith(f" {said}")

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from finscale.config import StoreError
-from finscale.tracking import Kind, Status, Tag, create_run, finals, trials
+from finscale.tracking import End, Kind, Status, Tag, create_run, finals, trials
 from finscale.tracking.store import ask, open_client
 from tests.lab import CELL, PROBLEM, Lab
 
@@ -69,7 +69,7 @@ def test_a_lock_that_is_let_go_of_costs_a_line_and_no_more(
             if len(waited) == 3:
                 let_go(holder)
 
-        monkeypatch.setattr("finscale.tracking.store.patience.time.sleep", sleep)
+        monkeypatch.setattr("finscale.tracking.store.retry.time.sleep", sleep)
         run.tag({Tag.REASON: "written in the end"})
     assert lab.run(run.run_id).data.tags[Tag.REASON] == "written in the end"
     assert len(waited) == 3
@@ -97,7 +97,7 @@ def test_a_store_that_was_given_up_is_asked_once_until_it_answers(
         with pytest.raises(StoreError):
             run.tag({Tag.REASON: "x"})
         slept: list[float] = []
-        patience.setattr("finscale.tracking.store.patience.time.sleep", slept.append)
+        patience.setattr("finscale.tracking.store.retry.time.sleep", slept.append)
         with pytest.raises(StoreError):
             run.tag({Tag.REASON: "y"})
         assert slept == []
@@ -108,7 +108,7 @@ def test_frames_are_read_from_a_locked_store_once_it_is_free(
     trained: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with locked(trained.folder / "mlflow.db") as holder:
-        monkeypatch.setattr("finscale.tracking.store.patience.time.sleep", lambda _: let_go(holder))
+        monkeypatch.setattr("finscale.tracking.store.retry.time.sleep", lambda _: let_go(holder))
         monkeypatch.setattr("finscale.tracking.store.address.TIMEOUT_S", 1)
         assert len(finals(problem=PROBLEM)) == 4
 
@@ -186,7 +186,7 @@ def test_a_first_error_is_not_buried_under_that_of_closing(lab: Lab) -> None:
     from finscale.tracking import verb_run
 
     def broken() -> None:
-        with verb_run(Kind.DATA, "data", run_id=None, params={}, tags={}):
+        with verb_run(Kind.DATA, "data", run_id=None, params={}, tags={}, resume=""):
             lock.__enter__()
             raise ZeroDivisionError("the first error")
 
@@ -199,7 +199,7 @@ def test_a_first_error_is_not_buried_under_that_of_closing(lab: Lab) -> None:
 def test_a_failure_is_on_record_though_its_traceback_cannot_be_stored(lab: Lab) -> None:
     run = create_run(Kind.TRIAL, "a trial")
     (lab.folder / "mlruns").write_text("in the way of the folder")
-    run.fail("error", "Traceback ...")
+    run.close(End(Status.FAILED, "error", traceback="Traceback ..."))
     stored = lab.run(run.run_id)
     assert stored.info.status == "FAILED" and stored.data.tags[Tag.REASON] == "error"
 
@@ -216,7 +216,7 @@ def test_a_file_that_was_removed_is_not_said_to_be_read_only(lab: Lab) -> None:
 def test_a_call_that_takes_long_is_said(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("finscale.tracking.store.patience.SAID_AFTER_S", 0.05)
+    monkeypatch.setattr("finscale.tracking.store.retry.SAID_AFTER_S", 0.05)
 
     def slow() -> str:
         until = time.monotonic() + 20.0
@@ -231,11 +231,11 @@ def test_a_call_that_takes_long_is_said(
 
 @pytest.mark.usefixtures("lab")
 def test_after_ctrl_c_a_store_is_waited_for_briefly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("finscale.tracking.store.patience.was_stopped", lambda: True)
+    monkeypatch.setattr("finscale.tracking.store.retry.was_stopped", lambda: True)
     now = iter(range(10_000))
-    monkeypatch.setattr("finscale.tracking.store.patience.time.monotonic", lambda: next(now))
+    monkeypatch.setattr("finscale.tracking.store.retry.time.monotonic", lambda: next(now))
     slept: list[float] = []
-    monkeypatch.setattr("finscale.tracking.store.patience.time.sleep", slept.append)
+    monkeypatch.setattr("finscale.tracking.store.retry.time.sleep", slept.append)
 
     def call() -> None:
         raise sqlite3.OperationalError("database is locked")
@@ -251,15 +251,18 @@ def test_a_server_that_stands_still_is_asked_briefly_once_it_was_given_up(
     with socket.create_server(("127.0.0.1", 0)) as still:  # takes connections, answers none
         uri = f"http://127.0.0.1:{still.getsockname()[1]}"
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
-        monkeypatch.setattr("finscale.tracking.store.checks._answered", {uri})
-        client = open_client()
-        monkeypatch.setattr("finscale.tracking.store.patience._given_up", {uri})
         monkeypatch.setattr("finscale.tracking.store.checks.TIMEOUT_S", 0.3)
-        began = time.monotonic()
-        with pytest.raises(StoreError, match="expected an MLflow store that answers"):
-            client.get_run("0" * 32)
-        assert time.monotonic() - began < 15.0
+        # It answered when the command began.
+        monkeypatch.setattr("finscale.tracking.store.client.check_store_once", lambda: None)
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+        client = open_client()
+        for wait_s, timeout_s in (("0", "1"), ("300", "60")):
+            monkeypatch.setenv("FINSCALE_STORE_WAIT_S", wait_s)
+            monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", timeout_s)
+            began = time.monotonic()
+            with pytest.raises(StoreError, match="expected an MLflow store that answers"):
+                client.get_run("0" * 32)
+            assert time.monotonic() - began < 15.0
 
 
 @pytest.mark.usefixtures("lab")
@@ -267,7 +270,7 @@ def test_ctrl_c_ends_the_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(_: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("finscale.tracking.store.patience.time.sleep", interrupted)
+    monkeypatch.setattr("finscale.tracking.store.retry.time.sleep", interrupted)
 
     def call() -> None:
         raise sqlite3.OperationalError("database is locked")

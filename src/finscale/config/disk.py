@@ -1,4 +1,4 @@
-"""A full disk, told from all that can go wrong, and said in one line."""
+"""A full disk, told from all else that can go wrong, and said in one line."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from finscale.config import StoreError
+from finscale.config.errors import FinscaleError, StoreError
 
 _SAYS = ("database or disk is full", "No space left on device")
 
@@ -20,13 +20,13 @@ def is_disk_full(error: BaseException) -> bool:
 
 
 @contextmanager
-def disk_watched(resume: str) -> Iterator[None]:
-    """Turn a full disk into one line.
+def disk_watched(resume: str = "") -> Iterator[None]:
+    """Turn a full disk into one line; what is one line already stays as it is.
 
     Parameters
     ----------
     resume : str
-        The line that goes on.
+        The line that goes on, where it is known.
 
     Raises
     ------
@@ -36,11 +36,11 @@ def disk_watched(resume: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if not is_disk_full(error):
+        if isinstance(error, FinscaleError) or not is_disk_full(error):
             raise
         raise StoreError(
             "disk",
-            expected="room for the tracking store, its artifacts and checkpoints",
+            expected="room for the tracking store, its artifacts, data and checkpoints",
             got="none left",
-            todo=f"Free some, then go on: {resume}",
+            todo=f"Free some, then {f'go on: {resume}' if resume else 'give the same line again.'}",
         ) from error

@@ -199,7 +199,7 @@ def _lock(uri: str, engine: Engine) -> Iterator[None]:
     """Hold the right to make a store's tables: the kernel's, or the database server's."""
     file = database_file(uri)
     if file is not None:
-        with FileLock(_lock_file(file), timeout=LOCK_S):
+        with FileLock(lock_file(file), timeout=LOCK_S):
             yield
     elif engine.dialect.name == "postgresql":
         with engine.connect() as connection:
@@ -213,7 +213,7 @@ def _lock(uri: str, engine: Engine) -> Iterator[None]:
         yield
 
 
-def _lock_file(file: Path) -> Path:
+def lock_file(file: Path) -> Path:
     """Return the lock of a sqlite file, beside it.
 
     Raises
@@ -239,7 +239,7 @@ def _remove_lock(uri: str) -> None:
     file = database_file(uri)
     if file is not None:
         with suppress(OSError):
-            _lock_file(file).unlink(missing_ok=True)
+            lock_file(file).unlink(missing_ok=True)
 
 
 _KEY = int.from_bytes(hashlib.sha256(b"finscale: make the tables").digest()[:8], signed=True)

@@ -1,0 +1,83 @@
+"""How a run ends: decided here, by the type of what ended it."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass
+
+from finscale.config import FinscaleError, RefusedError
+from finscale.tracking.names import Status
+
+_EARLY = "**Ended early**: "
+"""Begins the first paragraph of a note whose run has no result."""
+
+
+class StoppedError(Exception):
+    """Raised within `verb_run` to leave it unfinished, as asked: the same command goes on."""
+
+
+@dataclass(frozen=True)
+class End:
+    """How a run ends.
+
+    Attributes
+    ----------
+    status : Status or None
+        None: it has no result yet, and the same command goes on with it.
+    reason : str
+        The tag ``finscale.reason``.
+    note : str
+        What happened and what to do next, for a run that ended early.
+    traceback : str
+        Where an error of ours came from.
+    """
+
+    status: Status | None
+    reason: str
+    note: str = ""
+    traceback: str = ""
+
+
+def end_of(error: BaseException, resume: str = "") -> End:
+    """Return the end of a run that an error has ended.
+
+    Parameters
+    ----------
+    resume : str
+        The line that goes on, where it is known.
+    """
+    if isinstance(error, KeyboardInterrupt | StoppedError):
+        return unfinished(str(error) or "interrupted", resume)
+    if isinstance(error, RefusedError):
+        return End(Status.REFUSED, "floor", error.line)
+    if isinstance(error, FinscaleError):
+        return End(Status.FAILED, "user_error", error.line)
+    said = f"{type(error).__name__}, see `traceback.txt`. {_goes_on(resume)}"
+    trace = "".join(traceback.format_exception(error))
+    return End(Status.FAILED, _failure_reason(error), said, trace)
+
+
+def unfinished(reason: str, resume: str = "") -> End:
+    """Return the end of a run that has no result yet."""
+    return End(None, reason, f"{reason}. {_goes_on(resume)}")
+
+
+def with_end(note: str, end: str) -> str:
+    """Write how a run ended above what its note says."""
+    return f"{_EARLY}{end}\n\n{without_end(note)}".strip()
+
+
+def without_end(note: str) -> str:
+    """Return a note as it was before the run ended early."""
+    return note.partition("\n\n")[2] if note.startswith(_EARLY) else note
+
+
+def _goes_on(resume: str) -> str:
+    return f"Go on: `{resume}`" if resume else "The same command goes on."
+
+
+def _failure_reason(error: BaseException) -> str:
+    """Name why a run failed."""
+    # By its name: torch, whose error it is, takes seconds to import.
+    is_memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    return "out_of_memory" if is_memory or "not enough memory" in str(error) else "error"
