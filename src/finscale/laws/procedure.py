@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from finscale.laws.evidence import Answer, Evidence, Verdict
-from finscale.laws.form_test import MIN_FORM_SIZES, FormTest, check_form
 from finscale.laws.gates import DEFAULT_RULES, Gate, Rules, check_gates
+from finscale.laws.improvement import MIN_FORM_SIZES, FormTest, check_form
 from finscale.laws.multiple_testing import holm_adjusted
 from finscale.laws.sentences import sentence, uncorrected
 from finscale.laws.slope import Slope, fit_slope, slope_of
