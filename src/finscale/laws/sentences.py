@@ -10,7 +10,7 @@ MINUS = "\N{MINUS SIGN}"
 
 
 def sentence(found: Verdict, conditions: Conditions) -> str:
-    """Say what was found, and why, in one sentence."""
+    """Write the answer and its reason in one sentence."""
     assert found.interval_90 and found.delta
     outer = _slope(found)
     if found.answer is Answer.FLAT:
@@ -28,7 +28,7 @@ def sentence(found: Verdict, conditions: Conditions) -> str:
 
 
 def uncorrected(found: Verdict, n_tested: int) -> str:
-    """Say that a claim does not survive Holm's correction."""
+    """Write that a claim does not survive Holm's correction."""
     assert found.p_value is not None and found.p_adjusted is not None
     return (
         f"Not identifiable: {_slope(found)}; alone it would be {found.answer.value} "
