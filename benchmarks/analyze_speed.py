@@ -26,12 +26,21 @@ import pandas as pd
 from query_speed import fill
 
 from finscale.config import AnalyzeConfig, format_budget
-from finscale.evaluation import bce_with_logits, score_outputs
+from finscale.evaluation import (
+    BOOSTING,
+    LOGISTIC,
+    PERCEPTRON,
+    PRIOR,
+    REFERENCE,
+    bce_with_logits,
+    score_outputs,
+)
 from finscale.model import Architecture, count_params
-from finscale.pipeline.problem.baselines import BOOSTING, LOGISTIC, MLP_NAME, PRIOR, REFERENCE
-from finscale.pipeline.problem.predictions import TEST, VALIDATION, log_predictions
+from finscale.pipeline.problem.predictions import log_predictions
 from finscale.pipeline.problem.recipe import Recipe
 from finscale.tracking import (
+    TEST,
+    VALIDATION,
     Kind,
     Run,
     Selected,
@@ -149,7 +158,7 @@ def write_cell(width: int, depth: int, truth: pd.DataFrame, rng: np.random.Gener
         params = {"budget": budget, "seed": seed, **recipe.params()}
         write_result(run, forecasts(truth, knowledge, rng), truth, params, size_metrics(arch))
     parent.end(Status.OK, "completed")
-    write_baseline(MLP_NAME, forecasts(truth, knowledge, rng), truth, ours)
+    write_baseline(PERCEPTRON, forecasts(truth, knowledge, rng), truth, ours)
 
 
 def write_baseline(

@@ -76,9 +76,9 @@ def alone(config: HpoConfig) -> float:
     """Train the one recipe with nothing logged; return seconds."""
     data = load_problem(config, config.floors, lambda event: None)
     space = search_space(config, data)
-    claim = Search(space, search_methods(config)).propose(1)
-    assert claim is not None
-    recipe = from_params(claim.trial.params, space.architectures[0], config)
+    trial = Search(space, search_methods(config)).propose(1)
+    assert trial is not None
+    recipe = from_params(trial.past.params, space.architectures[0], config)
     device = pick_device("cpu")
     started = time.perf_counter()
     train_model(

@@ -21,7 +21,7 @@ from typing import Any
 
 from finscale.config import load_space
 from finscale.model import architectures
-from finscale.search import Claim, Methods, Params, PastTrial, Search, SearchSpace
+from finscale.search import Methods, Params, PastTrial, Search, SearchSpace, SearchTrial
 from tests.lab import ROOT, SMALL, Lab
 
 GRID = architectures(125_000, n_channels=25)
@@ -45,8 +45,8 @@ def judged(number: int, params: Params) -> PastTrial:
     return PastTrial(params, status, loss if status == "ok" else None, curve)
 
 
-def remembered(past: Sequence[PastTrial]) -> list[Claim]:
-    return [Claim(number, f"run {number}", trial) for number, trial in enumerate(past)]
+def remembered(past: Sequence[PastTrial]) -> list[SearchTrial]:
+    return [SearchTrial(number, f"run {number}", trial) for number, trial in enumerate(past)]
 
 
 def searching(
@@ -59,18 +59,18 @@ def searching(
 
 
 def proposed(search: Search, n_trials: int) -> Params | None:
-    claim = search.propose(n_trials)
-    return claim.trial.params if claim else None
+    trial = search.propose(n_trials)
+    return trial.past.params if trial else None
 
 
 def walk(search: Search, n: int, n_trials: int, past: Sequence[PastTrial] = ()) -> list[PastTrial]:
     """Propose and finish `n` times more."""
     trials = list(past)
     for number in range(len(trials), len(trials) + n):
-        claim = search.propose(n_trials)
-        assert claim is not None and claim.number == number
+        trial = search.propose(n_trials)
+        assert trial is not None and trial.number == number
         search.attach(number, f"run {number}")
-        trials.append(judged(number, claim.trial.params))
+        trials.append(judged(number, trial.past.params))
         search.finish(number, trials[-1])
     return trials
 

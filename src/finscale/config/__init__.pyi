@@ -16,6 +16,14 @@ from .errors import (
 )
 from .files import read_pins, unknown
 from .floors import Floors, load_floors
+from .hyperparameters import (
+    ARCHITECTURE_AXES,
+    CONTEXT_LENGTH,
+    PATCH_LENGTH,
+    PATCH_STRIDE,
+    TRAINING_AXES,
+    WINDOW_AXES,
+)
 from .places import CONFIGS
 from .problem import (
     LOG_SIGMA_BOUNDS,
@@ -61,9 +69,7 @@ from .universe import (
     universe_names,
 )
 from .verbs import (
-    ARCHITECTURE_AXES,
     COUNTED,
-    TRAINING_AXES,
     Artifacts,
     HpoConfig,
     Objectives,
@@ -79,14 +85,18 @@ from .words import counted
 __all__ = [
     "ARCHITECTURE_AXES",
     "CONFIGS",
+    "CONTEXT_LENGTH",
     "COUNTED",
     "DEFAULT_WAIT_S",
     "LOG_SIGMA_BOUNDS",
     "N_BLOCKS",
+    "PATCH_LENGTH",
+    "PATCH_STRIDE",
     "TIMESCALES",
     "TRAINING_AXES",
     "UNREADABLE",
     "WAIT_VARIABLE",
+    "WINDOW_AXES",
     "AnalyzeConfig",
     "Artifacts",
     "ChunkSamples",

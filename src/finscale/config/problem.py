@@ -11,6 +11,7 @@ from finscale.config.bounds import BlockCount, Context, Horizon, Patch, Rise, Sh
 from finscale.config.data_root import DataRoot
 from finscale.config.errors import ConfigError
 from finscale.config.files import Frozen, Named, load_named, option
+from finscale.config.hyperparameters import CONTEXT_LENGTH, PATCH_LENGTH, PATCH_STRIDE
 from finscale.config.places import file_of, shown_path
 from finscale.config.universe import Universe, load_universe
 
@@ -137,9 +138,9 @@ class Problem(DataConfig):
     split: SplitKind = option("chronological", "how days are cut into training, validation, test")
     n_blocks: BlockCount = option(N_BLOCKS, "blocks of the evaluation period (walk-forward)")
     samples_per_chunk: ChunkSamples = option("all", "samples of a chunk: one or all (chunk)")
-    context_length: Context = option(60, "bars in a window")
-    patch_length: Patch = option(10, "bars in a patch")
-    patch_stride: Patch = option(5, "bars from one patch to the next")
+    context_length: Context = option(CONTEXT_LENGTH, "bars in a window")
+    patch_length: Patch = option(PATCH_LENGTH, "bars in a patch")
+    patch_stride: Patch = option(PATCH_STRIDE, "bars from one patch to the next")
 
     @model_validator(mode="after")
     def _patches_fit(self) -> Problem:
@@ -197,8 +198,8 @@ class Problem(DataConfig):
             parts.append(f"blocks{self.n_blocks}")
         if self.split == "chunk" and self.samples_per_chunk != "all":
             parts.append(self.samples_per_chunk)
-        if self.context_length != 60:
+        if self.context_length != CONTEXT_LENGTH:
             parts.append(f"context{self.context_length}")
-        if (self.patch_length, self.patch_stride) != (10, 5):
+        if (self.patch_length, self.patch_stride) != (PATCH_LENGTH, PATCH_STRIDE):
             parts.append(f"patch{self.patch_length}s{self.patch_stride}")
         return ".".join(parts)

@@ -32,6 +32,7 @@ from finscale.config.data_root import DataRoot
 from finscale.config.errors import ConfigError, quoted
 from finscale.config.files import Frozen, option
 from finscale.config.floors import Floors, load_floors
+from finscale.config.hyperparameters import ARCHITECTURE_AXES, TRAINING_AXES
 from finscale.config.problem import Problem
 from finscale.config.space import Space, load_space
 
@@ -52,16 +53,6 @@ Sampler = Literal["tpe", "gp", "qmc", "random", "cmaes"]
 Pruner = Literal["median", "hyperband", "none"]
 Objectives = Literal["val_loss", "val_loss+train_flops"]
 Artifacts = Literal["best", "all", "none"]
-
-ARCHITECTURE_AXES = ("d_model", "n_layers", "n_heads", "d_ff")
-TRAINING_AXES = (
-    "learning_rate",
-    "weight_decay",
-    "warmup_steps",
-    "dropout",
-    "batch_size",
-    "revin",
-)
 
 
 def _storage(address: str) -> str:

@@ -1,3 +1,4 @@
+from .baselines import BASELINES, BAYES, BOOSTING, LINEAR, LOGISTIC, PERCEPTRON, PRIOR, REFERENCE
 from .boosting import (
     BoostedGaussian,
     Boosting,
@@ -46,6 +47,14 @@ from .regression import (
 from .scores import Scores, bce_with_logits, cross_entropy, is_collapsed, score, skill
 
 __all__ = [
+    "BASELINES",
+    "BAYES",
+    "BOOSTING",
+    "LINEAR",
+    "LOGISTIC",
+    "PERCEPTRON",
+    "PRIOR",
+    "REFERENCE",
     "BoostedGaussian",
     "Boosting",
     "Comparison",

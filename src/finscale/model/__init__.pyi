@@ -1,5 +1,5 @@
 from .architecture import Architecture
-from .grid import TOLERANCE, Axes, architectures, fits
+from .grid import TOLERANCE, architectures, fits
 from .mlp import MLP, MlpArchitecture, count_mlp_params, mlp_of_size
 from .patchtst import PatchTST
 from .served import ServedModel
@@ -16,7 +16,6 @@ __all__ = [
     "MLP",
     "TOLERANCE",
     "Architecture",
-    "Axes",
     "LabelUnits",
     "MlpArchitecture",
     "ParamCount",

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from finscale.config import CONTEXT_LENGTH, PATCH_LENGTH, PATCH_STRIDE
+
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture:
@@ -33,9 +35,9 @@ class Architecture:
     n_layers: int
     n_heads: int
     d_ff: int
-    context_length: int = 60
-    patch_length: int = 10
-    patch_stride: int = 5
+    context_length: int = CONTEXT_LENGTH
+    patch_length: int = PATCH_LENGTH
+    patch_stride: int = PATCH_STRIDE
     n_outputs: int = 1
     dropout: float = 0.0
     revin: bool = False

@@ -216,7 +216,7 @@ def _conclude(context: SearchContext, standing: Standing) -> None:
     optimism = ensure_optimism(context.parent, standing.n_finished, config.horizon)
     write_note(context, standing, "complete", optimism)
     write_pictures(context, standing)
-    best = f"{best_name(context, standing)} with {standing.best.trial.loss:.4f} nats"
+    best = f"{best_name(context, standing)} with {standing.best.past.loss:.4f} nats"
     n_trials = counted(standing.n_finished, "trial")
     if lines := front_lines(context, standing):
         front = f"{n_trials}; the Pareto front of cost and loss, the cheapest first:"

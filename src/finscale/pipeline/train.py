@@ -21,10 +21,10 @@ from finscale.config import (
     options,
     spell,
 )
+from finscale.evaluation import REFERENCE
 from finscale.pipeline.finals import Chosen, choose, mark
 from finscale.pipeline.hpo import NEAREST, hpo
 from finscale.pipeline.problem import (
-    REFERENCE,
     ProblemData,
     Recipe,
     against_reference,

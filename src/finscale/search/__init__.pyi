@@ -6,13 +6,12 @@ from .methods import Methods
 from .search import Search
 from .shared import read_facts
 from .space import Params, SearchSpace, extremes, middle, nearest, shape_of
-from .trials import FIRST_LOOK, RUNNING, Claim, PastTrial, Standing
+from .trials import FIRST_LOOK, RUNNING, PastTrial, SearchTrial, Standing
 
 __all__ = [
     "FIRST_LOOK",
     "MIN_TRIALS",
     "RUNNING",
-    "Claim",
     "Methods",
     "OptunaAddress",
     "OptunaStudyGoneError",
@@ -20,6 +19,7 @@ __all__ = [
     "PastTrial",
     "Search",
     "SearchSpace",
+    "SearchTrial",
     "Standing",
     "extremes",
     "file_address",

@@ -10,7 +10,7 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState
 
-from finscale.search.trials import GAP, RUNNING, Claim, PastTrial
+from finscale.search.trials import GAP, RUNNING, PastTrial, SearchTrial
 
 _STATES = {
     RUNNING: TrialState.RUNNING,
@@ -72,11 +72,11 @@ def rebuilt(
         return optuna.trial.create_trial(state=state, user_attrs=attrs)
 
 
-def claim_of(frozen: FrozenTrial) -> Claim:
+def search_trial_of(frozen: FrozenTrial) -> SearchTrial:
     """Read one of Optuna's trials."""
     attrs = frozen.user_attrs
     values = frozen.values if frozen.state is TrialState.COMPLETE else None
-    trial = PastTrial(
+    past = PastTrial(
         params=attrs.get(Attr.PARAMS, {}),
         # Its end is written in two steps: until the second, it is running.
         status=attrs.get(Attr.STATUS, GAP) if frozen.state.is_finished() else RUNNING,
@@ -84,4 +84,4 @@ def claim_of(frozen: FrozenTrial) -> Claim:
         curve=tuple(value for _, value in sorted(frozen.intermediate_values.items())),
         flops=values[1] if values and len(values) > 1 else None,
     )
-    return Claim(frozen.number, attrs.get(Attr.KEY), trial)
+    return SearchTrial(frozen.number, attrs.get(Attr.KEY), past)

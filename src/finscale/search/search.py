@@ -28,7 +28,7 @@ from finscale.search.methods import Methods
 from finscale.search.samplers import make_pruner, make_sampler
 from finscale.search.shared import SharedOptunaStudy
 from finscale.search.space import AXES, Params, SearchSpace, extremes, shape_of
-from finscale.search.trials import RUNNING, Claim, PastTrial, Standing
+from finscale.search.trials import RUNNING, PastTrial, SearchTrial, Standing
 
 REFRESH_S = 2.0
 """How old what a pruner knows of other processes' trials may be."""
@@ -101,18 +101,20 @@ class Search:
         return False
 
     def align(
-        self, known: Sequence[Claim], curve_of: Callable[[str], tuple[float, ...]] | None = None
+        self,
+        known: Sequence[SearchTrial],
+        curve_of: Callable[[str], tuple[float, ...]] | None = None,
     ) -> None:
         """Make the study say what the tracking store says; within a turn.
 
         Parameters
         ----------
-        known : sequence of Claim
+        known : sequence of SearchTrial
             Every trial of the store, each with its key, by number.
         curve_of : callable, optional
-            Fetches the curve of a trial by its key; by default the claim holds it.
+            Fetches the curve of a trial by its key; by default the trial holds it.
         """
-        curves = {claim.key: claim.trial.curve for claim in known}
+        curves = {trial.key: trial.past.curve for trial in known}
         self._shared.align(known, curve_of or (lambda key: curves[key]))
         self._mirror = _Mirror(self._methods)
 
@@ -122,23 +124,23 @@ class Search:
 
     def standing(self) -> Standing:
         """Count what there is."""
-        claims = self._shared.claims()
+        trials = self._shared.search_trials()
         # A trial outside the present bounds counts, but Optuna has not kept its loss.
-        ok = [claim for claim in claims if claim.trial.loss is not None]
-        points = [claim.trial.params for claim in claims if claim.trial.params]
+        ok = [trial for trial in trials if trial.past.loss is not None]
+        points = [trial.past.params for trial in trials if trial.past.params]
         shapes = {tuple(params[axis] for axis in AXES) for params in points}
         return Standing(
-            running=tuple(claim for claim in claims if claim.trial.status == RUNNING),
-            n_finished=sum(claim.trial.status in COUNTED for claim in claims),
-            n_pruned=sum(claim.trial.status == "pruned" for claim in claims),
-            n_failed=sum(claim.trial.status == "failed" for claim in claims),
+            running=tuple(trial for trial in trials if trial.past.status == RUNNING),
+            n_finished=sum(trial.past.status in COUNTED for trial in trials),
+            n_pruned=sum(trial.past.status == "pruned" for trial in trials),
+            n_failed=sum(trial.past.status == "failed" for trial in trials),
             n_architectures=len(shapes),
-            best=min(ok, key=lambda claim: (_loss(claim), claim.number), default=None),
+            best=min(ok, key=lambda trial: (_loss(trial), trial.number), default=None),
             seconds_a_trial=_typical_duration(self._shared.trials()),
             front=_front(ok) if self._methods.n_objectives > 1 else (),
         )
 
-    def propose(self, n_trials: int) -> Claim | None:
+    def propose(self, n_trials: int) -> SearchTrial | None:
         """Claim the next distinct point of the space, or None when there is none left.
 
         Within a turn. What a process proposed that died before it had a run is proposed again.
@@ -148,18 +150,18 @@ class Search:
         n_trials : int
             Trials in all: at most half of them are forced extremes.
         """
-        claims = self._shared.claims()
-        for claim in claims:
-            if claim.trial.status == RUNNING and claim.key is None:
-                return claim
+        trials = self._shared.search_trials()
+        for trial in trials:
+            if trial.past.status == RUNNING and trial.key is None:
+                return trial
         if self._methods.sampler == "cmaes":  # draws by the number a trial has in its study
             self._mirror = _Mirror(self._methods)
         self._mirror.refresh(self._shared.trials())
-        params, attrs = self._next([claim.trial.params for claim in claims], n_trials)
+        params, attrs = self._next([trial.past.params for trial in trials], n_trials)
         if params is None:
             return None
-        trial = PastTrial(params, RUNNING)
-        return Claim(self._shared.add(trial, None, attrs), None, trial)
+        past = PastTrial(params, RUNNING)
+        return SearchTrial(self._shared.add(past, None, attrs), None, past)
 
     def attach(self, number: int, key: str) -> None:
         """Say which run of the tracking store keeps a trial."""
@@ -266,18 +268,18 @@ def _typical_duration(trials: Sequence[FrozenTrial]) -> float | None:
     return statistics.median(lived) if lived else None
 
 
-def _loss(claim: Claim) -> float:
-    assert claim.trial.loss is not None
-    return claim.trial.loss
+def _loss(trial: SearchTrial) -> float:
+    assert trial.past.loss is not None
+    return trial.past.loss
 
 
-def _front(ok: Sequence[Claim]) -> tuple[Claim, ...]:
+def _front(ok: Sequence[SearchTrial]) -> tuple[SearchTrial, ...]:
     """Return the trials that no other beats in loss and cost, the cheapest first."""
-    front: list[Claim] = []
-    costed = [claim for claim in ok if claim.trial.flops is not None]
-    for claim in sorted(costed, key=lambda each: (each.trial.flops or 0.0, _loss(each))):
-        if not front or _loss(claim) < _loss(front[-1]):
-            front.append(claim)
+    front: list[SearchTrial] = []
+    costed = [trial for trial in ok if trial.past.flops is not None]
+    for trial in sorted(costed, key=lambda each: (each.past.flops or 0.0, _loss(each))):
+        if not front or _loss(trial) < _loss(front[-1]):
+            front.append(trial)
     return tuple(front)
 
 

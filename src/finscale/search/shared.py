@@ -25,8 +25,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from finscale.config import StoreError
 from finscale.search.address import OptunaAddress, OptunaStudyGoneError, answering
-from finscale.search.frozen import Attr, claim_of, rebuilt
-from finscale.search.trials import GAP, RUNNING, Claim, PastTrial
+from finscale.search.frozen import Attr, rebuilt, search_trial_of
+from finscale.search.trials import GAP, RUNNING, PastTrial, SearchTrial
 
 WAIT_S = 60.0
 """How long a writer of a file waits for others."""
@@ -55,7 +55,7 @@ class SharedOptunaStudy:
         self._address, self._distributions = address, distributions
         self._n_objectives, self._facts = n_objectives, facts
         self._storage: BaseStorage
-        self._over: dict[int, Claim]
+        self._over: dict[int, SearchTrial]
         self._ids: dict[int, int]
         self._is_aligned: bool
         self.study: Study
@@ -74,22 +74,24 @@ class SharedOptunaStudy:
         with self.watched():
             return self.study.get_trials(deepcopy=False)
 
-    def claims(self) -> list[Claim]:
-        """Return every trial by number, as a claim; what is over is read once."""
+    def search_trials(self) -> list[SearchTrial]:
+        """Return every trial by number; what is over is read once."""
         found = []
         for frozen in self.trials():
-            claim = self._over.get(frozen.number) or claim_of(frozen)
+            trial = self._over.get(frozen.number) or search_trial_of(frozen)
             if frozen.state.is_finished():
-                self._over[frozen.number] = claim
-            found.append(claim)
+                self._over[frozen.number] = trial
+            found.append(trial)
         return found
 
-    def align(self, known: Sequence[Claim], curve_of: Callable[[str], tuple[float, ...]]) -> None:
+    def align(
+        self, known: Sequence[SearchTrial], curve_of: Callable[[str], tuple[float, ...]]
+    ) -> None:
         """Make the study say what the tracking store says.
 
         Parameters
         ----------
-        known : sequence of Claim
+        known : sequence of SearchTrial
             Every trial of the store, each with its key, by number.
         curve_of : callable
             Fetches the curve of a trial that the study does not have yet.
@@ -98,16 +100,16 @@ class SharedOptunaStudy:
             optuna.delete_study(study_name=self.study.study_name, storage=self._storage)
             self._open()
         there = {frozen.number: frozen for frozen in self.trials()}
-        for claim in known:
-            assert claim.key
-            frozen = there.get(claim.number)
+        for trial in known:
+            assert trial.key
+            frozen = there.get(trial.number)
             if frozen is None:
-                self._fill_up_to(claim.number)
-                self.add(replace(claim.trial, curve=curve_of(claim.key)), claim.key)
+                self._fill_up_to(trial.number)
+                self.add(replace(trial.past, curve=curve_of(trial.key)), trial.key)
             elif not frozen.state.is_finished():
-                self.attach(claim.number, claim.key)
-                if claim.trial.status != RUNNING:
-                    self.finish(claim.number, claim.trial)
+                self.attach(trial.number, trial.key)
+                if trial.past.status != RUNNING:
+                    self.finish(trial.number, trial.past)
         self._is_aligned = True
 
     def add(
@@ -193,14 +195,14 @@ class SharedOptunaStudy:
             )
         return self._ids[number]
 
-    def _contradicts(self, known: Sequence[Claim]) -> bool:
+    def _contradicts(self, known: Sequence[SearchTrial]) -> bool:
         """Tell whether the study holds something that the store does not, or otherwise."""
-        store = {claim.number: (claim.key, claim.trial.status) for claim in known}
+        store = {trial.number: (trial.key, trial.past.status) for trial in known}
         for frozen in self.trials():
-            mine = claim_of(frozen)
+            mine = search_trial_of(frozen)
             theirs = store.get(frozen.number, (None, GAP))
             if frozen.state.is_finished():
-                agrees = theirs == (mine.key, mine.trial.status)
+                agrees = theirs == (mine.key, mine.past.status)
             else:  # one without a run was proposed by a process that died then
                 agrees = mine.key is None or mine.key == theirs[0]
             if not agrees:

@@ -46,7 +46,7 @@ class PastTrial:
 
 
 @dataclass(frozen=True)
-class Claim:
+class SearchTrial:
     """A trial of a search: its number, the run that keeps it, and what it is.
 
     Attributes
@@ -57,7 +57,7 @@ class Claim:
 
     number: int
     key: str | None
-    trial: PastTrial
+    past: PastTrial
 
 
 @dataclass(frozen=True)
@@ -66,19 +66,19 @@ class Standing:
 
     Attributes
     ----------
-    best : Claim or None
+    best : SearchTrial or None
         The trial with the lowest loss.
     seconds_a_trial : float or None
         Median over the trials that this study has seen from their beginning to their end.
-    front : tuple of Claim
+    front : tuple of SearchTrial
         Of a search of two objectives: trials that no other beats in both, the cheapest first.
     """
 
-    running: tuple[Claim, ...]
+    running: tuple[SearchTrial, ...]
     n_finished: int
     n_pruned: int
     n_failed: int
     n_architectures: int
-    best: Claim | None
+    best: SearchTrial | None
     seconds_a_trial: float | None
-    front: tuple[Claim, ...] = ()
+    front: tuple[SearchTrial, ...] = ()

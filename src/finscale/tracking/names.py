@@ -108,6 +108,8 @@ class Artifact(StrEnum):
     NUMBERS = "numbers.parquet"
 
 
+VALIDATION, TEST = "validation", "test"
+"""Segments of a run's predictions."""
 FIGURES = "figures"
 """Folder of a run's pictures."""
 VAL_LOSS = "val_loss"

@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from finscale.config import StoreError
 from finscale.evaluation import sample_losses
+from finscale.tracking.names import TEST, VALIDATION
 from finscale.tracking.results import read_predictions
 from finscale.tracking.store import GoneError, first_line, open_client
 
-_VALIDATION, _TEST = "validation", "test"
 _MOST_NAMED = 5
 
 
-def paired_losses(finals: pd.DataFrame, *, segment: str = "validation") -> pd.DataFrame:
+def paired_losses(finals: pd.DataFrame, *, segment: str = VALIDATION) -> pd.DataFrame:
     """Return the loss of every run on every day.
 
     Parameters
@@ -43,15 +43,15 @@ def paired_losses(finals: pd.DataFrame, *, segment: str = "validation") -> pd.Da
         others' days, or if the test is closed.
     """
     run_ids = _run_ids(finals)
-    if segment not in (_VALIDATION, _TEST):
+    if segment not in (VALIDATION, TEST):
         raise StoreError(
             "segment",
-            expected=f"{_VALIDATION} or {_TEST}",
+            expected=f"{VALIDATION} or {TEST}",
             got=repr(segment),
-            todo=f"Only {_VALIDATION} needs no opened test.",
+            todo=f"Only {VALIDATION} needs no opened test.",
         )
     runs = [_stored(run_id) for run_id in run_ids]
-    if segment == _TEST:
+    if segment == TEST:
         _check_opened(runs)
     by_run = {run_id: losses_by_day(read_predictions(run_id), segment) for run_id in run_ids}
     _check_days(by_run, segment)
@@ -65,7 +65,7 @@ def losses_by_day(predictions: pd.DataFrame, segment: str) -> pd.Series:
     seen; the test has none until it is opened, and is computed.
     """
     rows = predictions[predictions["segment"] == segment]
-    if segment == _VALIDATION:
+    if segment == VALIDATION:
         rows = rows.dropna(subset="loss")
         losses = rows["loss"]
     else:

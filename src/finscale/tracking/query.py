@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import pandas as pd
 from mlflow.entities import Run as StoredRun
 
-from finscale.config import COUNTED
+from finscale.config import ARCHITECTURE_AXES, COUNTED, TRAINING_AXES
 from finscale.tracking.choices import Choice, choices_of_study, finals_of, latest_choices
 from finscale.tracking.frames import COORDINATES, HEAD, read_runs
 from finscale.tracking.names import N_PARAMS, VAL_LOSS, Kind, Status, Tag
@@ -18,10 +18,7 @@ from finscale.tracking.runs import search, where
 
 _TAGS = ("kind", "problem", "cell", "fingerprint", "status", "reason", "parent", "study")
 _SCORES = (VAL_LOSS, "val_loss_ref", "val_skill", N_PARAMS)
-_RECIPE = (
-    *("d_model", "n_layers", "n_heads", "d_ff", "dropout", "revin"),
-    *("learning_rate", "weight_decay", "warmup_steps", "batch_size", "epochs"),
-)
+_RECIPE = (*ARCHITECTURE_AXES, *TRAINING_AXES, "epochs")
 _MODEL = (*HEAD, *_TAGS, *COORDINATES, *_RECIPE, *_SCORES, "collapsed", "best_epoch")
 _COLUMNS = {
     Kind.TRIAL: (*_MODEL, "trial_number"),

@@ -19,7 +19,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run as StoredRun
 
 from finscale.config import AnalyzeConfig, StoreError, Study, format_budget, load_space, load_task
-from finscale.evaluation import bce_with_logits
+from finscale.evaluation import BAYES, bce_with_logits
 from finscale.laws import Rules
 from finscale.model import Architecture, count_params
 from finscale.pipeline.analysis.exhibits import collect_exhibits
@@ -28,17 +28,13 @@ from finscale.pipeline.analysis.problem_finals import collect
 from finscale.pipeline.analysis.publishing import publish
 from finscale.pipeline.analysis.verdicts import conclusions_of
 from finscale.pipeline.analyze import analyze as verb
-from finscale.pipeline.problem.baselines import (
-    BAYES,
-    baseline_run,
-    ensure_baselines,
-    log_forecast,
-)
+from finscale.pipeline.problem.baselines import baseline_run, ensure_baselines, log_forecast
 from finscale.pipeline.problem.data import ProblemData
-from finscale.pipeline.problem.predictions import TEST, log_predictions, of_segment
+from finscale.pipeline.problem.predictions import log_predictions, of_segment
 from finscale.pipeline.problem.recipe import Recipe
 from finscale.pipeline.running.progress import Event, Progress
 from finscale.tracking import (
+    TEST,
     Kind,
     Run,
     Status,

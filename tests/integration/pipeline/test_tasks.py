@@ -19,8 +19,8 @@ from mlflow.entities import Run as StoredRun
 from finscale.config import ConfigError, RefusedError
 from finscale.evaluation import conformal_multiplier, gaussian_nll, selection_optimism
 from finscale.pipeline.problem.fitting import served
-from finscale.pipeline.problem.predictions import TEST, VALIDATION, of_segment
-from finscale.tracking import Tag, load_trial, outputs_of, read_predictions
+from finscale.pipeline.problem.predictions import of_segment
+from finscale.tracking import TEST, VALIDATION, Tag, load_trial, outputs_of, read_predictions
 from tests.lab import TINY, Lab, MakeStore, OpenCopy
 
 START = date(2014, 1, 2)

@@ -17,9 +17,19 @@ from mlflow.entities.model_registry import ModelVersion
 
 from finscale.config import StoreError, load_space
 from finscale.pipeline import train
-from finscale.pipeline.problem.predictions import TEST, VALIDATION, of_segment
+from finscale.pipeline.problem.predictions import of_segment
 from finscale.pipeline.running.progress import Progress
-from finscale.tracking import Tag, cells, finals, load_trial, read_predictions, trials, val_curve
+from finscale.tracking import (
+    TEST,
+    VALIDATION,
+    Tag,
+    cells,
+    finals,
+    load_trial,
+    read_predictions,
+    trials,
+    val_curve,
+)
 from tests.lab import CELL, PROBLEM, Lab
 
 MODEL, ALIAS = "patchtst-tiny-threshold_1pct-h1-daily-a20", "best-9K"

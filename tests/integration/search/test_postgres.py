@@ -25,13 +25,13 @@ def test_a_study_is_aligned_shared_and_gone_on_with(storage: str) -> None:
     address, past = OptunaAddress(storage, "shared"), walk(searching(3), 7, n_trials=20)
     mine, theirs = (Search(SPACE, Methods(3), address) for _ in range(2))
     mine.align(remembered(past))
-    claim = theirs.propose(20)
-    assert claim is not None and claim.number == 7
+    trial = theirs.propose(20)
+    assert trial is not None and trial.number == 7
     theirs.attach(7, "run 7")
     assert [running.key for running in mine.standing().running] == ["run 7"]
-    theirs.finish(7, judged(7, claim.trial.params))
+    theirs.finish(7, judged(7, trial.past.params))
     assert mine.standing().running == () and mine.is_current()
-    assert claim.trial.params == walk(searching(3, past), 1, 20, past)[7].params
+    assert trial.past.params == walk(searching(3, past), 1, 20, past)[7].params
 
 
 def test_a_turn_is_one_processs_at_a_time_and_ends_with_its_connection(storage: str) -> None:

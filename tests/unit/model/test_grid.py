@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from finscale.config import ConfigError, parse_budget
-from finscale.model import Axes, PatchTST, architectures, count_params, fits
+from finscale.config import ConfigError, load_space, parse_budget
+from finscale.model import PatchTST, architectures, count_params, fits
 
 BUDGETS = ("32K", "125K", "500K", "2M", "20M", "200M", "2B")
 
@@ -15,7 +15,7 @@ def test_every_architecture_lies_within_a_quarter_of_its_budget(text: str) -> No
     budget = parse_budget(text)
     grid = architectures(budget, n_channels=25)
     assert len(grid) == len(set(grid)) >= 20
-    axes = Axes()
+    axes = load_space("default")
     for arch in grid:
         assert 0.75 * budget <= count_params(arch).total <= 1.25 * budget
         assert arch.d_model % arch.n_heads == 0
@@ -26,10 +26,11 @@ def test_every_architecture_lies_within_a_quarter_of_its_budget(text: str) -> No
 
 
 def test_nothing_that_fits_is_left_out() -> None:
-    axes = Axes(d_model=(6, 10, 15), n_layers=(2, 3), n_heads=(2, 3, 5), ff_ratio=(2, 4))
+    axes = {"d_model": (6, 10, 15), "n_layers": (2, 3), "n_heads": (2, 3, 5), "ff_ratio": (2, 4)}
+    space = load_space("default").model_copy(update=axes)
     found = {
         (a.d_model, a.n_layers, a.n_heads, a.d_ff)
-        for a in architectures(10_000, n_channels=3, axes=axes, tolerance=1e9)
+        for a in architectures(10_000, n_channels=3, space=space, tolerance=1e9)
     }
     heads = {6: (2, 3), 10: (2, 5), 15: (3, 5)}
     assert found == {
@@ -67,24 +68,24 @@ def test_window_and_outputs_reach_the_architecture() -> None:
 
 
 def test_pins_fix_a_dimension_off_its_axis_too() -> None:
-    wide = architectures(2_000_000, n_channels=25, axes=Axes(pinned={"d_model": 144}))
+    wide = architectures(2_000_000, n_channels=25, pins={"d_model": 144})
     assert {arch.d_model for arch in wide} == {144}
     assert {arch.d_ff for arch in wide} <= {288, 576}
-    off = architectures(2_000_000, n_channels=25, axes=Axes(pinned={"d_ff": 331, "n_layers": 7}))
+    off = architectures(2_000_000, n_channels=25, pins={"d_ff": 331, "n_layers": 7})
     assert {(arch.d_ff, arch.n_layers) for arch in off} == {(331, 7)}
-    three = architectures(500_000, n_channels=25, axes=Axes(pinned={"n_heads": 3}))
+    three = architectures(500_000, n_channels=25, pins={"n_heads": 3})
     assert {arch.n_heads for arch in three} == {3}
     assert all(arch.d_model % 3 == 0 for arch in three)
 
 
 def test_a_pinned_feed_forward_width_makes_no_duplicates() -> None:
-    grid = architectures(500_000, n_channels=25, axes=Axes(pinned={"d_ff": 128}))
+    grid = architectures(500_000, n_channels=25, pins={"d_ff": 128})
     assert len(grid) == len(set(grid))
 
 
 def test_a_budget_that_nothing_meets_is_told_the_nearest_sizes() -> None:
     with pytest.raises(ConfigError) as caught:
-        architectures(2_000_000, n_channels=25, axes=Axes(pinned={"d_model": 64, "n_layers": 2}))
+        architectures(2_000_000, n_channels=25, pins={"d_model": 64, "n_layers": 2})
     # 2 layers of width 64, F = 128 or 256, by hand: embedding 250·64 + 64 + 11·64 = 16768,
     # head 705, and 2·(16640 + (128F + F + 64) + 256) + 128.
     assert 16_768 + 705 + 2 * (16_640 + 129 * 128 + 64 + 256) + 128 == 84_545
@@ -97,7 +98,7 @@ def test_a_budget_that_nothing_meets_is_told_the_nearest_sizes() -> None:
 
 def test_heads_that_divide_no_width_are_told_so() -> None:
     with pytest.raises(ConfigError, match="n_heads must divide d_model") as caught:
-        architectures(2_000_000, n_channels=25, axes=Axes(pinned={"d_model": 30, "n_heads": 8}))
+        architectures(2_000_000, n_channels=25, pins={"d_model": 30, "n_heads": 8})
     assert "got 2M with d_model=30, n_heads=8" in caught.value.line
 
 

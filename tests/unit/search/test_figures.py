@@ -31,10 +31,10 @@ def test_one_finished_trial_is_too_few() -> None:
 def test_two_objectives_have_a_front() -> None:
     search = Search(SPACE, Methods(3, n_objectives=2))
     for number in range(3):
-        claim = search.propose(20)
-        assert claim is not None
+        trial = search.propose(20)
+        assert trial is not None
         search.attach(number, f"run {number}")
-        past = PastTrial(claim.trial.params, "ok", 0.4 - 0.1 * number, (), 1e9 * (number + 1))
+        past = PastTrial(trial.past.params, "ok", 0.4 - 0.1 * number, (), 1e9 * (number + 1))
         search.finish(number, past)
     (name,) = pictures = search_pictures(search.study)
     assert name == "pareto_front" and pictures[name].startswith(PNG)

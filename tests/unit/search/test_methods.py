@@ -72,34 +72,34 @@ def test_hyperband_stops_the_worse_of_what_reached_the_same_rung() -> None:
     search = searching(1, pruner="hyperband", epochs=27)
     stopped: list[bool] = []
     for number in range(12):
-        claim = search.propose(20)
-        assert claim is not None
-        search.attach(claim.number, f"run {number}")
+        trial = search.propose(20)
+        assert trial is not None
+        search.attach(trial.number, f"run {number}")
         curve: list[float] = []
         for epoch in range(1, 28):
             curve.append(0.3 + 0.01 * number)  # each worse than all before it
-            search.report(claim.number, epoch, curve[-1])
-            if search.should_prune(claim.number, curve):
+            search.report(trial.number, epoch, curve[-1])
+            if search.should_prune(trial.number, curve):
                 break
         ended = len(curve) < 27
         stopped.append(ended)
         status, loss = ("pruned", None) if ended else ("ok", curve[-1])
-        search.finish(claim.number, PastTrial(claim.trial.params, status, loss, tuple(curve)))
+        search.finish(trial.number, PastTrial(trial.past.params, status, loss, tuple(curve)))
     assert not stopped[0] and any(stopped)
 
 
 def test_two_objectives_keep_the_front_and_prune_nothing() -> None:
     search = searching(11, n_objectives=2)
     for number, (loss, flops) in enumerate([(0.4, 7.0), (0.3, 9.0), (0.5, 8.0)]):
-        claim = search.propose(20)
-        assert claim is not None
+        trial = search.propose(20)
+        assert trial is not None
         search.attach(number, f"run {number}")
-        search.finish(number, PastTrial(claim.trial.params, "ok", loss, (loss,), flops))
+        search.finish(number, PastTrial(trial.past.params, "ok", loss, (loss,), flops))
     assert {trial.number for trial in search.study.best_trials} == {0, 1}
     assert not search.should_prune(3, (99.0,))
     standing = search.standing()
     assert standing.best is not None
-    assert (standing.best.number, standing.best.trial.flops) == (1, 9.0)
+    assert (standing.best.number, standing.best.past.flops) == (1, 9.0)
 
 
 def test_the_terminator_waits_for_twenty_trials() -> None:

@@ -16,17 +16,17 @@ from optuna.exceptions import StorageInternalError
 from finscale.config import Pruner, StoreError
 from finscale.search import (
     RUNNING,
-    Claim,
     Methods,
     OptunaAddress,
     OptunaStudyGoneError,
     PastTrial,
     Search,
+    SearchTrial,
     file_address,
     read_facts,
     turn,
 )
-from finscale.search.frozen import claim_of
+from finscale.search.frozen import search_trial_of
 from tests.searching import SPACE, judged, remembered, searching, walk
 
 PAST = walk(searching(3), 7, n_trials=20)
@@ -44,8 +44,8 @@ def opened(address: OptunaAddress, past: Sequence[PastTrial] = ()) -> Search:
     return search
 
 
-def held(search: Search) -> list[Claim]:
-    return [claim_of(frozen) for frozen in search.study.get_trials()]
+def held(search: Search) -> list[SearchTrial]:
+    return [search_trial_of(frozen) for frozen in search.study.get_trials()]
 
 
 def test_what_is_aligned_is_what_the_store_says(address: OptunaAddress) -> None:
@@ -200,20 +200,20 @@ def test_a_study_made_anew_by_another_process_is_noticed(address: OptunaAddress)
 
 def test_a_trial_that_ended_in_the_store_alone_is_ended(address: OptunaAddress) -> None:
     search = opened(address, PAST)
-    claim = search.propose(20)
-    assert claim is not None and claim.number == 7
-    ended = judged(7, claim.trial.params)
-    search.align([*remembered(PAST), Claim(7, "run 7", ended)])
+    trial = search.propose(20)
+    assert trial is not None and trial.number == 7
+    ended = judged(7, trial.past.params)
+    search.align([*remembered(PAST), SearchTrial(7, "run 7", ended)])
     (last,) = held(search)[7:]
-    assert (last.key, last.trial.status, last.trial.loss) == ("run 7", ended.status, ended.loss)
+    assert (last.key, last.past.status, last.past.loss) == ("run 7", ended.status, ended.loss)
 
 
 def test_a_running_trial_of_the_store_is_one_of_the_study_too(address: OptunaAddress) -> None:
-    known = [*remembered(PAST), Claim(7, "run 7", PastTrial(PAST[0].params, RUNNING))]
+    known = [*remembered(PAST), SearchTrial(7, "run 7", PastTrial(PAST[0].params, RUNNING))]
     search = opened(address)
     search.align(known)
     standing = search.standing()
-    assert [claim.number for claim in standing.running] == [7]
+    assert [trial.number for trial in standing.running] == [7]
     assert standing.n_finished == sum(trial.status != "failed" for trial in PAST)
 
 
@@ -236,26 +236,26 @@ def test_a_study_that_contradicts_the_store_gives_way(
 
 def test_another_run_under_the_same_number_is_another_trial(address: OptunaAddress) -> None:
     search = opened(address, PAST)
-    other = [*remembered(PAST[:6]), Claim(6, "run again", PAST[6])]
+    other = [*remembered(PAST[:6]), SearchTrial(6, "run again", PAST[6])]
     search.align(other)
     assert held(search) == other
 
 
 def test_numbers_of_deleted_runs_stay_free_of_others(address: OptunaAddress) -> None:
-    known = [claim for claim in remembered(PAST) if claim.number not in (0, 4)]
+    known = [trial for trial in remembered(PAST) if trial.number not in (0, 4)]
     search = opened(address)
     search.align(known)
-    assert [claim for claim in held(search) if claim.key] == known
+    assert [trial for trial in held(search) if trial.key] == known
     search.align(known)
-    claim = search.propose(20)
-    assert claim is not None and claim.number == 7
-    n_counted = sum(claim.trial.status not in ("failed",) for claim in known)
+    trial = search.propose(20)
+    assert trial is not None and trial.number == 7
+    n_counted = sum(trial.past.status not in ("failed",) for trial in known)
     assert search.standing().n_finished == n_counted
 
 
 def test_a_trial_of_which_nothing_is_known_can_still_be_ended(address: OptunaAddress) -> None:
     search = opened(address)
-    search.align([Claim(0, "stillborn", PastTrial({}, RUNNING))])
+    search.align([SearchTrial(0, "stillborn", PastTrial({}, RUNNING))])
     search.finish(0, PastTrial({}, "failed"))
     assert search.standing().n_failed == 1 and search.standing().running == ()
 
@@ -306,10 +306,10 @@ def test_whatever_the_study_held_it_ends_as_the_store_says(
     address = file_address(folder, "study")
     statuses = st.sampled_from(["ok", "pruned", "diverged", "failed", RUNNING])
 
-    def some() -> list[Claim]:
+    def some() -> list[SearchTrial]:
         numbers = data.draw(st.lists(st.integers(0, 5), unique=True, max_size=5))
         return [
-            Claim(
+            SearchTrial(
                 number,
                 f"run {data.draw(st.integers(0, 1))}-{number}",
                 PastTrial(PAST[number].params, status, 0.3 if status == "ok" else None, (0.4, 0.3)),
@@ -322,7 +322,7 @@ def test_whatever_the_study_held_it_ends_as_the_store_says(
     wanted = some()
     search = Search(SPACE, Methods(3), address)
     search.align(wanted)
-    mine = [(c.number, c.key, c.trial.status) for c in held(search) if c.key]
-    assert mine == [(c.number, c.key, c.trial.status) for c in wanted]
+    mine = [(c.number, c.key, c.past.status) for c in held(search) if c.key]
+    assert mine == [(c.number, c.key, c.past.status) for c in wanted]
     assert optuna.get_all_study_names(address.storage) == ["study"]
     shutil.rmtree(folder)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from finscale.config import load_space, parse_budget
-from finscale.model import Architecture, Axes, architectures
+from finscale.model import Architecture, architectures
 from finscale.search import SearchSpace, extremes, nearest, shape_of
 
 TRAINING = {
@@ -183,8 +183,7 @@ def test_a_pinned_dimension_leaves_the_space(name: str) -> None:
 
 
 def test_a_pinned_width_leaves_one_value() -> None:
-    axes = Axes(pinned={"d_model": 40})
-    grid = architectures(125_000, n_channels=25, axes=axes)
+    grid = architectures(125_000, n_channels=25, pins={"d_model": 40})
     width = SearchSpace(grid, load_space("demo"), {"d_model": 40}).distributions()["d_model"]
     assert width.single()
     assert width == IntDistribution(40, 40, log=True)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from finscale.evaluation import REFERENCE
 from finscale.laws import (
     Control,
     Evidence,
@@ -25,7 +26,7 @@ from finscale.pipeline.analysis.exhibits import Exhibits
 from finscale.pipeline.analysis.losses import TestLosses
 from finscale.pipeline.analysis.problem_finals import ProblemFinals
 from finscale.pipeline.analysis.uncertainty import Uncertainty, measure
-from finscale.pipeline.problem import REFERENCE, shape_name
+from finscale.pipeline.problem import shape_name
 from finscale.report import Report
 from finscale.tracking import Opening
 

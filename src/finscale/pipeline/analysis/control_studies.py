@@ -14,6 +14,7 @@ import pandas as pd
 from scipy.special import expit
 
 from finscale.evaluation import (
+    BAYES,
     block_length,
     bootstrap_means,
     covariance,
@@ -33,8 +34,9 @@ from finscale.laws import (
 )
 from finscale.pipeline.analysis.losses import Floats
 from finscale.pipeline.analysis.problem_finals import ProblemFinals, reference_of
-from finscale.pipeline.problem import BAYES, TEST, of_segment
+from finscale.pipeline.problem import of_segment
 from finscale.pipeline.running import Listen, Progress
+from finscale.tracking import TEST
 
 N_REPETITIONS = 500
 N_DRAWS = 1000

@@ -8,20 +8,15 @@ from typing import Any
 
 import pandas as pd
 
-from finscale.evaluation import calibration_of
+from finscale.config import ARCHITECTURE_AXES, TRAINING_AXES
+from finscale.evaluation import LINEAR, LOGISTIC, REFERENCE, calibration_of
 from finscale.pipeline.analysis.problem_finals import ProblemFinals
-from finscale.pipeline.problem import (
-    LINEAR,
-    LOGISTIC,
-    REFERENCE,
-    TEST,
-    VALIDATION,
-    of_segment,
-    rows,
-)
+from finscale.pipeline.problem import of_segment, rows
 from finscale.search import PastTrial, importances
 from finscale.tracking import (
+    TEST,
     VAL_LOSS,
+    VALIDATION,
     Kind,
     Status,
     find_predictions,
@@ -29,11 +24,6 @@ from finscale.tracking import (
     outputs_of,
     searches,
     trials,
-)
-
-_SEARCHED = (
-    *("d_model", "n_layers", "n_heads", "dropout", "revin"),
-    *("learning_rate", "weight_decay", "warmup_steps", "batch_size"),
 )
 
 
@@ -119,8 +109,8 @@ def _importances(tried: pd.DataFrame) -> dict[str, dict[str, float]]:
 
 
 def _past(row: Mapping[Hashable, Any]) -> PastTrial:
-    params = {name: row[name] for name in _SEARCHED}
-    params["ff_ratio"] = row["d_ff"] / row["d_model"]
+    params = {name: row[name] for name in (*ARCHITECTURE_AXES, *TRAINING_AXES)}
+    params["ff_ratio"] = params.pop("d_ff") / params["d_model"]
     return PastTrial(params, row["status"], row[VAL_LOSS])
 
 

@@ -18,9 +18,11 @@ from finscale.config import StoreError
 from finscale.dataset import effective_size
 from finscale.evaluation import conformal_multiplier, sample_losses, score_outputs
 from finscale.pipeline.analysis.problem_finals import ProblemFinals, reference_of
-from finscale.pipeline.problem import TEST, VALIDATION, final_note, of_segment
+from finscale.pipeline.problem import final_note, of_segment
 from finscale.tracking import (
+    TEST,
     VAL_LOSS,
+    VALIDATION,
     Run,
     losses_by_day,
     opened_metrics,

@@ -10,9 +10,11 @@ import pandas as pd
 
 from finscale.config import StoreError, parse_budget
 from finscale.dataset import DIAGNOSTIC_SPLITS, effective_size
+from finscale.evaluation import PERCEPTRON, REFERENCE
 from finscale.laws import Conditions
-from finscale.pipeline.problem import MLP_NAME, REFERENCE, TEST, of_segment
+from finscale.pipeline.problem import of_segment
 from finscale.tracking import (
+    TEST,
     Choice,
     Question,
     Status,
@@ -227,7 +229,7 @@ def _of_configurations(known: pd.DataFrame, ok: pd.DataFrame) -> pd.DataFrame:
         return known
     budgets = dict(zip(ok["configuration"], ok["budget"], strict=True))
     mine = known.assign(budget=known["configuration"].map(budgets))
-    return mine[(mine["baseline"] != MLP_NAME) | mine["budget"].notna()]
+    return mine[(mine["baseline"] != PERCEPTRON) | mine["budget"].notna()]
 
 
 def reference_of(known: pd.DataFrame, problem: str) -> str:

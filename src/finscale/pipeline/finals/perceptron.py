@@ -7,10 +7,10 @@ from dataclasses import asdict
 import torch
 
 from finscale.config import format_budget
+from finscale.evaluation import PERCEPTRON
 from finscale.model import MLP, MlpArchitecture, count_mlp_params, count_params, mlp_of_size
 from finscale.pipeline.finals.training import CellContext
 from finscale.pipeline.problem import (
-    MLP_NAME,
     Outputs,
     Recipe,
     baseline_run,
@@ -52,7 +52,7 @@ def ensure_perceptron(context: CellContext, recipe: Recipe, configuration: str) 
     settings = recipe.settings(config.seed)
     identity = fingerprint(
         Kind.BASELINE,
-        name=MLP_NAME,
+        name=PERCEPTRON,
         configuration=configuration,
         **data.identity(),
         **asdict(arch),
@@ -61,8 +61,8 @@ def ensure_perceptron(context: CellContext, recipe: Recipe, configuration: str) 
     if find_result(Kind.BASELINE, identity) is not None:
         return
     outputs, result = _train(context, arch, recipe)
-    title = f"{MLP_NAME} {format_budget(config.budget)} {config.title}"
-    with baseline_run(data, MLP_NAME, title, identity, context.study) as run:
+    title = f"{PERCEPTRON} {format_budget(config.budget)} {config.title}"
+    with baseline_run(data, PERCEPTRON, title, identity, context.study) as run:
         run.tag({Tag.CELL: config.cell_name, Tag.CONFIGURATION: configuration})
         run.param({"budget": format_budget(config.budget), "width": arch.width})
         run.param({"dropout": arch.dropout, **asdict(settings)})

@@ -1,9 +1,4 @@
 from .baselines import (
-    BAYES,
-    LINEAR,
-    LOGISTIC,
-    MLP_NAME,
-    REFERENCE,
     baseline_run,
     ensure_baselines,
     log_forecast,
@@ -24,8 +19,6 @@ from .fitting import (
 from .identity import search_identity, study_identity, targets_of, train_identity
 from .page import data_lines, ensure_page, record_page
 from .predictions import (
-    TEST,
-    VALIDATION,
     Outputs,
     evaluation_positions,
     log_predictions,
@@ -38,13 +31,6 @@ from .recipe import Recipe, architecture_name, from_params, patch_stride, rows, 
 from .sentences import against_reference, final_note
 
 __all__ = [
-    "BAYES",
-    "LINEAR",
-    "LOGISTIC",
-    "MLP_NAME",
-    "REFERENCE",
-    "TEST",
-    "VALIDATION",
     "FoldData",
     "Outputs",
     "ProblemData",

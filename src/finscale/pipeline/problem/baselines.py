@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from finscale.config import Problem, unbroken
+from finscale.evaluation import BAYES, BOOSTING, LINEAR, LOGISTIC, PRIOR, REFERENCE
 from finscale.market import planted_log_odds
 from finscale.pipeline.problem.data import FoldData, ProblemData
 from finscale.pipeline.problem.predictions import (
@@ -33,11 +34,6 @@ from finscale.tracking import (
     score_metrics,
     study_tags,
 )
-
-PRIOR, REFERENCE, BOOSTING = "prior", "reference", "boosting"
-LOGISTIC, LINEAR = "logistic", "linear"
-MLP_NAME = "mlp"
-BAYES = "bayes"
 
 _NOTES = {
     PRIOR: "The prior: what training looked like on average, said every day.",

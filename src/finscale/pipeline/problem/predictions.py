@@ -15,9 +15,7 @@ from numpy.typing import NDArray
 
 from finscale.dataset import Fold
 from finscale.pipeline.problem.data import ProblemData
-from finscale.tracking import Artifact, Run
-
-VALIDATION, TEST = "validation", "test"
+from finscale.tracking import TEST, VALIDATION, Artifact, Run
 
 Outputs = NDArray[np.float64]
 

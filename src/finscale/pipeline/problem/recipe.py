@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from finscale.config import SearchConfig, format_size
+from finscale.config import (
+    ARCHITECTURE_AXES,
+    TRAINING_AXES,
+    WINDOW_AXES,
+    SearchConfig,
+    format_size,
+)
 from finscale.model import Architecture, count_params
 from finscale.pipeline.problem.data import ProblemData
 from finscale.search import Params, shape_of
@@ -16,8 +22,6 @@ from finscale.tracking import fingerprint
 
 if TYPE_CHECKING:
     from finscale.training import FitSettings
-
-_WINDOW = ("context_length", "patch_length", "patch_stride")
 
 
 @dataclass(frozen=True)
@@ -33,28 +37,14 @@ class Recipe:
 
     def params(self) -> dict[str, Any]:
         """Return what a run logs: exact, so that `from_params` gives the recipe again."""
-        return {
-            "context_length": self.arch.context_length,
-            "patch_length": self.arch.patch_length,
-            "patch_stride": self.arch.patch_stride,
-            "d_model": self.arch.d_model,
-            "n_layers": self.arch.n_layers,
-            "n_heads": self.arch.n_heads,
-            "d_ff": self.arch.d_ff,
-            "dropout": self.arch.dropout,
-            "revin": self.arch.revin,
-            "learning_rate": self.learning_rate,
-            "weight_decay": self.weight_decay,
-            "warmup_steps": self.warmup_steps,
-            "batch_size": self.batch_size,
-            "epochs": self.epochs,
-        }
+        known = vars(self.arch) | vars(self)
+        names = (*WINDOW_AXES, *ARCHITECTURE_AXES, *TRAINING_AXES, "epochs")
+        return {name: known[name] for name in names}
 
     def search_params(self) -> Params:
         """Return the recipe as a point of the search space."""
         mine = self.params()
-        names = ("dropout", "revin", "learning_rate", "weight_decay", "warmup_steps", "batch_size")
-        return {**shape_of(self.arch), **{name: mine[name] for name in names}}
+        return {**shape_of(self.arch), **{name: mine[name] for name in TRAINING_AXES}}
 
     def settings(self, seed: int) -> FitSettings:
         """Return how to train it with one seed."""
@@ -75,7 +65,7 @@ class Recipe:
         A window is the problem's, and part of its name, unless the space has others.
         """
         mine = self.params()
-        usual = {name: getattr(data.problem, name) for name in _WINDOW}
+        usual = {name: getattr(data.problem, name) for name in WINDOW_AXES}
         apart = {name: None for name, value in usual.items() if mine[name] == value}
         return fingerprint(kind, **data.identity(), **(mine | apart), seed=seed)
 

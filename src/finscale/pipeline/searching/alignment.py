@@ -8,8 +8,8 @@ from typing import TypeVar
 
 from finscale.pipeline.running import Line
 from finscale.pipeline.searching.context import SearchContext
-from finscale.pipeline.searching.trials import stored_claims
-from finscale.search import Claim, OptunaStudyGoneError, Standing
+from finscale.pipeline.searching.trials import stored_trials
+from finscale.search import OptunaStudyGoneError, SearchTrial, Standing
 from finscale.tracking import Run, val_curve
 
 Decision = TypeVar("Decision")
@@ -40,14 +40,14 @@ def align(context: SearchContext) -> Standing:
     is_current = search.is_current()
     standing = search.standing()
     running = standing.running
-    if is_current and all(claim.key and run_of(context, claim).is_open() for claim in running):
+    if is_current and all(trial.key and run_of(context, trial).is_open() for trial in running):
         return standing
     _align(context)
     return search.standing()
 
 
 def _align(context: SearchContext) -> None:
-    known = stored_claims(context.parent, context.template, context.config)
+    known = stored_trials(context.parent, context.template, context.config)
     n_missing = len(known) - context.search.n_trials()
     if n_missing >= MANY:
         text = f"reading {n_missing} trials back from the store, a few seconds for a hundred"
@@ -55,7 +55,7 @@ def _align(context: SearchContext) -> None:
     context.search.align(known, val_curve)
 
 
-def run_of(context: SearchContext, claim: Claim) -> Run:
+def run_of(context: SearchContext, trial: SearchTrial) -> Run:
     """Return the run that keeps a trial."""
-    assert claim.key
-    return Run(claim.key, context.parent.experiment_id)
+    assert trial.key
+    return Run(trial.key, context.parent.experiment_id)

@@ -9,8 +9,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from finscale.config import HpoConfig, options
+from finscale.evaluation import REFERENCE
 from finscale.model import Architecture
-from finscale.pipeline.problem import REFERENCE, ProblemData, ensure_baselines
+from finscale.pipeline.problem import ProblemData, ensure_baselines
 from finscale.pipeline.running import Listen
 from finscale.pipeline.searching.setup import search_methods, search_space
 from finscale.search import OptunaAddress, SearchSpace, turn

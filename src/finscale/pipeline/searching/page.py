@@ -8,7 +8,7 @@ from finscale.pipeline.problem import from_params
 from finscale.pipeline.running import duration
 from finscale.pipeline.searching.context import SearchContext
 from finscale.pipeline.searching.trials import trial_name
-from finscale.search import Claim, Standing
+from finscale.search import SearchTrial, Standing
 from finscale.tracking import N_PARAMS, VAL_LOSS, Run, Tag
 
 
@@ -60,11 +60,11 @@ def write_note(
 
 def _numbers(context: SearchContext, standing: Standing) -> dict[str, float]:
     counted: dict[str, float] = {"n_trials": standing.n_finished}
-    if standing.best is None or standing.best.trial.loss is None:
+    if standing.best is None or standing.best.past.loss is None:
         return counted
-    recipe = from_params(standing.best.trial.params, context.template, context.config)
+    recipe = from_params(standing.best.past.params, context.template, context.config)
     size = count_params(recipe.arch).total
-    return counted | {VAL_LOSS: standing.best.trial.loss, N_PARAMS: size}
+    return counted | {VAL_LOSS: standing.best.past.loss, N_PARAMS: size}
 
 
 def best_name(context: SearchContext, standing: Standing) -> str:
@@ -76,14 +76,14 @@ def best_name(context: SearchContext, standing: Standing) -> str:
 def front_lines(context: SearchContext, standing: Standing) -> list[str]:
     """Write each trial of the Pareto front: what it costs, and its loss."""
     return [
-        f"{_name(context, claim)}: {claim.trial.flops:.2e} FLOPs, {claim.trial.loss:.4f} nats"
-        for claim in standing.front
+        f"{_name(context, trial)}: {trial.past.flops:.2e} FLOPs, {trial.past.loss:.4f} nats"
+        for trial in standing.front
     ]
 
 
-def _name(context: SearchContext, claim: Claim) -> str:
-    recipe = from_params(claim.trial.params, context.template, context.config)
-    return trial_name(claim.number, recipe.arch)
+def _name(context: SearchContext, trial: SearchTrial) -> str:
+    recipe = from_params(trial.past.params, context.template, context.config)
+    return trial_name(trial.number, recipe.arch)
 
 
 def _counted(standing: Standing) -> str:
@@ -95,7 +95,7 @@ def _best(context: SearchContext, standing: Standing, optimism: float | None) ->
     if best is None or best.key is None:
         return ""
     link = Run(best.key, context.parent.experiment_id).link
-    chosen = f"- **Best**: [{best_name(context, standing)}]({link}), {best.trial.loss:.4f} nats"
+    chosen = f"- **Best**: [{best_name(context, standing)}]({link}), {best.past.loss:.4f} nats"
     if optimism is not None:
         chosen += f"; for having been chosen it looks about {optimism:.4f} better than it is"
     return f"{chosen}\n"

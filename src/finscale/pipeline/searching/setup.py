@@ -16,7 +16,6 @@ from finscale.config import (
 )
 from finscale.model import (
     Architecture,
-    Axes,
     architectures,
     training_memory_bytes,
 )
@@ -41,13 +40,7 @@ def search_space(config: SearchConfig, data: ProblemData) -> SearchSpace:
     ConfigError
         If no architecture fits the budget and the pinned values.
     """
-    axes = Axes(
-        d_model=config.space.d_model,
-        n_layers=config.space.n_layers,
-        n_heads=config.space.n_heads,
-        ff_ratio=config.space.ff_ratio,
-        pinned={k: v for k, v in config.pins.items() if k in ARCHITECTURE_AXES},
-    )
+    pins = {name: value for name, value in config.pins.items() if name in ARCHITECTURE_AXES}
     windows = _windows(config)
     fitting: list[Architecture] = []
     for number, (context_length, patch_length) in enumerate(windows, start=1):
@@ -55,7 +48,8 @@ def search_space(config: SearchConfig, data: ProblemData) -> SearchSpace:
             fitting += architectures(
                 config.budget,
                 n_channels=data.n_channels,
-                axes=axes,
+                space=config.space,
+                pins=pins,
                 context_length=context_length,
                 patch_length=patch_length,
                 patch_stride=patch_stride(config, patch_length),

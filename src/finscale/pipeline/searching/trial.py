@@ -26,7 +26,7 @@ from finscale.pipeline.searching.artifacts import LARGE_BYTES, thin_out
 from finscale.pipeline.searching.context import SearchContext
 from finscale.pipeline.searching.setup import GIB
 from finscale.pipeline.searching.trials import OpenTrial, trial_name
-from finscale.search import Claim, PastTrial, Standing, optuna_state
+from finscale.search import PastTrial, SearchTrial, Standing, optuna_state
 from finscale.tracking import (
     TRAIN_FLOPS,
     VAL_LOSS,
@@ -44,25 +44,25 @@ CHECKPOINT_EVERY_S = 30.0
 """What a kill costs at most, where an epoch is not longer; a small trial is over before."""
 
 
-def open_trial(context: SearchContext, claim: Claim) -> OpenTrial:
+def open_trial(context: SearchContext, trial: SearchTrial) -> OpenTrial:
     """Make the run of a proposal, in the hands of this process."""
     config, data = context.config, context.data
-    recipe = from_params(claim.trial.params, context.template, config)
+    recipe = from_params(trial.past.params, context.template, config)
     run = create_run(
         Kind.TRIAL,
-        trial_name(claim.number, recipe.arch),
+        trial_name(trial.number, recipe.arch),
         parent=context.parent,
         tags={
             **data.tags(),
             Tag.CELL: config.cell_name,
-            Tag.TRIAL_NUMBER: claim.number,
+            Tag.TRIAL_NUMBER: trial.number,
             Tag.FINGERPRINT: recipe.fingerprint(Kind.TRIAL, data, config.seed),
             Tag.ATTEMPTS: 1,
             **study_tags(context.study),
         },
     )
-    context.search.attach(claim.number, run.run_id)
-    return OpenTrial(claim.number, run, recipe, attempts=1)
+    context.search.attach(trial.number, run.run_id)
+    return OpenTrial(trial.number, run, recipe, attempts=1)
 
 
 def _describe(context: SearchContext, trial: OpenTrial) -> None:
@@ -174,9 +174,9 @@ def lowest_so_far(standing: Standing, own: float) -> str:
     """Say the lowest loss there is, this trial's own among them."""
     best = standing.best
     pruned = f", {standing.n_pruned} pruned" if standing.n_pruned else ""
-    if best is None or best.trial.loss is None or own < best.trial.loss:
+    if best is None or best.past.loss is None or own < best.past.loss:
         return f"; lowest so far {own:.4f} (this trial){pruned}"
-    return f"; lowest so far {best.trial.loss:.4f} (trial {best.number}){pruned}"
+    return f"; lowest so far {best.past.loss:.4f} (trial {best.number}){pruned}"
 
 
 def _log_trial(

@@ -11,7 +11,7 @@ import pandas as pd
 from finscale.config import COUNTED, SearchConfig
 from finscale.model import Architecture
 from finscale.pipeline.problem import Recipe, architecture_name, from_params, rows
-from finscale.search import RUNNING, Claim, PastTrial
+from finscale.search import RUNNING, PastTrial, SearchTrial
 from finscale.tracking import TRAIN_FLOPS, VAL_LOSS, Run, Status, searches, trials
 
 
@@ -48,7 +48,7 @@ def own_trials(cell: str, identity: str) -> pd.DataFrame | None:
     return None if mine.empty else trials(parent=mine.iloc[0]["run_id"])
 
 
-def stored_claims(parent: Run, template: Architecture, config: SearchConfig) -> list[Claim]:
+def stored_trials(parent: Run, template: Architecture, config: SearchConfig) -> list[SearchTrial]:
     """Return every trial of a search as the store has it: the store is the only truth."""
     frame = trials(parent=parent.run_id)
     if frame.empty:
@@ -56,10 +56,12 @@ def stored_claims(parent: Run, template: Architecture, config: SearchConfig) -> 
     numbers = frame["trial_number"].astype(int)
     ordered = frame.assign(number=numbers).sort_values(["number", "start_time"])
     distinct = ordered.drop_duplicates("number")  # a deleted run, restored after its number was
-    return [_claim(row, template, config) for row in rows(distinct)]  # given to another
+    return [_search_trial(row, template, config) for row in rows(distinct)]  # given to another
 
 
-def _claim(row: Mapping[str, Any], template: Architecture, config: SearchConfig) -> Claim:
+def _search_trial(
+    row: Mapping[str, Any], template: Architecture, config: SearchConfig
+) -> SearchTrial:
     """Read one run; a process that died before it had logged the params left none."""
     known = _has(row, "epochs")
     status = str(row["status"]) if _has(row, "status") else RUNNING
@@ -70,7 +72,7 @@ def _claim(row: Mapping[str, Any], template: Architecture, config: SearchConfig)
         loss=float(row[VAL_LOSS]) if ok else None,
         flops=float(row[TRAIN_FLOPS]) if ok else None,
     )
-    return Claim(int(row["number"]), str(row["run_id"]), trial)
+    return SearchTrial(int(row["number"]), str(row["run_id"]), trial)
 
 
 def _has(row: Mapping[str, Any], column: str) -> bool:

@@ -17,7 +17,7 @@ from finscale.pipeline.searching.context import SearchContext
 from finscale.pipeline.searching.page import refresh
 from finscale.pipeline.searching.trial import checkpoint_path, deaths, open_trial, run_trial
 from finscale.pipeline.searching.trials import OpenTrial
-from finscale.search import Claim, PastTrial, Standing
+from finscale.search import PastTrial, SearchTrial, Standing
 from finscale.tracking import End, Run, Status, Tag, other_holder, val_curve
 from finscale.training import Reached, reached, remove_checkpoint
 
@@ -65,7 +65,7 @@ def _next(context: SearchContext) -> tuple[OpenTrial | None, Standing]:
         time.sleep(POLL_S)
 
 
-def _choose(context: SearchContext) -> tuple[Standing, list[Claim], OpenTrial | None]:
+def _choose(context: SearchContext) -> tuple[Standing, list[SearchTrial], OpenTrial | None]:
     """Return where the search stands, what others train, and a trial for this process."""
     standing = align(context)
     held, trial = _take_over(context, standing)
@@ -74,23 +74,25 @@ def _choose(context: SearchContext) -> tuple[Standing, list[Claim], OpenTrial | 
     return standing, held, trial
 
 
-def _take_over(context: SearchContext, standing: Standing) -> tuple[list[Claim], OpenTrial | None]:
+def _take_over(
+    context: SearchContext, standing: Standing
+) -> tuple[list[SearchTrial], OpenTrial | None]:
     """Return the trials that others train, and one whose process is gone, if there is one."""
-    held: list[Claim] = []
-    for claim in standing.running:
-        if claim.key is None or context.is_over_time:
+    held: list[SearchTrial] = []
+    for trial in standing.running:
+        if trial.key is None or context.is_over_time:
             continue
-        run = run_of(context, claim)
+        run = run_of(context, trial)
         tags = run.tags()
         if other_holder(tags, time.time()) or Tag.STATUS in tags:
-            held.append(claim)  # with a status it has ended since we looked, and is nobody's
-        elif trial := _reopen(context, claim, run, tags):
-            return held, trial
+            held.append(trial)  # with a status it has ended since we looked, and is nobody's
+        elif taken := _reopen(context, trial, run, tags):
+            return held, taken
     return held, None
 
 
 def _reopen(
-    context: SearchContext, claim: Claim, run: Run, tags: Mapping[str, str]
+    context: SearchContext, trial: SearchTrial, run: Run, tags: Mapping[str, str]
 ) -> OpenTrial | None:
     """Start an interrupted trial again, under its run and number.
 
@@ -101,19 +103,19 @@ def _reopen(
     at = reached(path)
     has_moved, died = at.epoch > int(tags.get(Tag.RESUMED_EPOCH, "0")), deaths(path, tags)
     attempts = 0 if has_moved else died
-    if attempts >= MAX_ATTEMPTS or not claim.trial.params:
+    if attempts >= MAX_ATTEMPTS or not trial.past.params:
         run.close(End(Status.FAILED, "killed", GIVEN_UP))
         remove_checkpoint(path)
-        context.search.finish(claim.number, PastTrial(claim.trial.params, Status.FAILED.value))
+        context.search.finish(trial.number, PastTrial(trial.past.params, Status.FAILED.value))
         return None
     run.reopen()
     run.tag({Tag.ATTEMPTS: attempts + 1, Tag.RESUMED_EPOCH: at.epoch})
     run.tag({Tag.REASON: "restarted"})
-    recipe = from_params(claim.trial.params, context.template, context.config)
+    recipe = from_params(trial.past.params, context.template, context.config)
     n_train = len(context.data.search.at.train)
     start = _place(at, recipe.settings(context.config.seed).steps_per_epoch(n_train))
-    context.listen(Line(f"{context.config.cell_name}: going on with trial {claim.number} {start}."))
-    return OpenTrial(claim.number, run, recipe, attempts + 1, val_curve(run.run_id))
+    context.listen(Line(f"{context.config.cell_name}: going on with trial {trial.number} {start}."))
+    return OpenTrial(trial.number, run, recipe, attempts + 1, val_curve(run.run_id))
 
 
 def _place(at: Reached, n_batches: int) -> str:
@@ -125,7 +127,7 @@ def _place(at: Reached, n_batches: int) -> str:
     return f"from epoch {at.epoch + 1}" if at.epoch else "from its beginning"
 
 
-def _wants_more(context: SearchContext, standing: Standing, held: Sequence[Claim]) -> bool:
+def _wants_more(context: SearchContext, standing: Standing, held: Sequence[SearchTrial]) -> bool:
     """Tell whether another trial shall begin."""
     if context.is_over_time or standing.n_finished + len(held) >= context.config.n_trials:
         return False
@@ -133,5 +135,5 @@ def _wants_more(context: SearchContext, standing: Standing, held: Sequence[Claim
 
 
 def _propose(context: SearchContext) -> OpenTrial | None:
-    claim = context.search.propose(context.config.n_trials)
-    return open_trial(context, claim) if claim else None
+    trial = context.search.propose(context.config.n_trials)
+    return open_trial(context, trial) if trial else None

@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from finscale.evaluation import REFERENCE
 from finscale.laws import Slope, Verdict
 from finscale.report.figures.canvas import (
     BLACK,
@@ -28,7 +29,7 @@ from finscale.report.figures.canvas import (
     new_axes,
 )
 from finscale.report.pages import show
-from finscale.report.problem import FIT_WORDS, REFERENCE, Report, baseline_titles
+from finscale.report.problem import FIT_WORDS, Report, baseline_titles
 
 STYLES: dict[str, tuple[str, str | tuple[int, tuple[int, ...]]]] = {
     REFERENCE: (BLACK, "solid"),

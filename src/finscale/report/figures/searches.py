@@ -10,8 +10,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from finscale.config import parse_budget
+from finscale.evaluation import REFERENCE
 from finscale.report.figures.canvas import BLACK, BLUE, GREY, ORANGE, SLATE, head, new_panels, plain
-from finscale.report.problem import REFERENCE, Report, best_trials, finished_of
+from finscale.report.problem import Report, best_trials, finished_of
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<")
 # What has no loss stands at the lower edge of its panel: its status, marker and colour.

@@ -1,7 +1,7 @@
 from .content import SMALLEST_P, Report
 from .control_text import CONTROL_CAPTION, control_sentence, control_table
 from .fits import LEVEL, Extrapolation, extrapolations_of, fitted_law, residuals_of
-from .frames import REFERENCE, baseline_titles, budget_size
+from .frames import baseline_titles, budget_size
 from .html import render_html
 from .numbers import tidy_numbers
 from .summary import render_note, render_summary
@@ -12,7 +12,6 @@ __all__ = [
     "CONTROL_CAPTION",
     "FIT_WORDS",
     "LEVEL",
-    "REFERENCE",
     "SMALLEST_P",
     "Extrapolation",
     "Report",

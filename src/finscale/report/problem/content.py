@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from finscale.config import counted
+from finscale.evaluation import REFERENCE
 from finscale.laws import Control, PowerLaw, Rival, Verdict
 from finscale.report.problem.frames import (
     ATTEMPTS,
@@ -16,7 +17,6 @@ from finscale.report.problem.frames import (
     CELLS,
     FINALS,
     LEFT_OUT,
-    REFERENCE,
     SHOWN_OPEN,
     TRIALS,
     complete,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
+from finscale.evaluation import REFERENCE
 from finscale.report.pages import DASH, MINUS, Table, show
 from finscale.report.problem.content import Report
-from finscale.report.problem.frames import REFERENCE
 
 # A forecast with this p-value or more is in the set that holds the best with 95 % confidence.
 MCS_LEVEL = 0.05

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from finscale.config import parse_budget
-
-REFERENCE = "reference"
-
-# Simple to rich, as they are read; a name that is not here comes last.
-BASELINE_ORDER = (REFERENCE, "prior", "logistic", "linear", "boosting", "mlp", "bayes")
+from finscale.config import ARCHITECTURE_AXES, TRAINING_AXES, parse_budget
+from finscale.evaluation import BASELINES as NAMES
 
 SCORES = ("auc", "brier", "ece", "mae", "rmse", "coverage")
 # From the test's days, besides what the name says it of: never shown while it is closed.
@@ -38,8 +34,8 @@ LEFT_OUT: tuple[list[str], list[str]] = (["run_id", "status", "reason"], [])
 # A trial that did not finish has no size and no loss; an empty frame needs no column at all.
 TRIALS = (
     [
-        *("run_id", "budget", "number", "status", "d_model", "n_layers", "n_heads", "d_ff"),
-        *("learning_rate", "weight_decay", "warmup_steps", "dropout", "batch_size", "revin"),
+        *("run_id", "budget", "number", "status"),
+        *(*ARCHITECTURE_AXES, *TRAINING_AXES),
     ],
     ["name", "n_params", "val_loss", "reason", "start_time"],
 )
@@ -110,4 +106,4 @@ def side_by_side(cells: pd.DataFrame, baselines: pd.DataFrame) -> pd.DataFrame:
 
 
 def _rank(name: str) -> int:
-    return BASELINE_ORDER.index(name) if name in BASELINE_ORDER else len(BASELINE_ORDER)
+    return NAMES.index(name) if name in NAMES else len(NAMES)

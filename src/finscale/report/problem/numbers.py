@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from finscale.evaluation import REFERENCE
 from finscale.report.problem.content import Report
 from finscale.report.problem.fits import extrapolations_of, residuals_of
 from finscale.report.problem.frames import (
@@ -14,7 +15,6 @@ from finscale.report.problem.frames import (
     CELLS,
     FINALS,
     OF_THE_TEST,
-    REFERENCE,
     baseline_titles,
     cell_titles,
 )

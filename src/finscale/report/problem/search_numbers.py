@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from finscale.config import TRAINING_AXES
 from finscale.report.problem.content import Report
 from finscale.report.problem.frames import TRIALS
 from finscale.report.problem.searches import budget_use, depth_to_width, finals_of, success_counts
-from finscale.report.problem.transfer import HYPERPARAMETERS, best_trials, budget_changes
+from finscale.report.problem.transfer import best_trials, budget_changes
 
 # Section, item, run ids, quantity, value.
 Row = tuple[str, str, str, str, float]
@@ -58,7 +59,7 @@ def _best(report: Report) -> Iterator[Row]:
             "depth_to_width": depth_to_width(row),
             "ff_ratio": row["d_ff"] / row["d_model"],
             "val_loss": row["val_loss"],
-            **{name: float(row[name]) for name in HYPERPARAMETERS},
+            **{name: float(row[name]) for name in TRAINING_AXES},
         }
         yield from rows_of("architecture", str(row["budget"]), str(row["run_id"]), numbers)
     for change in budget_changes(report.trials):

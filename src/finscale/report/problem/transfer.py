@@ -10,14 +10,9 @@ from typing import Any
 
 import pandas as pd
 
-from finscale.config import parse_budget
+from finscale.config import TRAINING_AXES, parse_budget
 from finscale.report.pages import MINUS, Table, show
 
-# Of training; what an architecture is made of follows from its budget.
-HYPERPARAMETERS = (
-    *("learning_rate", "weight_decay", "warmup_steps"),
-    *("dropout", "batch_size", "revin"),
-)
 CATEGORICAL = ("revin",)
 # A larger relative change is named in words.
 NOTABLE = 0.2
@@ -103,7 +98,7 @@ def changes(best: pd.DataFrame, places: Sequence[str]) -> list[Change]:
             (str(before["run_id"]), str(after["run_id"])),
         )
         for (start, before), (end, after) in pairwise(rows)
-        for name in HYPERPARAMETERS
+        for name in TRAINING_AXES
     ]  # fmt: skip
 
 
@@ -119,12 +114,12 @@ def transfer_table(best: pd.DataFrame, places: Sequence[str], what: str) -> Tabl
     rows = tuple(
         (
             place,
-            *(_value(row, name, found.get((place, name))) for name in HYPERPARAMETERS),
+            *(_value(row, name, found.get((place, name))) for name in TRAINING_AXES),
             str(row["run_id"]),
         )
         for place, row in zip(places, best.to_dict("records"), strict=True)
     )
-    header = (what, *(name.replace("_", " ") for name in HYPERPARAMETERS), "run")
+    header = (what, *(name.replace("_", " ") for name in TRAINING_AXES), "run")
     return Table(header, rows, code=("run",), below=("run",))
 
 

@@ -10,7 +10,7 @@ from scipy.special import expit
 from finscale.laws import Rules
 from finscale.pipeline.analysis.control_studies import judge
 from finscale.pipeline.analysis.problem_finals import ProblemFinals
-from finscale.pipeline.running.progress import Event, Work
+from finscale.pipeline.running.progress import Event, Progress
 
 N_DAYS, N_SEEDS = 1009, 3
 SIZES = (1_600, 4_000, 11_000, 70_000)
@@ -99,7 +99,7 @@ def test_where_nothing_can_be_known_nothing_is_learnt() -> None:
 def test_every_verdict_of_the_trial_is_told() -> None:
     told: list[Event] = []
     judge(*study((0.5,) * 4), Rules(), told.append, n_repetitions=7)
-    assert told == [Work("p on trial", done, 21, "verdicts") for done in range(22)]
+    assert told == [Progress("p on trial", done, 21, "verdicts") for done in range(22)]
 
 
 def test_without_true_odds_there_is_nothing_to_judge() -> None:

@@ -10,14 +10,8 @@ import pandas as pd
 import pytest
 
 from finscale.evaluation import gaussian_nll
-from finscale.pipeline.problem.predictions import (
-    TEST,
-    VALIDATION,
-    of_segment,
-    predictions_frame,
-    validation_frame,
-)
-from finscale.tracking import outputs_of
+from finscale.pipeline.problem.predictions import of_segment, predictions_frame, validation_frame
+from finscale.tracking import TEST, VALIDATION, outputs_of
 
 COLUMNS = ["date", "ticker", "segment", "block", "y", "output", "log_sigma", "loss"]
 OUTPUTS_N1 = np.array([[0.0], [2.0], [-1.0], [0.5], [3.0]])

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from finscale.pipeline.running.progress import Line, Progress, Screen, duration
 from finscale.pipeline.searching.trial import lowest_so_far
-from finscale.search import Claim, PastTrial, Standing
+from finscale.search import PastTrial, SearchTrial, Standing
 
 
 @pytest.mark.parametrize(
@@ -285,7 +285,7 @@ def test_no_terminal_is_too_narrow_for_how_far_it_is_and_how_long_it_takes(
 
 
 def standing(best: float | None, n_pruned: int = 0) -> Standing:
-    trial = Claim(3, "run", PastTrial({}, "ok", best)) if best is not None else None
+    trial = SearchTrial(3, "run", PastTrial({}, "ok", best)) if best is not None else None
     return Standing((), 4, n_pruned, 0, 1, trial, None)
 
 

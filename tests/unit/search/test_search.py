@@ -46,7 +46,7 @@ def test_a_proposal_without_a_run_is_proposed_again() -> None:
     search.attach(first.number, "run 3")
     second = search.propose(20)
     assert second is not None and second.number == 4
-    assert second.trial.params != first.trial.params
+    assert second.past.params != first.past.params
 
 
 def test_another_seed_or_past_proposes_something_else() -> None:
@@ -124,13 +124,13 @@ def test_a_finite_space_is_tried_whole_each_point_once() -> None:
     space = SearchSpace(GRID[:7], load_space("demo"), pins)
     search, seen = searching(19, space=space), list[Params]()
     for number in range(100):
-        claim = search.propose(50)
-        if claim is None:
+        trial = search.propose(50)
+        if trial is None:
             break
-        assert claim.number == number
-        seen.append(claim.trial.params)
+        assert trial.number == number
+        seen.append(trial.past.params)
         search.attach(number, f"run {number}")
-        search.finish(number, judged(number, claim.trial.params))
+        search.finish(number, judged(number, trial.past.params))
     assert len(seen) == 7 * 2 * 2
     assert all(seen.count(params) == 1 for params in seen)
     assert all(point in seen for point in space.points())
