@@ -6,7 +6,7 @@ export MLFLOW_LOGGING_LEVEL ?= ERROR
 export MLFLOW_DISABLE_TELEMETRY ?= true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup study ui verify data-verify dictionary test test-all lint bench clean
+.PHONY: help setup study ui verify data-verify dictionary picture docs test test-all lint bench clean
 
 help:  ## Show these lines
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
@@ -26,7 +26,14 @@ data-verify: .venv/.runtime  ## Check every file of data/ against its manifest
 	@python -m entrypoints.verify --part=data
 
 dictionary: .venv/.runtime  ## Write docs/data_dictionary.md anew
-	@python -m entrypoints.dictionary
+	@python -m docs.generate.dictionary
+
+picture: .venv/.runtime  ## Draw the pictures of docs/architecture.md anew
+	@python -m docs.generate.house
+
+docs: .venv/.docs  ## Build the documentation site, strictly, into build/site
+	@NO_MKDOCS_2_WARNING=1 mkdocs build --strict --config-file docs/site/mkdocs.yml
+	@echo "Open build/site/index.html; or, for the search box too: python -m http.server -d build/site"
 
 test: .venv/.dev lint  ## Lint, types and all quick tests: what CI runs
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
@@ -54,7 +61,7 @@ bench: .venv/.dev  ## Run the benchmarks (minutes); results go to docs/benchmark
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/baselines_by_tier.py
 
 clean:  ## Remove .venv and caches; data and the store stay
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv build .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 .venv/.runtime: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "finscale: expected Python 3.11 or newer; got " + sys.version.split()[0] + ". Give another: make study PYTHON=python3.11")'
@@ -65,4 +72,8 @@ clean:  ## Remove .venv and caches; data and the store stay
 
 .venv/.dev: .venv/.runtime
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
+	@touch $@
+
+.venv/.docs: .venv/.runtime
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[docs]"
 	@touch $@

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run as StoredRun
 
 from finscale.tracking import search
-from tests.lab import Lab
+from tests.lab import ROOT, Lab
 
 # A search of a second: one architecture of 9K parameters.
 PINS = {
@@ -31,6 +32,21 @@ PINS = {
     "device": "cpu",
 }
 WAIT_S = 240
+
+
+def copy_project(folder: Path) -> None:
+    """Copy the project as git sees it."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
 
 
 @dataclass

@@ -24,10 +24,12 @@ STORE = "tracking store postgresql://me:***@db.example.org/mlflow"
 ADDRESS = "postgresql://me:s3cret@db.example.org/mlflow"
 _HEAD = """# What a fault of the store becomes
 
-Written by `python -m tests.faults`; `tests/unit/tracking/test_faults.py` raises each of these
-errors at every call of the border, and fails where this page is stale. *waits*: the call is tried
-again for up to `FINSCALE_STORE_WAIT_S` seconds (300), with one line that says so, before the line
-on the right (of the first error of its row) ends the command with exit code 2.
+This page lists the errors that the libraries below the tracking store can raise, and the message
+that each becomes. *waits* means that the call is first tried again for up to
+`FINSCALE_STORE_WAIT_S` seconds (300), after a message that says so. Then the message on the right
+ends the command with exit code 2. (A row with several errors has the message of the first.)
+`python -m tests.faults` writes this page; `tests/unit/tracking/test_faults.py` raises each of these
+errors at every call to the store, and fails when the page is out of date.
 
 | error | waits | the line |
 |---|---|---|

@@ -22,9 +22,11 @@ from tests.text_layouts import TEXTS
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "file_layouts.md"
 _HEAD = """# Files as people have them
 
-Written by `python -m tests.layouts`; `tests/unit/market/test_layouts.py` writes each of these files
-and reads it, and fails where this page is stale. *read*: with the very bars that were planted. Else
-the line that ends the command, with exit code 2.
+This page lists files of prices as programs and people write them, and what happens to each. *read*
+means that exactly the bars in the file are read. Otherwise the table has the message with which the
+command ends (exit code 2). `python -m tests.layouts` writes this page;
+`tests/unit/market/test_layouts.py` writes and reads each of the files, and fails when the page is
+out of date.
 
 | file | becomes |
 |---|---|

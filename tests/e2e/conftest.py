@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.e2e_shell import Shell
-from tests.lab import ROOT, copy_store, open_lab
+from tests.e2e_shell import Shell, copy_project
+from tests.lab import copy_store, open_lab
 
 UNIVERSE = """
 source: bundled
@@ -28,17 +27,7 @@ end: 2016-12-30
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("clone") / "finscale"
-    listed = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard", "-z"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for name in filter(None, listed.stdout.split("\0")):
-        if (ROOT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, folder / name)
+    copy_project(folder)
     (folder / "configs/universes/tiny.yaml").write_text(UNIVERSE)
     return folder
 

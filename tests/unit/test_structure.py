@@ -28,6 +28,7 @@ ALONE = {
     "mlflow": "tracking",
 }
 FOLDERS: dict[str, dict[str, tuple[str, ...]]] = {
+    "tracking": {"store": ()},
     "report": {
         "pages": (),
         "problem": ("pages",),

@@ -22,6 +22,12 @@ def parse_budget(text: str | int) -> int:
     ------
     ConfigError
         If it is no such size, not whole, or not positive.
+
+    Examples
+    --------
+    >>> from finscale.config import parse_budget
+    >>> parse_budget("20M"), parse_budget("2.5M"), parse_budget(500_000)
+    (20000000, 2500000, 500000)
     """
     match = _PATTERN.fullmatch(str(text).strip().upper())
     if match:

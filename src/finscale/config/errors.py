@@ -85,6 +85,16 @@ class FinscaleError(Exception):
         What would have been right, and what was there instead.
     todo : str
         What the user can do about it: it may hold a command, whose words are not cut.
+
+    Examples
+    --------
+    >>> from finscale.config import FinscaleError, parse_budget
+    >>> try:
+    ...     parse_budget("20X")
+    ... except FinscaleError as error:
+    ...     print(error.line)
+    budget: expected a number of parameters such as 500K, 2.5M, 20M or 2B; got '20X'.
+    Pass for example -P budget=20M.
     """
 
     def __init__(self, what: str, *, expected: str, got: str, todo: str) -> None:

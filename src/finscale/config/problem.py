@@ -70,7 +70,15 @@ class Task(Named):
 
 
 def load_task(name: object) -> Task:
-    """Read a task by name; an already loaded one passes through."""
+    """Read a task by name; an already loaded one passes through.
+
+    Examples
+    --------
+    >>> from finscale.config import load_task
+    >>> task = load_task("threshold_1pct")
+    >>> task.rise, task.kind
+    (0.01, 'threshold')
+    """
     return name if isinstance(name, Task) else load_named("task", name, Task)
 
 

@@ -130,7 +130,15 @@ def universe_names() -> list[str]:
 
 
 def load_universe(name: object) -> Universe:
-    """Read a universe by name; an already loaded one passes through."""
+    """Read a universe by name; an already loaded one passes through.
+
+    Examples
+    --------
+    >>> from finscale.config import load_universe
+    >>> universe = load_universe("sp500")
+    >>> universe.target, universe.source, universe.train_end.isoformat()
+    ('^GSPC', 'bundled', '2012-12-31')
+    """
     return name if isinstance(name, Universe) else load_named("universe", name, Universe)
 
 

@@ -23,7 +23,6 @@ from .processed import (
 )
 from .tiers.multi import MULTI
 from .vix import VIX
-from .windows import take_windows, window_positions
 
 __all__ = [
     "DIAGNOSTIC_SPLITS",
@@ -57,9 +56,7 @@ __all__ = [
     "pooled_positions",
     "prepare_inputs",
     "split",
-    "take_windows",
     "tier_features",
     "to_stationary",
     "warmup_rows",
-    "window_positions",
 ]

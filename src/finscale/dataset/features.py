@@ -79,6 +79,19 @@ def build_features(bars: pd.DataFrame, tier: str = "a20", timescale: str = "dail
         If the tier is unknown.
     DataError
         If no bar is left after the warm-up.
+
+    Examples
+    --------
+    >>> from finscale.dataset import build_features
+    >>> from finscale.market import load_bars
+    >>> features = build_features(load_bars("sp500", "data"), "a20")
+    >>> features.shape
+    (5031, 25)
+    >>> features[["rsi_daily", "atr_14"]].tail(2).round(2)
+                rsi_daily  atr_14
+    date
+    2018-12-28      38.99   64.33
+    2018-12-31      41.71   61.62
     """
     features = tier_features(tier)
     warmup = WARMUP_ROWS[tier]

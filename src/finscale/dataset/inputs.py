@@ -139,6 +139,23 @@ def build_inputs(
     """
     extra = extra or ExtraSeries()
     coarse = check_warmup(bars, tier, timescale, extra.vix is not None, what)
+    return inputs_of(bars, coarse, tier, timescale, extra)
+
+
+def inputs_of(
+    bars: pd.DataFrame,
+    coarse: pd.DataFrame,
+    tier: str,
+    timescale: Timescale,
+    extra: ExtraSeries,
+) -> pd.DataFrame:
+    """Compute what `build_inputs` returns, where the bars of the timescale are at hand.
+
+    Parameters
+    ----------
+    bars, coarse : DataFrame
+        Daily bars, and what `check_warmup` has made of them.
+    """
     warmup = warmup_rows(tier, timescale, extra.vix is not None)
     blocks = [_block(coarse, tier_features(tier), timescale)]
     if timescale == "daily+multi":

@@ -45,6 +45,22 @@ def make_labels(
     ------
     ConfigError
         If the task is unknown.
+
+    Examples
+    --------
+    >>> from finscale.dataset import make_labels
+    >>> from finscale.market import load_bars
+    >>> labels = make_labels(load_bars("sp500", "data"), "threshold_1pct", horizon=3)
+    >>> labels.tail(5)
+    date
+    2018-12-24    1.0
+    2018-12-26    1.0
+    2018-12-27    NaN
+    2018-12-28    NaN
+    2018-12-31    NaN
+    Name: label, dtype: float64
+    >>> float(labels.mean().round(3))
+    0.455
     """
     task = load_task(task)
     assert horizon >= 1, "a label looks at least one bar ahead"

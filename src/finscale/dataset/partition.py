@@ -59,6 +59,25 @@ def split(
     ConfigError
         If the kind is unknown, a part is left without a sample, or `evaluation_start` lies
         outside the data.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> import pandas as pd
+    >>> from finscale.dataset import split
+    >>> days = pd.date_range("2024-01-01", periods=12)
+    >>> found = split(
+    ...     days,
+    ...     2,
+    ...     first_position=1,
+    ...     train_end=date(2024, 1, 6),
+    ...     validation_end=date(2024, 1, 9),
+    ... )
+    >>> (fold,) = found.folds
+    >>> fold.train, fold.validation, fold.test
+    (array([1, 2, 3]), array([5, 6]), array([8, 9]))
+    >>> found.purged  # their labels lie on both sides of a boundary
+    array([4, 7])
     """
     assert horizon >= 1 and first_position >= 0
     samples = np.arange(first_position, len(index) - horizon, dtype=np.int64)

@@ -13,7 +13,7 @@ import pandas as pd
 
 from finscale.config import TIMESCALES, Timescale, Universe, unknown
 from finscale.dataset.features import FEATURE_VERSION, tier_features
-from finscale.dataset.inputs import ExtraSeries, build_inputs, load_extra_series
+from finscale.dataset.inputs import ExtraSeries, check_warmup, inputs_of, load_extra_series
 from finscale.market import (
     Entry,
     bars_sha256,
@@ -36,16 +36,21 @@ class TickerInputs:
     rows : int
     fresh : bool
         Whether this call built the file; else it was up to date.
+    bars : DataFrame, shape (rows, 5)
+        The ticker's bars, of the timescale.
     """
 
     ticker: str
     path: Path
     rows: int
     fresh: bool
+    bars: pd.DataFrame
 
     def read(self) -> pd.DataFrame:
-        """Return stationary features, not scaled, on the index of the ticker's bars."""
-        return pd.read_parquet(self.path)
+        """Return stationary features, not scaled, on the index of `bars`."""
+        frame = pd.read_parquet(self.path)
+        assert frame.index.equals(self.bars.index), "inputs and labels are of the same bars"
+        return frame
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +60,9 @@ class PreparedInputs:
     Attributes
     ----------
     frame : DataFrame, shape (T, C)
-        The target's stationary features, not scaled, on the index of its bars; NaN only in the
-        warm-up.
+        The target's stationary features, not scaled; NaN only in the warm-up.
+    bars : DataFrame, shape (T, 5)
+        The target's bars, of the timescale, on the same index.
     path : Path
         The Parquet file that holds it.
     data_sha256 : str
@@ -70,6 +76,7 @@ class PreparedInputs:
     """
 
     frame: pd.DataFrame
+    bars: pd.DataFrame
     path: Path
     data_sha256: str
     dataset_sha256: str
@@ -86,6 +93,7 @@ def prepare_inputs(
     now: datetime,
     vix: bool = False,
     tell: Callable[[str], None] = lambda _: None,
+    accept: Callable[[str, pd.DataFrame], None] = lambda *_: None,
 ) -> PreparedInputs:
     """Return a universe's inputs, from the files that an earlier call wrote or built anew.
 
@@ -98,6 +106,9 @@ def prepare_inputs(
         Whether to add the universe's VIX.
     tell : callable
         Called with a line before a file of a pooled universe is built.
+    accept : callable
+        Called with each ticker and its daily bars before anything is computed from them; may
+        raise.
 
     Raises
     ------
@@ -113,9 +124,12 @@ def prepare_inputs(
     # By name: the same tickers listed in another order are the same inputs, with one digest.
     order = (universe.target, *sorted(set(universe.tickers) - {universe.target}))
     bars = {ticker: load_bars(universe, root, ticker) for ticker in order}
+    for ticker, frame in bars.items():
+        accept(ticker, frame)
     own = {ticker: bars_sha256(frame, universe.end) for ticker, frame in bars.items()}
     tickers: list[TickerInputs] = []
     for number, ticker in enumerate(order, start=1):
+        coarse = check_warmup(bars[ticker], tier, timescale, vix, f"bars of {ticker}")
         with lock(root):
             name = made.file_name(ticker, own[ticker])
             entry = find_file(root, name, f"Delete {root / name}: the next run builds it anew.")
@@ -123,11 +137,13 @@ def prepare_inputs(
             if fresh:
                 if len(order) > 1:
                     tell(f"{ticker}: computing {tier} ({number} of {len(order)})")
-                made.write(bars[ticker], ticker, root, name, now)
-            tickers.append(TickerInputs(ticker, root / name, read_manifest(root)[name].rows, fresh))
+                made.write(bars[ticker], coarse, ticker, root, name, now)
+            rows = read_manifest(root)[name].rows
+        tickers.append(TickerInputs(ticker, root / name, rows, fresh, coarse))
     target, *pool = tickers
     return PreparedInputs(
         frame=target.read(),
+        bars=target.bars,
         path=target.path,
         data_sha256=own[universe.target],
         dataset_sha256=made.digest(own),
@@ -189,9 +205,17 @@ class _Making:
             parts.append(Path(raw_name(universe, ticker)).stem)
         return f"processed/{'-'.join(parts)}-{self.digest({ticker: data_sha256})[:12]}.parquet"
 
-    def write(self, bars: pd.DataFrame, ticker: str, root: Path, name: str, now: datetime) -> None:
+    def write(
+        self,
+        bars: pd.DataFrame,
+        coarse: pd.DataFrame,
+        ticker: str,
+        root: Path,
+        name: str,
+        now: datetime,
+    ) -> None:
         universe = self.universe
-        frame = build_inputs(bars, self.tier, self.timescale, self.extra, f"bars of {ticker}")
+        frame = inputs_of(bars, coarse, self.tier, self.timescale, self.extra)
         entry = Entry(
             sha256="",  # known when it is written
             values_sha256=self.digest({ticker: bars_sha256(bars, universe.end)}),

@@ -66,6 +66,17 @@ def compare_two(
     ------
     DataError
         If there is no day, or a loss is not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from finscale.evaluation import compare_two
+    >>> rng = np.random.default_rng(42)
+    >>> hard_days = rng.gamma(2.0, 0.2, 500)  # what makes a day hard for both
+    >>> better, worse = hard_days, hard_days + rng.normal(0.01, 0.02, 500)
+    >>> found = compare_two(better, worse, horizon=1, rng=rng)
+    >>> found.difference < 0, found.p_value < 0.05
+    (True, True)
     """
     assert loss_a_T.ndim == 1 and loss_a_T.shape == loss_b_T.shape, "the same days for both"
     pair_1T = (loss_a_T - loss_b_T)[None, :]

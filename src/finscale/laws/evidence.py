@@ -9,9 +9,9 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from finscale.laws.form_test import FormTest
 from finscale.laws.gates import Conditions, Gate
 from finscale.laws.gls import check_variances, ridged
+from finscale.laws.improvement import FormTest
 from finscale.laws.seeds import moderate
 from finscale.laws.slope import Slope
 

@@ -102,6 +102,16 @@ def fit_joint_law(
     DataError
         If lengths differ, a value is not positive and finite, there are fewer than six points,
         or fewer than three sizes or amounts of data differ.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from finscale.laws import fit_joint_law
+    >>> n_params, n_samples = np.meshgrid([1e6, 1e7, 1e8, 1e9], [1e8, 1e9, 1e10])
+    >>> loss = 1.7 + 400 * n_params**-0.34 + 410 * n_samples**-0.28
+    >>> law = fit_joint_law(n_params.ravel(), n_samples.ravel(), loss.ravel())
+    >>> round(law.E, 2), round(law.alpha, 2), round(law.beta, 2)
+    (1.7, 0.34, 0.28)
     """
     found = fit_loss(
         JOINT,

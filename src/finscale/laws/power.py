@@ -117,6 +117,15 @@ def fit_power_law(
     ------
     DataError
         If lengths differ, a value is not finite, sizes do not differ, or `cov` is no covariance.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from finscale.laws import fit_power_law
+    >>> sizes = np.array([1e5, 3e5, 1e6, 3e6, 1e7])
+    >>> law = fit_power_law(sizes, 0.1 + 2.0 * sizes**-0.3)
+    >>> round(law.E, 4), round(law.A, 4), round(law.alpha, 4)
+    (0.1, 2.0, 0.3)
     """
     law = search_power_law(x, y, cov=cov, start=start, max_iterations=max_iterations)
     if law.status is not FitStatus.CONVERGED or _is_bounded(law, x, y, cov):

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from finscale.laws.evidence import Answer, Evidence, Verdict
-from finscale.laws.form_test import MIN_FORM_SIZES, FormTest, check_form
 from finscale.laws.gates import DEFAULT_RULES, Gate, Rules, check_gates
+from finscale.laws.improvement import MIN_FORM_SIZES, FormTest, check_form
 from finscale.laws.multiple_testing import holm_adjusted
 from finscale.laws.sentences import sentence, uncorrected
 from finscale.laws.slope import Slope, fit_slope, slope_of
@@ -31,6 +31,30 @@ def verdict(evidence: Evidence, rules: Rules = DEFAULT_RULES) -> Verdict:
     ------
     DataError
         If a loss is not finite or the covariance is none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from finscale.laws import Conditions, Evidence, verdict
+    >>> conditions = Conditions(
+    ...     n_params=(32_000, 125_000, 500_000, 2_000_000),
+    ...     n_seeds=(3, 3, 3, 3),
+    ...     n_days=750,
+    ...     n_effective=750.0,
+    ...     data_digests=("1db1cb1d",),
+    ...     label_versions=("1",),
+    ...     splits=("chronological",),
+    ... )
+    >>> evidence = Evidence(
+    ...     conditions=conditions,
+    ...     difference=np.array([0.02, 0.01, 0.00, -0.01]),  # nats a day, from the reference
+    ...     day_cov=1e-6 * np.eye(4),
+    ...     seed_variance=np.full(4, 1e-6),
+    ...     loss_scale=0.38,
+    ... )
+    >>> found = verdict(evidence)
+    >>> str(found.answer), round(found.numbers["slope"], 4)
+    ('improves', -0.0167)
     """
     gate = check_gates(evidence.conditions, rules)
     if gate is not None:

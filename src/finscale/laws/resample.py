@@ -97,6 +97,18 @@ def bootstrap(
     ------
     DataError
         If the points themselves, or given draws, cannot be fitted.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from finscale.laws import bootstrap, fit_power_law
+    >>> rng = np.random.default_rng(42)
+    >>> sizes = np.geomspace(1e5, 1e8, 12)
+    >>> losses = 0.1 + 2.0 * sizes**-0.3 + rng.normal(0, 1e-4, 12)
+    >>> found = bootstrap(fit_power_law, sizes, losses, n_draws=50)
+    >>> low, high = found.intervals()["alpha"]
+    >>> low < 0.3 < high
+    True
     """
     assert workers >= 1 and n_draws >= 1, "a worker and a draw at least"
     arrays = [np.asarray(values, dtype=np.float64) for values in points]

@@ -80,6 +80,17 @@ def compare(
     ------
     DataError
         If points are not what a law can be fitted to.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from finscale.laws import compare
+    >>> sizes = np.array([1e5, 3e5, 1e6, 3e6, 1e7, 3e7])
+    >>> rivals = compare(sizes, 0.1 + 2.0 * sizes**-0.3)
+    >>> [rival.form for rival in rivals]
+    ['constant', 'log-linear', 'power law', 'power law with floor', 'broken power law']
+    >>> min(rivals, key=lambda rival: rival.aicc).form
+    'power law with floor'
     """
     assert n_samples is None or huber_delta is not None, "laws in data are of positive losses"
     assert cov is None or huber_delta is None, "one error model"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from finscale.laws.evidence import Answer, Verdict
-from finscale.laws.form_test import MIN_FORM_SIZES
 from finscale.laws.gates import Conditions
+from finscale.laws.improvement import MIN_FORM_SIZES
 
 MINUS = "\N{MINUS SIGN}"
 

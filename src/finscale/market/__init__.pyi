@@ -1,10 +1,10 @@
 from .bars import COLUMNS, bars_sha256, validate_bars
 from .files import lock
 from .jumps import Jump, find_jumps
-from .known import load_known
 from .manifest import Entry, read_manifest
-from .plausible import jump_line, open_jumps, refuse_impossible
+from .plausibility import jump_line, open_jumps, refuse_impossible
 from .prepare import StoredBars, prepare_raw
+from .publication import load_known
 from .quality import quality_dates, quality_frame, quality_marks, quality_report
 from .replacement import find_file, put_parquet
 from .sources import FRED, planted_log_odds

@@ -13,8 +13,8 @@ from typing import Any
 import pandas as pd
 
 from finscale.config import DataError, Universe
-from finscale.market.asking import Accept, Question
 from finscale.market.bars import bars_sha256
+from finscale.market.fetching import Accept, Question
 from finscale.market.files import lock
 from finscale.market.manifest import Entry, read_manifest, record_file
 from finscale.market.refresh import State, extend_by_tail, extend_by_whole

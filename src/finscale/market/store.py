@@ -44,6 +44,18 @@ def load_bars(
         If the universe, or the ticker in it, is unknown.
     DataError
         If the store does not hold it, or the file is not the one in the manifest.
+
+    Examples
+    --------
+    The command `mlflow run . -e data` has prepared the universe in the folder `data`:
+
+    >>> from finscale.market import load_bars
+    >>> bars = load_bars("sp500", "data")
+    >>> bars.tail(2)
+                       open        high          low        close        volume
+    date
+    2018-12-28  2498.770020  2520.27002  2472.889893  2485.739990  3.702620e+09
+    2018-12-31  2498.939941  2509.23999  2482.820068  2506.850098  3.442870e+09
     """
     universe, root = load_universe(universe), Path(root)
     ticker = ticker or universe.target

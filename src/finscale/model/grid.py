@@ -52,6 +52,15 @@ def architectures(
     ------
     ConfigError
         If none fits; the nearest sizes are named.
+
+    Examples
+    --------
+    >>> from finscale.model import architectures, count_params
+    >>> found = architectures(20_000, n_channels=25)
+    >>> len(found)
+    16
+    >>> found[0].d_model, found[0].n_layers, count_params(found[0]).total
+    (16, 4, 17521)
     """
     blank = Architecture(
         n_channels=n_channels,

@@ -17,7 +17,17 @@ from finscale.model.architecture import Architecture
 
 
 class PatchTST(nn.Module):
-    """A transformer encoder over patches with a flatten head and raw outputs (no sigmoid)."""
+    """A transformer encoder over patches with a flatten head and raw outputs (no sigmoid).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from finscale.model import PatchTST, architectures
+    >>> model = PatchTST(architectures(20_000, n_channels=25)[0]).eval()
+    >>> x_BLC = torch.zeros(3, 60, 25)  # three windows of 60 bars and 25 columns
+    >>> model(x_BLC).shape
+    torch.Size([3, 1])
+    """
 
     def __init__(self, arch: Architecture) -> None:
         super().__init__()

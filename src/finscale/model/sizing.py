@@ -26,7 +26,25 @@ class ParamCount:
 
 
 def count_params(arch: Architecture) -> ParamCount:
-    """Count the trainable parameters of ``PatchTST(arch)`` without building it."""
+    """Count the trainable parameters of ``PatchTST(arch)`` without building it.
+
+    Examples
+    --------
+    >>> from finscale.model import Architecture, count_params
+    >>> arch = Architecture(
+    ...     n_channels=25,
+    ...     context_length=60,
+    ...     patch_length=10,
+    ...     patch_stride=5,
+    ...     d_model=32,
+    ...     n_layers=2,
+    ...     n_heads=4,
+    ...     d_ff=64,
+    ...     n_outputs=1,
+    ... )
+    >>> count_params(arch)
+    ParamCount(embedding=8384, encoder=17152, head=353)
+    """
     patches, width = arch.n_patches, arch.d_model
     embedding = arch.patch_length * arch.n_channels * width + width + patches * width
     attention = 4 * width * width + 4 * width

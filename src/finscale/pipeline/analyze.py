@@ -46,22 +46,22 @@ def analyze(
     from finscale.pipeline.analysis import collect, conclude_all, console_summary, publish
     from finscale.pipeline.cells import State, look_ahead, members, study_cells
 
-    plan = None if config.study == "none" else load_study(config.study)
-    setting = _setting(config, plan)
-    name = f"analysis {plan.name if plan else config.title}"
+    study = None if config.study == "none" else load_study(config.study)
+    setting = _setting(config, study)
+    name = f"analysis {study.name if study else config.title}"
     again = spell("analyze", config)
     with verb_run(
         Kind.ANALYSIS, name, run_id=run_id, params=options(config), tags={}, resume=again
-    ) as opened:
-        run = opened.own
+    ) as runs:
+        run = runs.own
         missing: tuple[str, ...] = ()
-        if plan:
-            run.tag(study_tags(plan.name))
-            prospects = look_ahead(study_cells(plan, config), listen)
+        if study:
+            run.tag(study_tags(study.name))
+            prospects = look_ahead(study_cells(study, config), listen)
             for each in prospects:
                 if each.state is State.REFUSED:
                     listen(Line(f"{each.cell.cell_name} is refused: {each.why}"))
-            found = members(plan, prospects, allow_partial=config.allow_partial)
+            found = members(study, prospects, allow_partial=config.allow_partial)
             problems = [collect(problem, mine) for problem, mine in found.choices.items()]
             missing = found.missing
         else:
@@ -92,16 +92,16 @@ def rules_text(rules: Rules) -> str:
     return ", ".join(f"{name} {value:g}" for name, value in asdict(rules).items())
 
 
-def study_rules(plan: Study) -> Rules:
+def study_rules(study: Study) -> Rules:
     """Return the rules that a study has fixed before looking."""
-    return Rules(delta_share=plan.delta, min_effective_days=float(plan.floors.n_effective))
+    return Rules(delta_share=study.delta, min_effective_days=float(study.floors.n_effective))
 
 
-def _setting(config: AnalyzeConfig, plan: Study | None) -> Setting:
+def _setting(config: AnalyzeConfig, study: Study | None) -> Setting:
     from finscale.pipeline.analysis import Setting
 
-    if plan:
-        return Setting(plan.name, plan.question, study_rules(plan), config.allow_partial)
+    if study:
+        return Setting(study.name, study.question, study_rules(study), config.allow_partial)
     question = "Does the error of a PatchTST fall with its size on this problem?"
     rules = Rules(min_effective_days=float(config.floors.n_effective))
     return Setting(config.problem_name, question, rules, config.allow_partial)

@@ -28,11 +28,11 @@ def data(config: DataConfig, run_id: str | None = None, *, listen: Listen = on_t
         params=options(config),
         tags={},
         resume=spell("data", config),
-    ) as opened:
+    ) as runs:
         stored = fetch(config, listen)
         inputs = load_inputs(config, listen)
         lines = data_lines(stored, inputs)
-        record_page(opened.own, config, inputs, lines)
+        record_page(runs.own, config, inputs, lines)
         fresh = inputs.fresh or any(bars.fresh for bars in stored)
         state = "prepared" if fresh else "up to date"
         listen(Line("\n".join([f"{universe.name} is {state}.", *lines])))

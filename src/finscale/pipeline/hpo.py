@@ -12,11 +12,11 @@ from finscale.pipeline.problem import ProblemData, ensure_page, load_problem, se
 from finscale.pipeline.running import (
     Line,
     Listen,
+    failure_lines,
     on_terminal,
     renewing,
     run_side_by_side,
     shown,
-    told,
     unfinished,
 )
 from finscale.pipeline.searching import (
@@ -85,7 +85,7 @@ def hpo(
     if n_stored(config.cell_name, identity) < config.n_trials:  # else nothing is trained
         check_memory(config, space, pick_device(config.device))
     address = optuna_address(config, identity)
-    opening = verb_run(
+    running = verb_run(
         Kind.HPO,
         f"hpo {format_budget(config.budget)} {config.title}",
         run_id=run_id,
@@ -95,23 +95,23 @@ def hpo(
         resume=spell("hpo", config),
         turn=partial(turn, address),
     )
-    with suppress(StoppedError), opening as opened:
-        if opened.is_new:
-            data.log_inputs(opened.parent)
+    with suppress(StoppedError), running as runs:
+        if runs.is_new:
+            data.log_inputs(runs.parent)
             _name_others(config, identity, listen)
         ensure_page(config, data.inputs, listen, study)
         context = open_context(
             config,
             data,
             address,
-            facts_of(config, opened.parent, opened.own, identity, study),
-            own=opened.own,
+            facts_of(config, runs.parent, runs.own, identity, study),
+            own=runs.own,
             device_name=config.device,
             listen=listen,
             deadline=deadline,
         )
         _search(context, address)
-    return opened.parent
+    return runs.parent
 
 
 def _tags(config: HpoConfig, data: ProblemData, study: str | None) -> dict[str, str]:
@@ -182,7 +182,7 @@ def _side_by_side(context: SearchContext, address: OptunaAddress) -> Standing:
         every = "its workers to train every trial"
         raise unfinished(f"search {cell}", every, failures, resume)
     if failures:
-        context.listen(Line(f"{cell}: the others went on without {told(failures)}."))
+        context.listen(Line(f"{cell}: the others went on without {failure_lines(failures)}."))
     return standing
 
 

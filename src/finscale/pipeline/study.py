@@ -79,35 +79,35 @@ def study(config: StudyConfig, run_id: str | None = None) -> None:
         If cells could not be finished: the rest is kept, and the same line goes on.
     """
     prepare_store(time.time())
-    plan = config.study
-    cells = study_cells(plan, config)
+    cells = study_cells(config.study, config)
     with Screen() as screen:
         prospects = _look_ahead(config, cells, screen)
     with (
         Screen(piece_weights(_waiting(prospects))) as screen,
         verb_run(
             Kind.STUDY,
-            f"study {plan.name}",
+            f"study {config.study.name}",
             run_id=run_id,
             params=options(config),
-            tags={**study_tags(plan.name), Tag.TARGETS: targets_of(cells[0])},
+            tags={**study_tags(config.study.name), Tag.TARGETS: targets_of(cells[0])},
             resume=spell("study", config),
-            identity=study_identity(plan),
-        ) as opened,
+            identity=study_identity(config.study),
+        ) as runs,
     ):
-        _prepare(plan, prospects, screen)
+        _prepare(config.study, prospects, screen)
         if waiting := _waiting(prospects):
-            screen(Line(f"{plan.question}\n{len(waiting)} of {counted(len(cells), 'cell')} to do."))
-            failures = _run(waiting, config, renewing(screen, opened.parent))
+            to_do = f"{len(waiting)} of {counted(len(cells), 'cell')} to do."
+            screen(Line(f"{config.study.question}\n{to_do}"))
+            failures = _run(waiting, config, renewing(screen, runs.parent))
             if failures:
-                what, resume = f"study {plan.name}", spell("study", config)
+                what, resume = f"study {config.study.name}", spell("study", config)
                 raise unfinished(what, "every cell to finish", failures, resume)
             prospects = look_ahead(cells, screen)
-            _mark(plan, prospects)
+            _mark(config.study, prospects)
         else:
-            screen(Line(f"Study {plan.name}: {_all(_n_trained(prospects))} done already."))
-        analysis = _conclude(config, plan, prospects, screen)
-        _write_note(opened.parent, config, prospects, analysis)
+            screen(Line(f"Study {config.study.name}: {_all(_n_trained(prospects))} done already."))
+        analysis = _conclude(config, prospects, screen)
+        _write_note(runs.parent, config, prospects, analysis)
 
 
 def dry_run_study(config: StudyConfig, run_id: str | None = None) -> None:
@@ -147,22 +147,22 @@ def run_cell(cell: TrainConfig, listen: Listen, study: str) -> None:
     train(cell, listen=listen, study=study)
 
 
-def _prepare(plan: Study, prospects: Sequence[Prospect], listen: Listen) -> None:
+def _prepare(study: Study, prospects: Sequence[Prospect], listen: Listen) -> None:
     """Prepare data and baselines, once: workers only read them."""
     problems: set[str] = set()
     for each in prospects:
         cell = each.cell
         if each.state is not State.REFUSED and cell.problem_name not in problems:
             data = load_problem(cell, cell.floors, listen)
-            ensure_page(cell, data.inputs, listen, plan.name)
-            ensure_baselines(data, plan.name)
+            ensure_page(cell, data.inputs, listen, study.name)
+            ensure_baselines(data, study.name)
             problems.add(cell.problem_name)
-    _mark(plan, prospects)
+    _mark(study, prospects)
 
 
-def _mark(plan: Study, prospects: Sequence[Prospect]) -> None:
+def _mark(study: Study, prospects: Sequence[Prospect]) -> None:
     finished = [each.finished for each in prospects if each.finished]
-    mark_members(plan.name, {each.cell.cell_name for each in prospects}, finished)
+    mark_members(study.name, {each.cell.cell_name for each in prospects}, finished)
 
 
 def _waiting(prospects: Sequence[Prospect]) -> list[TrainConfig]:
@@ -193,17 +193,16 @@ def _n_workers(config: StudyConfig) -> int:
     return config.workers or (min(2, available_cores()) if on_cpu else 1)
 
 
-def _conclude(
-    config: StudyConfig, plan: Study, prospects: Sequence[Prospect], listen: Listen
-) -> Run:
+def _conclude(config: StudyConfig, prospects: Sequence[Prospect], listen: Listen) -> Run:
     """Analyze, unless these very finals have been analyzed for this study already."""
     from finscale.pipeline.analysis import collect  # laws: a second
 
-    wanted = AnalyzeConfig(study=plan.name, data_root=config.data_root)
-    found = members(plan, prospects)
+    study = config.study
+    wanted = AnalyzeConfig(study=study.name, data_root=config.data_root)
+    found = members(study, prospects)
     basis = rests_on([collect(problem, mine) for problem, mine in found.choices.items()])
-    digest, rules = basis[Tag.FINALS], rules_text(study_rules(plan))
-    same = where(KIND=Kind.ANALYSIS, STUDY=plan.name, STATUS=Status.OK, FINALS=digest, RULES=rules)
+    digest, rules = basis[Tag.FINALS], rules_text(study_rules(study))
+    same = where(KIND=Kind.ANALYSIS, STUDY=study.name, STATUS=Status.OK, FINALS=digest, RULES=rules)
     for run in search(same):
         tags = run.data.tags
         if Tag.PARTIAL not in tags and tags.get(Tag.CELLS) == basis.get(Tag.CELLS):

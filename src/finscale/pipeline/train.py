@@ -10,7 +10,6 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from finscale.config import (
@@ -103,23 +102,23 @@ def train(
         tags=tags | study_tags(study),
         resume=spell("train", config),
         identity=train_identity(config, data),
-    ) as opened:
+    ) as runs:
         if obstacle := models_obstacle():
             listen(Line(f"{config.cell_name}: {obstacle}: finals are trained, no alias is set."))
         recipes = _best_recipes(config, data, listen, study)
         context = CellContext(
             config,
             data,
-            opened.parent,
+            runs.parent,
             pick_device(config.device),
             ensure_baselines(data, study)[REFERENCE].val_loss,
             listen,
             study,
         )
-        if opened.is_new:
-            data.log_inputs(opened.parent)
+        if runs.is_new:
+            data.log_inputs(runs.parent)
         _train_and_choose(context, recipes)
-        return opened.parent
+        return runs.parent
 
 
 def _train_and_choose(context: CellContext, recipes: Sequence[Recipe]) -> None:
@@ -220,20 +219,18 @@ def _promoted(context: CellContext, chosen: Chosen) -> Promotion:
 
 
 def _register(context: CellContext, chosen: Chosen) -> Promotion:
-    from finscale.pipeline.problem import served
+    from finscale.pipeline.problem import served, unscaled_samples
     from finscale.tracking import promote  # what registers a model takes seconds to import
 
     data = context.data
     fold = data.folds[-1]  # the last block's: what is served knows the most
     trained = load_trial(chosen.served.run_id)
     model = served(trained, fold)
-    last = fold.at.validation[-2:]
-    length = trained.arch.context_length
-    example_BLC = np.stack([data.inputs.frame.to_numpy()[t + 1 - length : t + 1] for t in last])
+    last = unscaled_samples(data, fold.at.validation[-2:], trained.arch.context_length)
     return promote(
         chosen.served,
         model,
-        example_BLC.astype(np.float32),
+        last.all_windows().numpy(),
         problem_name=context.config.problem_name,
         budget=format_budget(context.config.budget),
         candidate=Candidate(

@@ -148,7 +148,7 @@ class SharedOptunaStudy:
         return _inode(self._address) != self._file
 
     def _is_there(self) -> bool:
-        """Tell whether the address still has the study that was opened."""
+        """Tell whether the address still has the study that was storage."""
         assert self._address is not None
         with suppress(*_GONE):
             found = self._storage.get_study_id_from_name(self._address.name)
@@ -289,7 +289,7 @@ def _file_database(address: OptunaAddress, file: Path) -> RDBStorage:
         If the file is not Optuna's, and not ours to replace.
     """
     try:
-        opened = _opened(address.storage)
+        storage = _storage_of(address.storage)
     except (SQLAlchemyError, StorageInternalError, RuntimeError) as error:
         if "locked" in str(error):
             raise
@@ -300,18 +300,18 @@ def _file_database(address: OptunaAddress, file: Path) -> RDBStorage:
                 got=str(getattr(error, "orig", error)).split("\n")[0],
                 todo=f"Move {file} away, or give another -P storage.",
             ) from None
-        opened = _replaced(address.storage, file)
-    event.listen(opened.engine, "connect", _no_waiting)
-    opened.engine.dispose()  # connections from before
-    return opened
+        storage = _new_storage(address.storage, file)
+    event.listen(storage.engine, "connect", _no_waiting)
+    storage.engine.dispose()  # connections from before
+    return storage
 
 
-def _replaced(storage: str, file: Path) -> RDBStorage:
+def _new_storage(storage: str, file: Path) -> RDBStorage:
     """Put a new file in the place of a damaged one: the tracking store has all that was in it."""
     for attempt in range(1, N_ATTEMPTS + 1):
         file.unlink(missing_ok=True)
         try:
-            return _opened(storage)
+            return _storage_of(storage)
         except (SQLAlchemyError, StorageInternalError, RuntimeError):
             # Who still has the old file open may be about to write its journal, of the same name.
             if attempt == N_ATTEMPTS:
@@ -320,15 +320,15 @@ def _replaced(storage: str, file: Path) -> RDBStorage:
     raise AssertionError("the last attempt returns or raises")
 
 
-def _opened(storage: str) -> RDBStorage:
+def _storage_of(storage: str) -> RDBStorage:
     """Open a database and read from it: what is damaged is seen at once."""
-    opened = RDBStorage(storage, engine_kwargs={"connect_args": {"timeout": WAIT_S}})
-    with opened.engine.connect() as connection:
+    made = RDBStorage(storage, engine_kwargs={"connect_args": {"timeout": WAIT_S}})
+    with made.engine.connect() as connection:
         answer = connection.execute(text("PRAGMA quick_check(1)")).scalar()
     if answer != "ok":
         raise RuntimeError(f"damaged: {answer}")
-    opened.get_all_studies()
-    return opened
+    made.get_all_studies()
+    return made
 
 
 def _no_waiting(connection: Any, _: object) -> None:

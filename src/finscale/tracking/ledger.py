@@ -72,7 +72,16 @@ def finals_sha256(fingerprints: Iterable[str]) -> str:
 
 
 def test_openings() -> list[Opening]:
-    """Return every opening on record, also those of deleted runs, the oldest first."""
+    """Return every opening on record, also those of deleted runs, the oldest first.
+
+    Examples
+    --------
+    In a store in which no test has been opened:
+
+    >>> from finscale.tracking import test_openings
+    >>> test_openings()
+    []
+    """
     found: list[Opening] = []
     query = where(KIND=Kind.ANALYSIS)
     for run in search(query, deleted=True, order_by=["attributes.start_time ASC"]):

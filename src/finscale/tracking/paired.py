@@ -41,6 +41,14 @@ def paired_losses(finals: pd.DataFrame, *, segment: str = VALIDATION) -> pd.Data
     StoreError
         If there are no runs, if the store does not hold one, if a run has no predictions or
         others' days, or if the test is closed.
+
+    Examples
+    --------
+    >>> from finscale.tracking import finals, paired_losses
+    >>> runs = finals(cell="sp500.threshold_1pct.h1.daily.a20.2M")
+    >>> losses = paired_losses(runs)
+    >>> losses.columns.tolist() == runs["run_id"].tolist()
+    True
     """
     run_ids = _run_ids(finals)
     if segment not in (VALIDATION, TEST):

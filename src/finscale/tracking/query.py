@@ -47,6 +47,13 @@ def trials(
         Run id of the search.
     study : str, optional
         Name of a study: those of its cells' searches, whoever ran them first.
+
+    Examples
+    --------
+    >>> from finscale.tracking import trials
+    >>> found = trials(cell="sp500.threshold_1pct.h1.daily.a20.2M")
+    >>> found["val_loss"].is_monotonic_increasing  # the best first
+    True
     """
     frame = _read(Kind.TRIAL, study, PROBLEM=problem, CELL=cell, PARENT=parent)
     return frame.sort_values(VAL_LOSS, ignore_index=True, kind="stable")
@@ -73,6 +80,13 @@ def finals(
         Run id of the `train` parent.
     study : str, optional
         Name of a study.
+
+    Examples
+    --------
+    >>> from finscale.tracking import finals
+    >>> found = finals(cell="sp500.threshold_1pct.h1.daily.a20.2M")
+    >>> found["status"].unique().tolist()
+    ['ok']
     """
     if cell is None and study is None:
         return _distinct(_read(Kind.FINAL, PROBLEM=problem, PARENT=parent))
@@ -92,7 +106,14 @@ def finals(
 
 
 def baselines(problem: str) -> pd.DataFrame:
-    """Return the finished baselines of a problem, each fingerprint once."""
+    """Return the finished baselines of a problem, each fingerprint once.
+
+    Examples
+    --------
+    >>> from finscale.tracking import baselines
+    >>> sorted(baselines("sp500.threshold_1pct.h1.daily.a20")["baseline"])
+    ['boosting', 'logistic', 'mlp', 'prior', 'reference']
+    """
     return _distinct(_read(Kind.BASELINE, PROBLEM=problem, STATUS=Status.OK))
 
 
@@ -110,6 +131,13 @@ def cells(problem: str | None = None, *, study: str | None = None) -> pd.DataFra
         Tag ``finscale.problem``.
     study : str, optional
         Name of a study: its cells alone, with what it has chosen.
+
+    Examples
+    --------
+    >>> from finscale.tracking import cells
+    >>> found = cells("sp500.threshold_1pct.h1.daily.a20")
+    >>> {"budget", "n_params", "n_seeds", "val_loss"} <= set(found.columns)
+    True
     """
     choices = latest_choices(problem) if study is None else choices_of_study(study)
     return _cells_of(choices, finals(problem=problem))

@@ -81,6 +81,14 @@ def load_trial(run_id: str) -> PatchTST:
         If the run has no model, or its weights were removed.
     DataError
         If its weights belong to another architecture.
+
+    Examples
+    --------
+    >>> from finscale.tracking import load_trial, trials
+    >>> best = trials(cell="sp500.threshold_1pct.h1.daily.a20.2M").iloc[0]
+    >>> model = load_trial(best["run_id"])
+    >>> model.arch.d_model == int(best["d_model"])
+    True
     """
     from finscale.model import load_weights  # torch: to read tables takes none
 

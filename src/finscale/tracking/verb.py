@@ -88,22 +88,22 @@ def verb_run(
     StoreError
         If another living process is at work on a parent that is not shared, or the disk is full.
     """
-    opened: VerbRun | None = None
+    runs: VerbRun | None = None
     alone = turn is None
     turn = turn or nullcontext
     try:
         with turn(), unbroken():
-            opened = _open(kind, name, run_id, params, tags, identity, alone)
-        with _measured(opened.own), disk_watched(resume):
-            yield opened
+            runs = _begin(kind, name, run_id, params, tags, identity, alone)
+        with _measured(runs.own), disk_watched(resume):
+            yield runs
     except BaseException as error:
-        if opened:
+        if runs:
             # It may be the store that is at fault: what came first is what is said.
             with suppress(StoreError), turn(), unbroken():
-                _close(opened, end_of(error, resume))
+                _close(runs, end_of(error, resume))
         raise
     with turn(), unbroken():
-        for run in _left(opened):
+        for run in _left(runs):
             run.end(Status.OK, "completed")
 
 
@@ -163,7 +163,7 @@ def close_abandoned(now: float) -> int:
     return closed
 
 
-def _open(
+def _begin(
     kind: Kind,
     name: str,
     run_id: str | None,
@@ -183,15 +183,15 @@ def _open(
         everything = {Tag.KIND: kind.value, "mlflow.runName": name, **identified, **tags}
         parent = own or create_run(kind, name)
         parent.tag(everything)
-        opened = VerbRun(parent, parent, found is None)
+        runs = VerbRun(parent, parent, found is None)
     else:
-        opened = VerbRun(found, _invocation(found, own, name), False)
+        runs = VerbRun(found, _invocation(found, own, name), False)
         # A study tags what it is the first to make.
         found.tag({key: value for key, value in tags.items() if key != Tag.STUDY})
     if holder is None:
-        opened.parent.reopen()
-    opened.own.param(params)
-    return opened
+        runs.parent.reopen()
+    runs.own.param(params)
+    return runs
 
 
 def _taken_up(run_id: str, kind: Kind, identity: str | None, found: Run | None) -> Run | None:
@@ -278,14 +278,14 @@ def _busy(parent: Run, holder: Lease) -> StoreError:
     )
 
 
-def _left(opened: VerbRun) -> Iterator[Run]:
+def _left(runs: VerbRun) -> Iterator[Run]:
     """Yield the runs to close, this command's own first; the parent only if nobody is left."""
-    if opened.own != opened.parent:
-        yield opened.own
-    if _holder(opened.parent) is None:
-        yield opened.parent
-    elif opened.own == opened.parent:
-        opened.parent.release()
+    if runs.own != runs.parent:
+        yield runs.own
+    if _holder(runs.parent) is None:
+        yield runs.parent
+    elif runs.own == runs.parent:
+        runs.parent.release()
 
 
 def _invocation(parent: Run, own: Run | None, name: str) -> Run:
@@ -295,11 +295,11 @@ def _invocation(parent: Run, own: Run | None, name: str) -> Run:
     return own
 
 
-def _close(opened: VerbRun, end: End) -> None:
-    """Close what this command leaves, and children that it had opened and not begun."""
-    for run in _left(opened):
-        run.close(end if run == opened.own else replace(end, traceback=""))
-    for run in _abandoned_children(opened.parent):
+def _close(runs: VerbRun, end: End) -> None:
+    """Close what this command leaves, and children that it had runs and not begun."""
+    for run in _left(runs):
+        run.close(end if run == runs.own else replace(end, traceback=""))
+    for run in _abandoned_children(runs.parent):
         run.interrupt("interrupted")
 
 

@@ -34,6 +34,10 @@ class Samples:
         starts_B = self.positions_N[which_B] - (self.context_length - 1)
         return views_TCL[starts_B].transpose(1, 2)
 
+    def all_windows(self) -> Tensor:
+        """Return x_NLC, the windows of every sample: `L` times the memory of the bars."""
+        return self.windows(torch.arange(len(self)))
+
     def to(self, device: torch.device) -> Samples:
         """Move to where the model is."""
         return Samples(

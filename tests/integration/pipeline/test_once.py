@@ -9,7 +9,7 @@ import pytest
 from mlflow import MlflowClient
 
 from finscale.pipeline.hpo import hpo
-from finscale.pipeline.running.once import one_at_a_time
+from finscale.pipeline.running.locking import one_at_a_time
 from finscale.tracking import Artifact, Kind, Tag
 from tests.e2e_shell import PINS
 from tests.lab import Lab
@@ -59,7 +59,7 @@ def test_a_page_that_a_user_has_deleted_stays_deleted(lab: Lab) -> None:
 def test_a_second_process_waits_and_is_told_so(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("finscale.pipeline.running.once.SAID_AFTER_S", 0.05)
+    monkeypatch.setattr("finscale.pipeline.running.locking.SAID_AFTER_S", 0.05)
     inside, done = threading.Event(), threading.Event()
 
     def other() -> None:

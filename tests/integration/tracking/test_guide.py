@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import re
 from pathlib import Path
 from typing import Any
@@ -14,27 +15,34 @@ from finscale.evaluation import Comparison
 from finscale.pipeline.cells.finished import study_cells
 from finscale.pipeline.cells.prospects import State, look_ahead
 from finscale.tracking import finals, trials
-from tests.lab import CELL, PROBLEM, ROOT, Lab
+from tests.documents import PAGES, PUBLIC, blocks, public, read, section
+from tests.lab import CELL, PROBLEM, Lab
 
-DOCUMENTS = ("README.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))))
 MODEL = "patchtst-tiny-threshold_1pct-h1-daily-a20"
 
 
-def blocks(document: str, heading: str = "") -> list[str]:
-    """Return the Python of a document, or of a section of it, about the problem of these tests."""
-    text = (ROOT / document).read_text(encoding="utf-8")
-    if heading:
-        (text,) = re.findall(rf"^## {heading}\n(.*?)(?=^## )", text, re.DOTALL | re.MULTILINE)
-    python = re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+def snippets(text: str) -> list[str]:
+    """Return the Python of a page that no other test runs, about the problem of these tests."""
     return [
-        re.sub(r"sp500\.threshold_1pct\.[\w.-]+?(?=[\"']|\.2M)", PROBLEM, block)
-        .replace("2M", "9K")
-        .replace("patchtst-sp500-threshold_1pct-h1-daily-a20", MODEL)
-        for block in python
+        about_these_tests(block.text)
+        for block in blocks(text)
+        if block.language == "python" and not block.mark
     ]
 
 
-@pytest.mark.parametrize("document", [d for d in DOCUMENTS if blocks(d)])
+def about_these_tests(text: str) -> str:
+    """Put the problem, the budget and the model of these tests in the place of the demo's."""
+    return (
+        re.sub(r"sp500\.threshold_1pct\.[\w.-]+?(?=[\"']|\.2M)", PROBLEM, text)
+        .replace("2M", "9K")
+        .replace("patchtst-sp500-threshold_1pct-h1-daily-a20", MODEL)
+    )
+
+
+WITH_PYTHON = [page for page in PAGES if snippets(read(page))]
+
+
+@pytest.mark.parametrize("document", WITH_PYTHON)
 def test_every_snippet_runs_as_it_stands(
     trained: Lab,
     document: str,
@@ -44,7 +52,7 @@ def test_every_snippet_runs_as_it_stands(
     monkeypatch.delenv("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR")  # as in a notebook
     (inputs,) = (trained.data_root / "processed").glob("tiny-daily-a20-*.parquet")
     names: dict[str, Any] = {}
-    for block in blocks(document):
+    for block in snippets(read(document)):
         exec(re.sub(r"data/processed/[^\"]*", str(inputs), block), names)
     said = capfd.readouterr()
     assert said.err == "", "no bars of downloads, no warnings"
@@ -52,12 +60,12 @@ def test_every_snippet_runs_as_it_stands(
 
 
 @pytest.mark.usefixtures("lab")
-@pytest.mark.parametrize("document", [d for d in DOCUMENTS if blocks(d)])
+@pytest.mark.parametrize("document", WITH_PYTHON)
 def test_on_an_empty_store_a_snippet_finds_nothing_or_says_so(document: str) -> None:
     """No column is missing where no run is found; what needs runs raises one line."""
     names: dict[str, Any] = {}
     said: list[str] = []
-    for block in blocks(document):
+    for block in snippets(read(document)):
         if "load_model" not in block:
             try:
                 exec(block, names)
@@ -66,15 +74,12 @@ def test_on_an_empty_store_a_snippet_finds_nothing_or_says_so(document: str) -> 
     assert all("got no run" in line for line in said)
 
 
-def test_the_study_of_the_guide_can_be_begun_as_it_stands(
+def test_the_study_of_the_how_to_can_be_begun_as_it_stands(
     lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the floors of the guide, on bars that come with the project."""
-    text = (ROOT / "docs/guide.md").read_text(encoding="utf-8")
-    floors, study = (
-        next(block for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL) if word in block)
-        for word in ("n_effective:", "question:")
-    )
+    """With the floors of another page, on bars that come with the project."""
+    (floors,) = (block.text for block in blocks(section("docs/how_to/splits.md", "Floors")))
+    study, *_ = (block.text for block in blocks(read("docs/how_to/own_study.md")))
     for kind, name, block in (("floors", "rehearsal", floors), ("studies", "horizons", study)):
         (tmp_path / "mine" / kind).mkdir(parents=True)
         (tmp_path / "mine" / kind / f"{name}.yaml").write_text(block, encoding="utf-8")
@@ -89,7 +94,7 @@ def test_the_study_of_the_guide_can_be_begun_as_it_stands(
 @pytest.mark.usefixtures("trained")
 def test_our_functions_and_mlflow_alone_find_the_same_trials() -> None:
     names: dict[str, Any] = {}
-    for block in blocks("docs/guide.md", "Reading the store"):
+    for block in snippets(read("docs/how_to/query_the_store.md"))[:3]:
         exec(block, names)
     expected = trials(cell=CELL)
     assert len(expected) == 2
@@ -101,9 +106,20 @@ def test_our_functions_and_mlflow_alone_find_the_same_trials() -> None:
 @pytest.mark.usefixtures("trained")
 def test_two_runs_are_compared_on_the_same_days() -> None:
     names: dict[str, Any] = {}
-    (block,) = blocks("docs/guide.md", "Comparing forecasts")
+    (block,) = snippets(section("docs/how_to/verdict.md", "Compare two forecasts"))
     exec(block.replace("print(", "found = ("), names)
     found = names["found"]
     assert isinstance(found, Comparison)
     ours, other = names["ours"]["val_loss"].iloc[0], names["other"]["val_loss"].iloc[0]
     np.testing.assert_allclose(found.difference, ours - other)
+
+
+@pytest.mark.usefixtures("trained")
+@pytest.mark.parametrize("name", [name for name in PUBLIC if ".tracking." in name])
+def test_examples_of_the_store_give_what_they_show(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = about_these_tests(public(name).__doc__)
+    test = doctest.DocTestParser().get_doctest(text, {}, name, None, None)
+    result = doctest.DocTestRunner().run(test)
+    assert result.attempted > 1 and result.failed == 0, capsys.readouterr().out

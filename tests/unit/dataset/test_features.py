@@ -15,10 +15,10 @@ from finscale.dataset import (
     build_features,
     fit_scaler,
     make_labels,
-    take_windows,
     to_stationary,
 )
 from finscale.dataset.indicators import as_arrays, trailing_sum
+from finscale.training import make_samples
 from tests.markets import random_bars
 
 A20 = (
@@ -184,4 +184,5 @@ def scaled_windows(
     inputs = to_stationary(build_features(bars, "a20"), "a20")
     scaler = fit_scaler(inputs, np.arange(199, train_last + 1))
     positions = np.arange(199 + length - 1, last + 1)
-    return take_windows(scaler.transform(inputs.to_numpy()), positions, length)
+    scaled = scaler.transform(inputs.to_numpy())
+    return make_samples(scaled, positions, np.zeros(len(bars)), length).all_windows().numpy()

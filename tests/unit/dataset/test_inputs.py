@@ -15,7 +15,7 @@ from finscale.dataset import MULTI, TIERS, VIX, build_inputs, first_position, wa
 from finscale.dataset.inputs import ExtraSeries, load_extra_series
 from finscale.dataset.macro import MACRO, macro_columns
 from finscale.market import resample
-from finscale.market.known import as_known
+from finscale.market.publication import as_known
 from finscale.market.sources.flat import flat_bars
 from tests.markets import random_bars
 

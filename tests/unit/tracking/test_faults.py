@@ -94,7 +94,7 @@ def test_errors_that_refer_to_each_other_end() -> None:
 def test_what_passes_is_tried_until_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FINSCALE_STORE_WAIT_S", "60")
     pauses: list[float] = []
-    monkeypatch.setattr("finscale.tracking.store.patience.time.sleep", pauses.append)
+    monkeypatch.setattr("finscale.tracking.store.retry.time.sleep", pauses.append)
 
     def call() -> str:
         if len(pauses) < 5:

@@ -17,8 +17,8 @@ from finscale.market.sources.csv import csv_bars
 from finscale.market.sources.file import find_table, table_sha256
 from finscale.market.sources.fred import FRED, LOOK_BACK, fred_bars, known_dates
 from finscale.market.sources.parquet import parquet_bars
-from finscale.market.sources.patience import UnreachableError
 from finscale.market.sources.planted import planted_bars, planted_log_odds
+from finscale.market.sources.retry import UnreachableError
 from finscale.market.sources.synthetic import synthetic_bars, synthetic_vix
 from finscale.market.sources.yahoo import yahoo_bars
 

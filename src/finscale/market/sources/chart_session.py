@@ -7,7 +7,7 @@ from typing import Any
 
 from curl_cffi import requests
 
-from finscale.market.sources.aside import Aside
+from finscale.market.sources.in_thread import Aside
 
 _CHART = "/v8/finance/chart/"
 PATIENCE_SECONDS = 30.0

@@ -29,7 +29,7 @@ from pandas.tseries.holiday import USFederalHolidayCalendar
 
 from finscale.config import DataError, FredSeries
 from finscale.market.sources.flat import flat_bars
-from finscale.market.sources.patience import UnreachableError, ask_patiently, failure
+from finscale.market.sources.retry import UnreachableError, ask_patiently, failure
 
 ADDRESS = "https://fred.stlouisfed.org/graph/fredgraph.csv"
 # A value has to be known before the first session: two years and a bit, for changes over a year.

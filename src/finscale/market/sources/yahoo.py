@@ -13,7 +13,7 @@ import pandas as pd
 
 from finscale.config import DataError, check_ticker
 from finscale.market.sources.chart_cache import without_broken_cache
-from finscale.market.sources.patience import (
+from finscale.market.sources.retry import (
     N_TRIES,
     UnreachableError,
     ask_patiently,

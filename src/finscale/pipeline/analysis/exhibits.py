@@ -11,16 +11,14 @@ import pandas as pd
 from finscale.config import ARCHITECTURE_AXES, TRAINING_AXES
 from finscale.evaluation import LINEAR, LOGISTIC, REFERENCE, calibration_of
 from finscale.pipeline.analysis.problem_finals import ProblemFinals
-from finscale.pipeline.problem import of_segment, rows
+from finscale.pipeline.problem import finals_identity, of_segment, rows
 from finscale.search import PastTrial, importances
 from finscale.tracking import (
     TEST,
     VAL_LOSS,
     VALIDATION,
-    Kind,
     Status,
     find_predictions,
-    fingerprint,
     outputs_of,
     searches,
     trials,
@@ -85,11 +83,7 @@ def _search_parents(problem: ProblemFinals) -> set[str]:
     """Find the searches: a `train` parent's fingerprint digests that of the search it is of."""
     behind = {choice.fingerprint for choice in problem.choices}
     there = (row for choice in problem.choices for row in rows(searches(choice.cell)))
-    return {
-        str(row["run_id"])
-        for row in there
-        if fingerprint(Kind.TRAIN, search=row.get("fingerprint")) in behind
-    }
+    return {str(row["run_id"]) for row in there if finals_identity(row["fingerprint"]) in behind}
 
 
 def _with_budget(frame: pd.DataFrame) -> pd.DataFrame:

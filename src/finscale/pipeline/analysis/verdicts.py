@@ -49,7 +49,9 @@ def conclude_all(
     for problem in opened:
         log_test_metrics(problem, losses[problem.problem])
     several = len(problems) > 1
-    conclusions = conclusions_of(_told(problems, "verdicts", listen), gates, losses, setting.rules)
+    conclusions = conclusions_of(
+        _with_progress(problems, "verdicts", listen), gates, losses, setting.rules
+    )
     reports = {
         problem.problem: make_report(
             problem,
@@ -65,12 +67,16 @@ def conclude_all(
             query=_query(problem.problem),
             partial=partial.get(problem.problem, ""),
         )
-        for problem, conclusion in zip(_told(problems, "reports", listen), conclusions, strict=True)
+        for problem, conclusion in zip(
+            _with_progress(problems, "reports", listen), conclusions, strict=True
+        )
     }
     return reports, _differences(problems, conclusions, losses)
 
 
-def _told(problems: Sequence[ProblemFinals], key: str, listen: Listen) -> Iterator[ProblemFinals]:
+def _with_progress(
+    problems: Sequence[ProblemFinals], key: str, listen: Listen
+) -> Iterator[ProblemFinals]:
     """Yield one problem after the other, and tell how many are done."""
     for done, problem in enumerate(problems):
         listen(Progress(key, done, len(problems), problem.problem))

@@ -270,7 +270,7 @@ class Members:
     missing: tuple[str, ...]
 
 
-def members(plan: Study, prospects: Sequence[Prospect], *, allow_partial: bool = False) -> Members:
+def members(study: Study, prospects: Sequence[Prospect], *, allow_partial: bool = False) -> Members:
     """Return the cells of a study that are done; those below a floor are no part of the answer.
 
     Raises
@@ -281,7 +281,7 @@ def members(plan: Study, prospects: Sequence[Prospect], *, allow_partial: bool =
     RefusedError
         If every cell lies below a floor.
     """
-    check_any(f"study {plan.name}", prospects)
+    check_any(f"study {study.name}", prospects)
     choices: dict[str, list[Choice]] = {}
     for each in prospects:
         if each.finished:
@@ -289,9 +289,9 @@ def members(plan: Study, prospects: Sequence[Prospect], *, allow_partial: bool =
     missing = tuple(_unfinished(prospects))
     if not choices or (missing and not allow_partial):
         or_partial = ", or look at what there is with allow_partial=true" if choices else ""
-        line = spell("study", StudyConfig(study=plan, data_root=prospects[0].cell.data_root))
+        line = spell("study", StudyConfig(study=study, data_root=prospects[0].cell.data_root))
         raise StoreError(
-            f"study {plan.name}",
+            f"study {study.name}",
             expected="finals of every cell before its test is opened",
             got=f"none for {', '.join(missing)}",
             todo=f"Finish it first: {line}{or_partial}",

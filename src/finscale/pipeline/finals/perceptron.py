@@ -84,7 +84,7 @@ def _train(
     context.listen(Progress(key, 0, total, "begins"))
     for number, fold in enumerate(data.folds):
 
-        def told(epoch: Epoch, before: int = number * config.epochs) -> Signal:
+        def on_epoch(epoch: Epoch, before: int = number * config.epochs) -> Signal:
             text = f"perceptron beside the finals, epoch {epoch.number}"
             context.listen(Progress(key, before + epoch.number, total, text))
             context.parent.renew_lease()
@@ -92,7 +92,9 @@ def _train(
 
         torch.manual_seed(config.seed)
         model = MLP(arch)
-        result = fit_network(model, data, fold, recipe.settings(config.seed), context.device, told)
+        result = fit_network(
+            model, data, fold, recipe.settings(config.seed), context.device, on_epoch
+        )
         if result.status != Status.OK:
             break
         outputs.append(outputs_at(model, data, fold, evaluation_positions(fold.at), context.device))

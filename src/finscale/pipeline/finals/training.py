@@ -143,12 +143,12 @@ def _train_folds(
     for number, fold in enumerate(data.folds):
         block = f"block {number + 1} of {len(data.folds)}, " if len(data.folds) > 1 else ""
 
-        def told(epoch: Epoch, offset: int = number * epochs, block: str = block) -> Signal:
+        def on_epoch(epoch: Epoch, offset: int = number * epochs, block: str = block) -> Signal:
             loss = f": {epoch.val_loss:.4f} nats" if offset == 0 else ""
             show(offset + epoch.number, f"{block}epoch {epoch.number}{loss}")
             return Signal.CONTINUE
 
-        log = EpochLog(run, context.parent, done, told, offset=number * epochs)
+        log = EpochLog(run, context.parent, done, on_epoch, offset=number * epochs)
         trained = train_model(recipe, data, fold, context.config.budget, seed, context.device, log)
         log.flush()
         status = Status(trained.result.status)

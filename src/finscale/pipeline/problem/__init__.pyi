@@ -15,8 +15,9 @@ from .fitting import (
     served,
     store_weights,
     train_model,
+    unscaled_samples,
 )
-from .identity import search_identity, study_identity, targets_of, train_identity
+from .identity import finals_identity, search_identity, study_identity, targets_of, train_identity
 from .page import data_lines, ensure_page, record_page
 from .predictions import (
     Outputs,
@@ -46,6 +47,7 @@ __all__ = [
     "evaluation_positions",
     "fetch",
     "final_note",
+    "finals_identity",
     "fit_network",
     "from_params",
     "load_inputs",
@@ -69,5 +71,6 @@ __all__ = [
     "targets_of",
     "train_identity",
     "train_model",
+    "unscaled_samples",
     "validation_frame",
 ]

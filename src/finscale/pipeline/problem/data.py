@@ -30,7 +30,6 @@ from finscale.dataset import (
     split,
 )
 from finscale.evaluation import fit_gaussian_prior
-from finscale.market import load_bars, resample
 from finscale.model import LabelUnits
 from finscale.pipeline.problem.preparation import load_inputs, log_dataset
 from finscale.pipeline.problem.stack import Stack, TickerBars
@@ -67,10 +66,8 @@ class ProblemData:
 
     Attributes
     ----------
-    bars : DataFrame, shape (rows of the target, 5)
-        The target's bars, of the problem's timescale.
     inputs : PreparedInputs
-        Stationary features, unscaled: what a served model takes.
+        Stationary features, unscaled: what a served model takes; and the target's bars.
     labels_T, dates_T : ndarray, shape (T,)
         Labels and dates of every bar: the target's, then those of pooled tickers.
     folds : tuple of FoldData
@@ -80,12 +77,16 @@ class ProblemData:
     """
 
     problem: Problem
-    bars: pd.DataFrame
     inputs: PreparedInputs
     labels_T: NDArray[np.float64]
     dates_T: NDArray[np.datetime64]
     folds: tuple[FoldData, ...]
     search: FoldData
+
+    @property
+    def bars(self) -> pd.DataFrame:
+        """The target's bars, of the problem's timescale."""
+        return self.inputs.bars
 
     @property
     def n_channels(self) -> int:
@@ -159,22 +160,17 @@ def load_problem(problem: Problem, floors: Floors, listen: Listen) -> ProblemDat
         If a part lies below a floor.
     """
     inputs = load_inputs(problem, listen)
-    bars = _bars(problem, problem.universe.target)
     stack = Stack(
         (
-            _ticker(problem, bars, lambda: inputs.frame),
-            *(_ticker(problem, _bars(problem, other.ticker), other.read) for other in inputs.pool),
+            _ticker(problem, inputs.bars, lambda: inputs.frame),
+            *(_ticker(problem, other.bars, other.read) for other in inputs.pool),
         )
     )
-    made = _split(problem, bars)
+    made = _split(problem, inputs.bars)
     own = stack.tickers[0].labels
     check_floors(made, own, problem.horizon, floors, is_binary=problem.task.is_binary)
     folds, search = _folds(problem, made, inputs, stack)
-    return ProblemData(problem, bars, inputs, stack.labels(), stack.dates(), folds, search)
-
-
-def _bars(problem: Problem, ticker: str) -> pd.DataFrame:
-    return resample(load_bars(problem.universe, problem.data_root, ticker), problem.timescale)
+    return ProblemData(problem, inputs, stack.labels(), stack.dates(), folds, search)
 
 
 def _ticker(problem: Problem, bars: pd.DataFrame, read: Callable[[], pd.DataFrame]) -> TickerBars:

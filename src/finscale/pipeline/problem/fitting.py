@@ -6,7 +6,7 @@ Legend: `N` samples, `B` batch, `K` outputs.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -158,6 +158,14 @@ def samples(
     return make_samples(fold.scaled(), positions, data.labels_T, context_length)
 
 
+def unscaled_samples(
+    data: ProblemData, positions: NDArray[np.int64], context_length: int
+) -> Samples:
+    """Return windows of the target's features as they are: what a served model takes."""
+    raw_TC = np.nan_to_num(data.inputs.frame.to_numpy(dtype=np.float32))  # warm-up rows only
+    return make_samples(raw_TC, positions, data.labels_T, context_length)
+
+
 def outputs_at(
     model: PatchTST | MLP,
     data: ProblemData,
@@ -252,9 +260,7 @@ def serve_predictions(
     """Return outputs_NK at `positions` as the served model gives them, from unscaled features."""
     # It computes in float64, which not every accelerator can.
     device = device if device.type == "cuda" else torch.device("cpu")
-    raw_TC = np.nan_to_num(data.inputs.frame.to_numpy(dtype=np.float32))  # warm-up rows only
-    seen = samples(data, fold, positions, model.arch.context_length)
-    windows = replace(seen, values_TC=torch.from_numpy(raw_TC))
+    windows = unscaled_samples(data, positions, model.arch.context_length)
     outputs_NK = predict(served(model, fold).to(device), windows.to(device), check_stop)
     model.cpu()  # the served model has taken it along
     return np.asarray(outputs_NK.numpy())

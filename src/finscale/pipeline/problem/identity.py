@@ -31,7 +31,12 @@ def train_identity(config: TrainConfig, data: ProblemData) -> str:
 
     How many configurations and seeds may grow, and is no part of it.
     """
-    return fingerprint(Kind.TRAIN, search=search_identity(config, data))
+    return finals_identity(search_identity(config, data))
+
+
+def finals_identity(search: str) -> str:
+    """Digest the identity of a search into that of the finals which come from it."""
+    return fingerprint(Kind.TRAIN, search=search)
 
 
 def targets_of(config: TrainConfig) -> Targets:
@@ -39,11 +44,11 @@ def targets_of(config: TrainConfig) -> Targets:
     return Targets(config.n_trials, config.top_k, config.n_seeds)
 
 
-def study_identity(plan: Study) -> str:
+def study_identity(study: Study) -> str:
     """Digest what makes a study this one: how much is asked of each cell may grow."""
     apart = {"question", "n_trials", "top_k", "n_seeds"}
-    values = {name: value for name, value in plan.values().items() if name not in apart}
-    if plan.split != "walk-forward":
+    values = {name: value for name, value in study.values().items() if name not in apart}
+    if study.split != "walk-forward":
         for universe in values["universes"] if "universes" in values else [values["universe"]]:
             del universe["evaluation_start"]  # no other split looks at it
     return fingerprint(Kind.STUDY, **values)

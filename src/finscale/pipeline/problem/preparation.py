@@ -12,7 +12,6 @@ from finscale.market import (
     StoredBars,
     is_prepared,
     jump_line,
-    load_bars,
     open_jumps,
     prepare_raw,
     refuse_impossible,
@@ -36,12 +35,13 @@ def load_inputs(config: DataConfig, listen: Listen) -> PreparedInputs:
         what = "is not there yet, or its files have changed"
         listen(Line(f"Data of {universe.name} {what}: preparing it first."))
         fetch(config, listen)
-    for ticker in universe.tickers:
-        bars = load_bars(universe, config.data_root, ticker)
+
+    def accept(ticker: str, bars: pd.DataFrame) -> None:
         # Stored bars too: an earlier version took them, or the universe called them true then.
         refuse_impossible(bars, universe, f"{ticker} of universe {universe.name}")
         if jumps := open_jumps(bars, universe):
             listen(Line(jump_line(ticker, jumps)))
+
     return prepare_inputs(
         universe,
         config.feature_tier,
@@ -50,6 +50,7 @@ def load_inputs(config: DataConfig, listen: Listen) -> PreparedInputs:
         now=datetime.now(UTC),
         vix=config.vix,
         tell=lambda line: listen(Line(line)),
+        accept=accept,
     )
 
 

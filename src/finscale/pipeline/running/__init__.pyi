@@ -1,10 +1,10 @@
 from .ends import Fault, closing, fault_of
 from .epoch_log import EpochLog
-from .once import one_at_a_time
+from .locking import one_at_a_time
 from .progress import Line, Listen, Progress, Screen, duration
 from .renewal import renewing
 from .shown import on_terminal, shown
-from .workers import Failure, available_cores, run_side_by_side, told, unfinished
+from .workers import Failure, available_cores, failure_lines, run_side_by_side, unfinished
 
 __all__ = [
     "EpochLog",
@@ -17,12 +17,12 @@ __all__ = [
     "available_cores",
     "closing",
     "duration",
+    "failure_lines",
     "fault_of",
     "on_terminal",
     "one_at_a_time",
     "renewing",
     "run_side_by_side",
     "shown",
-    "told",
     "unfinished",
 ]

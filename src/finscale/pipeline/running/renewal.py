@@ -14,10 +14,10 @@ def renewing(listen: Listen, run: Run) -> Listen:
     """Return a listener that also renews a run's lease, now and then, while workers report."""
     pace = Pace(RENEW_S)
 
-    def told(event: Event) -> None:
+    def listener(event: Event) -> None:
         if pace.is_due():
             with pace.taken():
                 run.renew_lease()
         listen(event)
 
-    return told
+    return listener

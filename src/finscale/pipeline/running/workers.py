@@ -97,12 +97,12 @@ def unfinished(what: str, expected: str, failures: Sequence[Failure], resume: st
     return StoreError(
         what,
         expected=expected,
-        got=told(failures),
+        got=failure_lines(failures),
         todo=f"What is finished is kept. {goes_on}",
     )
 
 
-def told(failures: Sequence[Failure]) -> str:
+def failure_lines(failures: Sequence[Failure]) -> str:
     """Write failures in a row, those with the same line together."""
     names: dict[str, list[str]] = {}
     for failure in failures:

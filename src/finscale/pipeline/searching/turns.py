@@ -52,15 +52,15 @@ def _fails_again_and_again(context: SearchContext, failures: int) -> StoreError:
 
 def _next(context: SearchContext) -> tuple[OpenTrial | None, Standing]:
     """Return a trial that is now this process's, or None once there is none to come."""
-    told = False
+    has_said = False
     while True:
         standing, held, trial = in_turn(context, lambda: _choose(context))
         if trial or not held or context.is_over_time:
             return trial, standing
-        if not told:
+        if not has_said:
             waits = f"waiting for {counted(len(held), 'trial')} that other processes train"
             context.listen(Line(f"{context.config.cell_name}: {waits}."))
-            told = True
+            has_said = True
         check_stop()
         time.sleep(POLL_S)
 

@@ -9,8 +9,8 @@ from .artifacts import check_artifacts, faults_of_artifacts, local_path
 from .checks import check_store, check_store_once, models_obstacle, server_version
 from .client import open_client
 from .faults import first_line
-from .patience import ask
 from .relocation import relocate
+from .retry import ask
 from .rules import GoneError, TakenError
 
 __all__ = [

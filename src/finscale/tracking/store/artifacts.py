@@ -21,7 +21,7 @@ from finscale.config import StoreError, without_passwords
 from finscale.tracking.store.address import store_address
 from finscale.tracking.store.client import open_client
 from finscale.tracking.store.faults import first_line
-from finscale.tracking.store.patience import ask
+from finscale.tracking.store.retry import ask
 
 _PROBE = b"finscale looks whether artifacts can be written and read\n"
 _SAMPLE = 50

@@ -21,8 +21,8 @@ from finscale.tracking.store.address import (
     store_address,
     store_name,
 )
-from finscale.tracking.store.making import Make, check_schema, ensure_made, settled_schema
-from finscale.tracking.store.patience import ask
+from finscale.tracking.store.retry import ask
+from finscale.tracking.store.schema import Make, check_schema, ensure_made, settled_schema
 
 _ONE_EXPERIMENT = "/api/2.0/mlflow/experiments/search"
 _VERSION = "/version"

@@ -17,7 +17,7 @@ from sqlalchemy import Engine, event
 
 from finscale.tracking.store.address import is_server, store_address
 from finscale.tracking.store.checks import check_store, check_store_once
-from finscale.tracking.store.patience import ask, is_doubted
+from finscale.tracking.store.retry import ask, is_doubted
 
 BUSY_MS = 2000
 """How long one try waits for a locked sqlite file: Ctrl-C is not heard meanwhile."""

@@ -17,7 +17,7 @@ from finscale.tracking.store.address import (
     store_name,
 )
 from finscale.tracking.store.checks import check_store_once
-from finscale.tracking.store.patience import ask
+from finscale.tracking.store.retry import ask
 
 COLUMNS: dict[str, Any] = {
     "experiments": SqlExperiment.artifact_location,

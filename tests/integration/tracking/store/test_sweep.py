@@ -10,7 +10,7 @@ from mlflow.exceptions import RestException
 
 from finscale.config import StoreError
 from finscale.tracking import Kind, Status, Tag
-from finscale.tracking.store import patience
+from finscale.tracking.store import retry
 from tests.lab import Lab
 
 FAULTS = {
@@ -25,9 +25,9 @@ class Border:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.n_calls, self.fails_at, self.error = 0, -1, FAULTS["gone"]
-        real = patience.read_fault  # any name of the module: the calls themselves are wrapped
+        real = retry.read_fault  # any name of the module: the calls themselves are wrapped
         assert callable(real)
-        ask = patience.ask
+        ask = retry.ask
         self._monkeypatch = monkeypatch
 
         def counted(call: Callable[[], Any], **options: Any) -> Any:

@@ -62,11 +62,9 @@ RESULTS = {
 
 def data_of(config: TrainConfig) -> ProblemData:
     """Return a problem's data as far as an identity looks at them."""
-    inputs = PreparedInputs(pd.DataFrame(), Path(), "b" * 64, "d" * 64, fresh=False)
+    inputs = PreparedInputs(pd.DataFrame(), pd.DataFrame(), Path(), "b" * 64, "d" * 64, fresh=False)
     nothing = np.zeros(0)
-    return ProblemData(
-        config, pd.DataFrame(), inputs, nothing, cast(Any, nothing), (), cast(FoldData, None)
-    )
+    return ProblemData(config, inputs, nothing, cast(Any, nothing), (), cast(FoldData, None))
 
 
 @pytest.mark.parametrize(("values", "search", "train"), SEARCHES)

@@ -69,7 +69,7 @@ def test_a_lock_that_is_let_go_of_costs_a_line_and_no_more(
             if len(waited) == 3:
                 let_go(holder)
 
-        monkeypatch.setattr("finscale.tracking.store.patience.time.sleep", sleep)
+        monkeypatch.setattr("finscale.tracking.store.retry.time.sleep", sleep)
         run.tag({Tag.REASON: "written in the end"})
     assert lab.run(run.run_id).data.tags[Tag.REASON] == "written in the end"
     assert len(waited) == 3
@@ -97,7 +97,7 @@ def test_a_store_that_was_given_up_is_asked_once_until_it_answers(
         with pytest.raises(StoreError):
             run.tag({Tag.REASON: "x"})
         slept: list[float] = []
-        patience.setattr("finscale.tracking.store.patience.time.sleep", slept.append)
+        patience.setattr("finscale.tracking.store.retry.time.sleep", slept.append)
         with pytest.raises(StoreError):
             run.tag({Tag.REASON: "y"})
         assert slept == []
@@ -108,7 +108,7 @@ def test_frames_are_read_from_a_locked_store_once_it_is_free(
     trained: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with locked(trained.folder / "mlflow.db") as holder:
-        monkeypatch.setattr("finscale.tracking.store.patience.time.sleep", lambda _: let_go(holder))
+        monkeypatch.setattr("finscale.tracking.store.retry.time.sleep", lambda _: let_go(holder))
         monkeypatch.setattr("finscale.tracking.store.address.TIMEOUT_S", 1)
         assert len(finals(problem=PROBLEM)) == 4
 
@@ -216,7 +216,7 @@ def test_a_file_that_was_removed_is_not_said_to_be_read_only(lab: Lab) -> None:
 def test_a_call_that_takes_long_is_said(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("finscale.tracking.store.patience.SAID_AFTER_S", 0.05)
+    monkeypatch.setattr("finscale.tracking.store.retry.SAID_AFTER_S", 0.05)
 
     def slow() -> str:
         until = time.monotonic() + 20.0
@@ -231,10 +231,10 @@ def test_a_call_that_takes_long_is_said(
 
 @pytest.mark.usefixtures("lab")
 def test_after_ctrl_c_a_store_is_waited_for_briefly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("finscale.tracking.store.patience.was_stopped", lambda: True)
+    monkeypatch.setattr("finscale.tracking.store.retry.was_stopped", lambda: True)
     slept: list[float] = []  # is what time there is
-    monkeypatch.setattr("finscale.tracking.store.patience.time.monotonic", lambda: sum(slept))
-    monkeypatch.setattr("finscale.tracking.store.patience.time.sleep", slept.append)
+    monkeypatch.setattr("finscale.tracking.store.retry.time.monotonic", lambda: sum(slept))
+    monkeypatch.setattr("finscale.tracking.store.retry.time.sleep", slept.append)
 
     def call() -> None:
         raise sqlite3.OperationalError("database is locked")
@@ -269,7 +269,7 @@ def test_ctrl_c_ends_the_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(_: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("finscale.tracking.store.patience.time.sleep", interrupted)
+    monkeypatch.setattr("finscale.tracking.store.retry.time.sleep", interrupted)
 
     def call() -> None:
         raise sqlite3.OperationalError("database is locked")

@@ -11,7 +11,7 @@ import pandas as pd
 
 from finscale.config import DataError, Universe
 from finscale.market.bars import MIN_ROWS, validate_bars
-from finscale.market.plausible import DRAWN, refuse_impossible
+from finscale.market.plausibility import DRAWN, refuse_impossible
 from finscale.market.sources import fetch_bars, source_name
 
 Accept = Callable[[str, pd.DataFrame], None]

@@ -9,9 +9,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from docs.generate.dictionary import dictionary_text
 from finscale.config import TIMESCALES, universe_names
 from finscale.dataset import MACRO, MULTI, TERM_SPREAD, TIERS, VIX, Feature
-from finscale.pipeline.dictionary import dictionary_text
 from tests.lab import ROOT
 
 PAGE = (ROOT / "docs/data_dictionary.md").read_text(encoding="utf-8")
@@ -36,10 +36,15 @@ def test_the_page_is_what_the_code_gives() -> None:
     assert is_same, STALE
 
 
+def test_the_library_knows_nothing_of_the_generators() -> None:
+    sources = [path for path in (ROOT / "src").rglob("*.py") if "docs.generate" in path.read_text()]
+    assert sources == [] and (ROOT / "docs/generate/dictionary.py").exists()
+
+
 def test_a_changed_formula_makes_the_page_stale(monkeypatch: pytest.MonkeyPatch) -> None:
     first, *others = VIX
     changed_vix = (replace(first, formula="another"), *others)
-    monkeypatch.setattr("finscale.pipeline.dictionary.VIX", changed_vix)
+    monkeypatch.setattr("docs.generate.dictionary.VIX", changed_vix)
     before, after = PAGE.splitlines(), dictionary_text().splitlines()
     changed = [line for line in after if line not in before]
     assert len(after) == len(before) and len(changed) == 1

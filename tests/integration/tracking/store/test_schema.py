@@ -12,7 +12,7 @@ from finscale.config import FinscaleError, StoreError, VerifyConfig
 from finscale.pipeline.verify import verify
 from finscale.tracking import Kind, create_run
 from finscale.tracking.store import check_store
-from finscale.tracking.store.making import lock_file
+from finscale.tracking.store.schema import lock_file
 from tests.lab import Lab
 from tests.together import READY, begin_together
 
@@ -70,7 +70,7 @@ MAKES = {
 def test_a_store_of_another_make_is_named(
     name: str, lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("finscale.tracking.store.making.SETTLE_S", 0.0)
+    monkeypatch.setattr("finscale.tracking.store.schema.SETTLE_S", 0.0)
     statements, said = MAKES[name]
     changed(lab, *statements)
     before = (lab.folder / "mlflow.db").read_bytes()
@@ -92,7 +92,7 @@ def test_a_half_made_store_with_runs_is_not_to_be_deleted(lab: Lab) -> None:
 def test_what_is_being_made_is_waited_for(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     changed(lab, *CUT_SHORT)
     monkeypatch.setattr(
-        "finscale.tracking.store.making.time.sleep",
+        "finscale.tracking.store.schema.time.sleep",
         lambda _: changed(lab, "DROP TABLE IF EXISTS _alembic_tmp_params"),
     )
     check_store()

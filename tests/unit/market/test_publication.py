@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finscale.config import FredSeries
-from finscale.market.known import as_known
+from finscale.market.publication import as_known
 from finscale.market.sources import known_dates
 from finscale.market.sources.flat import flat_bars
 

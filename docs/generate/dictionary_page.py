@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
-from finscale.report.pages import Table, markdown, show
+from finscale.report import Table, markdown, show
 
 STATISTICS = ("count", "mean", "std", "min", "25%", "50%", "75%", "max")
 
@@ -55,19 +56,26 @@ class Chapter:
 
 def render_dictionary(chapters: Sequence[Chapter]) -> str:
     """Write the dictionary; the same chapters give the same text."""
-    head = (
-        "# Data dictionary\n\n"
-        "Written by `make dictionary` from the code and the bundled data; a test fails when it "
-        "is stale. Statistics are of the bundled data after the warm-up.\n"
+    text = (
+        "This page lists every file and every column. `make dictionary` writes it from the code "
+        "and the bundled data, and a test fails when it is out of date. Statistics are those of "
+        "the bundled data after the warm-up."
     )
+    head = f"# Data dictionary\n\n{wrapped(text)}\n"
     return "\n".join([head, *(_chapter(chapter) for chapter in chapters)])
 
 
 def _chapter(chapter: Chapter) -> str:
-    parts = [f"## {chapter.title}", chapter.text, *map(markdown, chapter.tables)]
+    paragraphs = [wrapped(paragraph) for paragraph in chapter.text.split("\n\n")]
+    parts = [f"## {chapter.title}", *paragraphs, *map(markdown, chapter.tables)]
     if chapter.columns:
         parts.append(markdown(_columns(chapter.columns)))
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def wrapped(paragraph: str) -> str:
+    """Break a paragraph into lines as long as those of the pages written by hand."""
+    return textwrap.fill(paragraph, 100, break_long_words=False, break_on_hyphens=False)
 
 
 def _columns(columns: Sequence[Column]) -> Table:

@@ -1,4 +1,4 @@
-"""`dictionary`: what every file and column is, computed from the code and the bundled data."""
+"""`make dictionary`: write docs/data_dictionary.md from the code and the bundled data."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 import pandas as pd
 
+from docs.generate.dictionary_page import STATISTICS, Chapter, Column, render_dictionary
 from finscale.config import TIMESCALES, Universe, load_universe, universe_names
 from finscale.dataset import (
     MACRO,
@@ -25,8 +26,9 @@ from finscale.dataset import (
     warmup_rows,
 )
 from finscale.market import COLUMNS, FRED, load_bars, prepare_raw, read_manifest, resample
-from finscale.report import STATISTICS, Chapter, Column, Table, render_dictionary
+from finscale.report import Table
 
+PATH = Path(__file__).resolve().parents[1] / "data_dictionary.md"
 BUNDLED = ("sp500", "nasdaq")
 WITH_VIX = "sp500-vix"
 # Files of any day are alike: the dictionary must not change from day to day.
@@ -40,11 +42,6 @@ _ADJUSTED = {
     "close": "last price",
     "volume": "units traded; 0 where the instrument has none",
 }
-
-
-def dictionary(path: Path) -> None:
-    """Write the data dictionary to `path`."""
-    path.write_text(dictionary_text(), encoding="utf-8")
 
 
 def dictionary_text() -> str:
@@ -71,8 +68,9 @@ def _universes() -> Chapter:
     rows = tuple(_universe_row(load_universe(name)) for name in universe_names())
     header = ("universe", "source", "target", "tickers", "from", "train to", "validation to", "to")
     text = (
-        "`configs/universes/`. Labels, validation and test are those of the target; the other "
-        "tickers add windows to training, which end before the target's validation begins."
+        "Files in `configs/universes/`. The target is what is forecast: labels, validation "
+        "and test are its own. The other tickers add windows to training, and these end "
+        "before the target's validation begins."
     )
     return Chapter("Universes", text, (Table((*header, "VIX", "macro"), rows),))
 
@@ -92,11 +90,12 @@ def _universe_row(universe: Universe) -> tuple[str, ...]:
 
 def _raw(root: Path) -> Chapter:
     text = (
-        "`data/raw/<universe>/<ticker without ^>.parquet`, as a source gave it, validated and "
-        "never changed; index `date`: the session, without time zone (timestamp[us]). Prices of "
-        "source yahoo are adjusted for splits and dividends. The VIX and macro series are flat "
-        "bars: open, high, low and close are the value, volume is 0; `date` of a macro series is "
-        "that of the observation."
+        "`data/raw/<universe>/<ticker without ^>.parquet` holds the bars as the source gave "
+        "them. They were validated and are never changed. The index `date` is the session, "
+        "without time zone (timestamp[us]). Prices of the source yahoo are adjusted for "
+        "splits and dividends. The VIX and macro series are flat bars: open, high, low and "
+        "close are the value, and volume is 0. The `date` of a macro series is that of the "
+        "observation."
     )
     columns = [
         Column(
@@ -119,10 +118,11 @@ def _processed(root: Path) -> Chapter:
             prepare_inputs(load_universe(name), tier, "daily", root, now=NOW)
     prepare_inputs(load_universe(WITH_VIX), "a20", "daily", root, now=NOW, vix=True)
     text = (
-        "`data/processed/<universe>-<timescale>-<tier>[-vix][-<ticker>]-<digest>.parquet`: inputs "
-        "after *as an input* below, in natural scale; a model's scaler is fitted on training rows "
-        "and is not in them. The digest is of the raw values, tier, timescale, VIX and feature "
-        "version: a change of any makes another file."
+        "`data/processed/<universe>-<timescale>-<tier>[-vix][-<ticker>]-<digest>.parquet` "
+        "holds the inputs of the models, after the rule *as an input* below and in natural "
+        "scale. The scaler of a model is fitted on training rows and is not in these files. "
+        "The digest is computed from the raw values, tier, timescale, VIX and feature "
+        "version, so a change of any of them makes another file."
     )
     return Chapter("Processed files", text, (_files(root, "processed/"),))
 
@@ -153,8 +153,10 @@ def _timescales(root: Path) -> Chapter:
         rows.append((timescale, f"{len(bars):,}", *dates, *(f"{max(n, 0):,}" for n in left)))
     header = ("timescale", "bars of sp500", "first", "last", "after warm-up, a20", "a500")
     text = (
-        "First open, highest high, lowest low, last close, sum of volumes; dated by the last "
-        "session; a last bar that may grow is dropped. Horizons and warm-ups count bars."
+        "A bar of a coarser timescale has the first open, the highest high, the lowest low, "
+        "the last close and the sum of the volumes of its sessions, and the date of the last "
+        "of them. A last bar that may still grow is dropped. Horizons and warm-ups count "
+        "bars."
     )
     return Chapter("Timescales", text, (Table(header, tuple(rows)),))
 
@@ -169,12 +171,14 @@ def _tiers(inputs: pd.DataFrame) -> Iterable[Chapter]:
         for tier, features in TIERS.items()
     )
     text = (
-        "Each holds the one before it. Five columns are the bars themselves (group price).\n\n"
-        "In the tables of columns below, *unit* is that of the formula, and *as an input* says how "
-        "a model's input is made of its value: `close` and `mean volume` (of 20 bars) are those of "
-        "the bar. Statistics are of the input, on `sp500`. *Warm-up* counts the rows at the start "
-        "that may hold none; where it hangs on the calendar, it is the most there can be. A number "
-        "after *of* counts bars, the one of the row among them; `ln` is the natural logarithm."
+        "Each tier holds the one before it. Five of its columns are the bars themselves "
+        "(group price).\n\n"
+        "In the tables of columns below, *unit* is the unit of the formula, and *as an input* "
+        "says how the input of a model is made from its value; there, `close` and `mean "
+        "volume` (of 20 bars) are those of the bar. Statistics are those of the input, on "
+        "`sp500`. *Warm-up* counts the rows at the start that may have no value; where it "
+        "depends on the calendar, it is the largest possible number. A number after *of* "
+        "counts bars, including the bar of the row; `ln` is the natural logarithm."
     )
     header = ("tier", "columns", "indicators", "warm-up rows")
     yield Chapter("Tiers", text, (Table(header, rows),))
@@ -189,7 +193,8 @@ def _multi(root: Path) -> Chapter:
     inputs = build_inputs(load_bars("sp500", root), "a20", "daily+multi")
     columns = tuple(_column(feature, inputs) for feature in MULTI)
     text = (
-        "What `timescale=daily+multi` adds: each session sees the last week and month that ended."
+        "`timescale=daily+multi` adds these columns. Each session sees the last week and the last "
+        "month that have ended."
     )
     return Chapter("Columns: daily+multi", text, columns=columns)
 
@@ -197,7 +202,10 @@ def _multi(root: Path) -> Chapter:
 def _vix(root: Path) -> Chapter:
     universe = load_universe(WITH_VIX)
     inputs = prepare_inputs(universe, "a20", "daily", root, now=NOW, vix=True).frame
-    text = "What `vix=true` adds; `close` is that of the VIX, statistics are of `sp500-vix`."
+    text = (
+        "`vix=true` adds these columns. `close` is that of the VIX, and statistics are those of "
+        "`sp500-vix`."
+    )
     columns = (replace(_column(feature, inputs), source="VIX close") for feature in VIX)
     in_percent = (replace(c, unit="percent") if c.unit == "price" else c for c in columns)
     return Chapter("Columns: VIX", text, columns=tuple(in_percent))
@@ -214,9 +222,10 @@ def _macro() -> Chapter:
     spread = replace(columns[0], name=TERM_SPREAD, formula="DGS10 - DGS2", source="DGS10, DGS2")
     rows = tuple((series, *said) for series, said in FRED.items())
     text = (
-        "Of universes with `fred`. A session sees a value from the day on which it was surely "
-        "published; FRED gives today's revision of it, not the one of that day. Changes are of the "
-        "series' own observations, which begin before the first session."
+        "Universes with `fred` have these columns. A session sees a value from the day on "
+        "which it had surely been published. FRED gives the latest revision of a value, not "
+        "the one of that day. Changes are those between the series' own observations, which "
+        "begin before the first session."
     )
     return Chapter(
         "Columns: macro",
@@ -249,3 +258,7 @@ def _statistics(values: pd.Series) -> pd.Series:
     """Describe a column; what is 0 but for rounding is 0, and the same on every machine."""
     described: pd.Series = values.describe()[list(STATISTICS)]
     return described.where(described.abs() > ROUNDING, 0.0)
+
+
+if __name__ == "__main__":
+    PATH.write_text(dictionary_text(), encoding="utf-8")
