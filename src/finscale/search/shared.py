@@ -148,7 +148,7 @@ class SharedOptunaStudy:
         return _inode(self._address) != self._file
 
     def _is_there(self) -> bool:
-        """Tell whether the address still has the study that was storage."""
+        """Tell whether the address still has the study that was opened."""
         assert self._address is not None
         with suppress(*_GONE):
             found = self._storage.get_study_id_from_name(self._address.name)

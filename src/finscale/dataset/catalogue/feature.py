@@ -73,7 +73,7 @@ class Feature:
     warmup : int
         First row of the stationary form that holds a value, on any daily bars.
     unit_rule : UnitRule
-        UnitRule and rule.
+        Unit and rule.
     compute : callable
         Bars to values in that unit, shape (T,): value t from bars up to t only.
     """
@@ -89,7 +89,7 @@ class Feature:
 
     @property
     def unit(self) -> str:
-        """UnitRule of the computed values."""
+        """Unit of the computed values."""
         return self.unit_rule.unit
 
     @property
