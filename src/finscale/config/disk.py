@@ -21,7 +21,9 @@ def is_disk_full(error: BaseException) -> bool:
 
 @contextmanager
 def disk_watched(resume: str = "") -> Iterator[None]:
-    """Turn a full disk into one line; what is one line already stays as it is.
+    """Turn a full disk into one line, with the line that goes on where it is known.
+
+    What is one line already stays as it is, unless it is the store's, which knows no line.
 
     Parameters
     ----------
@@ -36,7 +38,10 @@ def disk_watched(resume: str = "") -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if isinstance(error, FinscaleError) or not is_disk_full(error):
+        says_enough = isinstance(error, FinscaleError) and not (
+            resume and isinstance(error, StoreError)
+        )
+        if says_enough or not is_disk_full(error):
             raise
         raise StoreError(
             "disk",
