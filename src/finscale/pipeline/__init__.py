@@ -1,1 +1,1 @@
-"""The verbs: the only room in which the others meet. Each is entered by its own file."""
+"""The commands (verbs), one file each. Only this room uses all the others."""

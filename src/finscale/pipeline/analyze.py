@@ -1,4 +1,4 @@
-"""`analyze`: the verdict of a study or a problem, from the tracking store alone."""
+"""`analyze`: computes the verdict of a study or a problem from the tracking store alone."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 def analyze(
     config: AnalyzeConfig, run_id: str | None = None, *, listen: Listen = on_terminal
 ) -> Run:
-    """Gate, open the test once for everything, score, conclude, report.
+    """Check the gates, open the test set once, score all finals, conclude and write the report.
 
     Returns
     -------
     Run
-        The analysis, with report, figures and verdict.
+        The run of the analysis, with its report, figures and verdict.
 
     Raises
     ------
@@ -42,7 +42,7 @@ def analyze(
         If finals are missing, or their predictions cannot be compared.
     """
     prepare_store(time.time())
-    # Laws and figures take seconds to import: a store that does not answer waits for none.
+    # Laws and figures take seconds to import. Import them only after the store has answered.
     from finscale.pipeline.analysis import collect, conclude_all, console_summary, publish
     from finscale.pipeline.cells import State, look_ahead, members, study_cells
 
@@ -77,9 +77,9 @@ def analyze(
 
 
 def rests_on(problems: Sequence[ProblemFinals]) -> dict[str, str]:
-    """Return the tags that say which finals an analysis rests on, and under whose names.
+    """Return the tags that name the finals an analysis uses and the cells they come from.
 
-    The same finals may have been trained for other cells than those that are asked about now.
+    The same finals may have been trained for cells other than those analyzed now.
     """
     finals = [fingerprint for problem in problems for fingerprint in problem.finals["fingerprint"]]
     borrowed = [label for problem in problems for label in problem.borrowed]
@@ -88,12 +88,12 @@ def rests_on(problems: Sequence[ProblemFinals]) -> dict[str, str]:
 
 
 def rules_text(rules: Rules) -> str:
-    """Write the rules of a verdict: under others, the same finals may have another."""
+    """Return the rules of a verdict as text. Other rules may lead to another verdict."""
     return ", ".join(f"{name} {value:g}" for name, value in asdict(rules).items())
 
 
 def study_rules(study: Study) -> Rules:
-    """Return the rules that a study has fixed before looking."""
+    """Return the rules that a study fixes before any result is seen."""
     return Rules(delta_share=study.delta, min_effective_days=float(study.floors.n_effective))
 
 

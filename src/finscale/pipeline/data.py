@@ -1,4 +1,4 @@
-"""`data`: fetch bars, build features, look at both, and record what there is as a run."""
+"""`data`: fetches bars, builds features, checks both, and records the result as a run."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from finscale.tracking import Kind, prepare_store, verb_run
 
 @shown
 def data(config: DataConfig, run_id: str | None = None, *, listen: Listen = on_terminal) -> None:
-    """Prepare a universe: what is stored already and intact is left as it is.
+    """Prepare the data of a universe. Files that are stored and intact are left unchanged.
 
     Raises
     ------
     DataError
-        If a source does not answer or gives what it should not: what came before is kept.
+        If a source does not answer or returns invalid data. Earlier data are kept.
     """
     prepare_store(time.time())
     universe = config.universe

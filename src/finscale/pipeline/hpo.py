@@ -1,4 +1,4 @@
-"""`hpo`: search the best model of one parameter budget, every trial a nested run."""
+"""`hpo`: searches for the best model of one parameter budget; every trial is a nested run."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ from finscale.tracking import (
 from finscale.training import pick_device
 
 NEAREST = 3
-"""Other searches that are named when a new one begins."""
+"""Number of other searches that are named when a new one begins."""
 
 
 @shown
@@ -60,26 +60,26 @@ def hpo(
     listen: Listen = on_terminal,
     study: str | None = None,
 ) -> Run:
-    """Search until `n_trials` trials have finished; the same call goes on where it stopped.
+    """Search until `n_trials` trials have finished. The same call resumes a stopped search.
 
-    Several processes may do so at once: they work on one search.
+    Several processes may call it at the same time; they then work on one search.
 
     Parameters
     ----------
     run_id : str, optional
-        The run that `mlflow run` made.
+        Id of the run that `mlflow run` created.
     listen : callable, optional
-        Told of progress; by default it is shown on the terminal.
+        Receives progress events; by default they are shown on the terminal.
     study : str, optional
-        Name of the study that asks: the tag of runs it is the first to make.
+        Name of the study that calls; runs that it creates are tagged with it.
 
     Returns
     -------
     Run
-        The parent of the trials.
+        The parent run of the trials.
     """
     deadline = time.monotonic() + (config.timeout or math.inf)
-    prepare_store(time.time())  # a wrong address is said before data are fetched
+    prepare_store(time.time())  # reports a wrong address before data are fetched
     data = load_problem(config, config.floors, listen)
     space, identity = search_space(config, data), search_identity(config, data)
     if n_stored(config.cell_name, identity) < config.n_trials:  # else nothing is trained
@@ -120,14 +120,14 @@ def _tags(config: HpoConfig, data: ProblemData, study: str | None) -> dict[str, 
 
 
 def _search(context: SearchContext, address: OptunaAddress) -> None:
-    """Train until the trials are there, here or in workers, and say what came of it.
+    """Train the missing trials, here or in workers, and report the result.
 
     Raises
     ------
     StoppedError
-        If the time was up first.
+        If the time limit ends before all trials have finished.
     StoreError
-        If workers failed and the search is not whole.
+        If workers failed and trials are missing.
     """
     config = context.config
     standing = standing_of(context)
@@ -150,7 +150,7 @@ def _search(context: SearchContext, address: OptunaAddress) -> None:
 def _train(context: SearchContext, address: OptunaAddress, standing: Standing) -> Standing:
     if context.config.workers == 1 or standing.n_finished >= context.config.n_trials:
         from finscale.pipeline.searching import (
-            run_trials,  # torch: a search that is whole needs none
+            run_trials,  # imports torch, which a complete search does not need
         )
 
         return run_trials(context)
@@ -158,7 +158,7 @@ def _train(context: SearchContext, address: OptunaAddress, standing: Standing) -
 
 
 def _name_others(config: HpoConfig, identity: str, listen: Listen) -> None:
-    """Say which searches of this cell there are already, and why this is not one of them."""
+    """Name the existing searches of this cell and how their options differ from this one."""
     if others := other_searches(config, identity):
         named = "; ".join(others[:NEAREST])
         left = len(others) - NEAREST
@@ -187,24 +187,24 @@ def _side_by_side(context: SearchContext, address: OptunaAddress) -> Standing:
 
 
 def _say_why(context: SearchContext, standing: Standing) -> None:
-    """Say why a search ends before its number."""
+    """Report why a search ends before `n_trials` trials."""
     why = "every point of the space has been tried"
     if context.config.terminator and context.search.has_converged():
         n_trials = counted(standing.n_finished, "trial")
         why = (
-            f"the terminator ends the search after {n_trials} of {context.config.n_trials}: what "
-            "is left to gain is less than a trial's loss is uncertain by"
+            f"the terminator ends the search after {n_trials} of {context.config.n_trials}: the "
+            "possible gain is smaller than the uncertainty of a trial's loss"
         )
-        # And not what was asked.
+        # The target becomes the number of trials done, not the number requested.
         context.parent.tag({Tag.TARGETS: f"n_trials={standing.n_finished}"})
     context.listen(Line(f"{context.config.cell_name}: {why}."))
 
 
 def _why_to_the_end(n_finished: int) -> str:
-    """Say why the terminator has not ended a search before its number."""
+    """Return the reason why the terminator did not end a search early."""
     if n_finished <= FIRST_LOOK:
-        return f"the terminator decides once {FIRST_LOOK} trials have finished: it had no say here"
-    return "the terminator saw more to gain until the last trial"
+        return f"the terminator decides once {FIRST_LOOK} trials have finished: it was not asked"
+    return "the terminator expected further gains until the last trial"
 
 
 def _conclude(context: SearchContext, standing: Standing) -> None:

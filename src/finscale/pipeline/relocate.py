@@ -1,4 +1,4 @@
-"""`relocate`: rewrite the addresses of artifacts whose folder was moved."""
+"""`relocate`: rewrites the addresses of artifacts after their folder was moved."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from finscale.tracking import relocate as rewrite
 
 @shown
 def relocate(config: RelocateConfig, *, listen: Listen = on_terminal) -> None:
-    """Rewrite every address below the old place, or count them; files stay where they are.
+    """Rewrite every address below the old folder, or only count them. No file is moved.
 
     Raises
     ------
     ConfigError
-        If there is no such new folder.
+        If the new folder does not exist.
     StoreError
-        If the store is a server, or does not answer.
+        If the store is a server or does not answer.
     """
     folder = local_path(config.new)
     if folder is not None and not folder.is_dir():

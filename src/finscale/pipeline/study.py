@@ -1,4 +1,4 @@
-"""`study`: a whole matrix of cells, side by side, resumed where it stopped, then concluded."""
+"""`study`: runs all cells of a study in parallel, resumes them if stopped, and analyzes them."""
 
 from __future__ import annotations
 
@@ -69,14 +69,14 @@ from finscale.training import pick_device
 
 
 def study(config: StudyConfig, run_id: str | None = None) -> None:
-    """Finish every cell of the study, then analyze it; done work is not done again.
+    """Finish every cell of a study, then analyze it. Finished work is not repeated.
 
     Raises
     ------
     ConfigError
-        If a cell can never be finished: before anything is trained.
+        If a cell can never be finished. This is checked before any training.
     StoreError
-        If cells could not be finished: the rest is kept, and the same line goes on.
+        If some cells could not be finished. The others are kept; the same command resumes.
     """
     prepare_store(time.time())
     cells = study_cells(config.study, config)
@@ -111,7 +111,7 @@ def study(config: StudyConfig, run_id: str | None = None) -> None:
 
 
 def dry_run_study(config: StudyConfig, run_id: str | None = None) -> None:
-    """Say what a study would do with each cell, and what it would cost; nothing is trained.
+    """Show what a study would do with each cell and what it would cost, without training.
 
     Raises
     ------
@@ -132,7 +132,7 @@ def dry_run_study(config: StudyConfig, run_id: str | None = None) -> None:
 def _look_ahead(
     config: StudyConfig, cells: Sequence[TrainConfig], listen: Listen
 ) -> list[Prospect]:
-    """Show the table of cells, and refuse a study with a cell that can never be finished."""
+    """Show the table of cells. Refuse the study if a cell can never be finished."""
     prospects = with_room(look_ahead(cells, listen), pick_device(config.device))
     if any(each.state is not State.DONE for each in prospects):
         listen(Line(table(prospects)))
@@ -142,13 +142,13 @@ def _look_ahead(
 
 
 def run_cell(cell: TrainConfig, listen: Listen, study: str) -> None:
-    """Search, then train: what a worker does with a cell."""
+    """Search and then train one cell; workers call this function."""
     hpo(cell.search, listen=listen, study=study)
     train(cell, listen=listen, study=study)
 
 
 def _prepare(study: Study, prospects: Sequence[Prospect], listen: Listen) -> None:
-    """Prepare data and baselines, once: workers only read them."""
+    """Prepare data and baselines once. Workers only read them."""
     problems: set[str] = set()
     for each in prospects:
         cell = each.cell
@@ -166,7 +166,7 @@ def _mark(study: Study, prospects: Sequence[Prospect]) -> None:
 
 
 def _waiting(prospects: Sequence[Prospect]) -> list[TrainConfig]:
-    """Return cells with work to do, the largest first."""
+    """Return the cells that have work left, the largest budget first."""
     waiting = [
         each.cell
         for each in prospects
@@ -177,7 +177,7 @@ def _waiting(prospects: Sequence[Prospect]) -> list[TrainConfig]:
 
 
 def _waits_for_the_registry(tags: Mapping[str, str]) -> bool:
-    """Tell whether a model is still to be registered, and now perhaps can be."""
+    """Return True if a model waits for its registration and the registry is available."""
     return tags.get(Tag.PROMOTION, DONE) != DONE and not models_obstacle()
 
 
@@ -188,14 +188,14 @@ def _run(waiting: Sequence[TrainConfig], config: StudyConfig, listen: Listen) ->
 
 
 def _n_workers(config: StudyConfig) -> int:
-    # An accelerator takes one model at a time; on the CPU small models leave cores idle.
+    # A GPU trains one model at a time; on the CPU, small models leave cores idle.
     on_cpu = pick_device(config.device).type == "cpu"
     return config.workers or (min(2, available_cores()) if on_cpu else 1)
 
 
 def _conclude(config: StudyConfig, prospects: Sequence[Prospect], listen: Listen) -> Run:
-    """Analyze, unless these very finals have been analyzed for this study already."""
-    from finscale.pipeline.analysis import collect  # laws: a second
+    """Analyze the study, unless the same finals were analyzed for it already."""
+    from finscale.pipeline.analysis import collect  # imports laws, which takes a second
 
     study = config.study
     wanted = AnalyzeConfig(study=study.name, data_root=config.data_root)
@@ -212,10 +212,10 @@ def _conclude(config: StudyConfig, prospects: Sequence[Prospect], listen: Listen
 
 
 def piece_weights(cells: Sequence[TrainConfig]) -> dict[str, float]:
-    """Return the cost of each piece of work: an epoch of 64 times the size takes 18 times as long.
+    """Return the relative cost of each piece of work, for the time left of the whole study.
 
-    So it was on two cores, 7,500 samples a second for 51K and 422 for 3.2M: small models use a
-    machine less well.
+    The cost of an epoch grows as budget**0.7: a model of 64 times the size takes 18 times as long.
+    This was measured on two cores (7,500 samples a second for 51K, 422 for 3.2M parameters).
     """
     epoch = {cell.cell_name: cell.epochs * cell.budget**0.7 for cell in cells}
     searches = {f"{c.cell_name} search": epoch[c.cell_name] * c.n_trials for c in cells}

@@ -1,6 +1,6 @@
-"""`train`: train the best trials of a search anew, with several seeds, and register the best.
+"""`train`: trains the best trials of a search again with several seeds and registers the best.
 
-The single best of many noisy trials looks better than it is; so the best few are trained again
+The single best of many noisy trials looks better than it is. So the best few are trained again
 with seeds that no trial has used, and the configuration with the best *mean* is kept.
 """
 
@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     from finscale.pipeline.finals import CellContext
 
 DONE = "done"
-"""Tag of a parent whose model's promotion was decided."""
+"""Value of the tag of a parent run after the promotion of its model was decided."""
 
 
 @shown
@@ -75,23 +75,24 @@ def train(
     listen: Listen = on_terminal,
     study: str | None = None,
 ) -> Run:
-    """Train the finals of a cell, choose a configuration, register its best seed.
+    """Train the finals of a cell, choose a configuration and register its best seed.
 
-    What the store holds already is not trained again. Without a search there is one first.
+    Finals that the store already holds are not trained again. If the cell has no search, it is
+    searched first.
 
     Returns
     -------
     Run
-        The parent of the finals.
+        The parent run of the finals.
 
     Raises
     ------
     StoreError
         If there are searches for this cell, but none with these options.
     """
-    prepare_store(time.time())  # a wrong address is said before data are fetched
+    prepare_store(time.time())  # reports a wrong address before data are fetched
     data = load_problem(config, config.floors, listen)
-    from finscale.pipeline.finals import CellContext  # torch: a refusal waits for none
+    from finscale.pipeline.finals import CellContext  # imports torch: not before a refusal
 
     tags = {**data.tags(), Tag.CELL: config.cell_name, Tag.TARGETS: targets_of(config)}
     with verb_run(
@@ -122,7 +123,7 @@ def train(
 
 
 def _train_and_choose(context: CellContext, recipes: Sequence[Recipe]) -> None:
-    """Train what is missing, choose a configuration, write the choice down and register it."""
+    """Train the missing finals, choose a configuration, record the choice and register it."""
     from finscale.pipeline.finals import ensure_perceptron, train_finals
 
     config, data, parent = context.config, context.data, context.parent
@@ -141,12 +142,12 @@ def _train_and_choose(context: CellContext, recipes: Sequence[Recipe]) -> None:
 def dry_run_train(
     config: TrainConfig, run_id: str | None = None, *, listen: Listen = on_terminal
 ) -> None:
-    """Say what of a cell is there, what is left to train, and what it would cost.
+    """Show what a cell has stored, what is left to train and what that would cost.
 
     Raises
     ------
     ConfigError
-        If the cell can never be finished here.
+        If the cell can never be finished on this machine.
     """
     from finscale.pipeline.cells import (
         check_possible,
@@ -157,7 +158,7 @@ def dry_run_train(
         with_room,
     )
 
-    load_problem(config, config.floors, listen)  # what is wrong with the data is said alone
+    load_problem(config, config.floors, listen)  # reports faults of the data before the table
     device = pick_device(config.device)
     prospects = with_room(look_ahead([config], listen), device)
     listen(Line(table(prospects)))
@@ -171,7 +172,7 @@ def dry_run_train(
 def _best_recipes(
     config: TrainConfig, data: ProblemData, listen: Listen, study: str | None
 ) -> list[Recipe]:
-    """Return the recipes of the best trials, from their runs: no number is typed again."""
+    """Return the recipes of the best trials, read from their runs."""
     template = search_space(config, data).architectures[0]
     identity = search_identity(config, data)
     best = _best_trials(config, identity)
@@ -192,7 +193,7 @@ def _best_recipes(
 
 
 def _best_trials(config: TrainConfig, identity: str) -> pd.DataFrame | None:
-    """Return the best trials of a cell's search; None where there is no such search."""
+    """Return the best trials of a cell's search, or None if there is no search."""
     frame = own_trials(config.cell_name, identity)
     return None if frame is None else frame[frame["status"] == Status.OK].head(config.top_k)
 
@@ -207,7 +208,7 @@ def _no_such_search(config: TrainConfig, others: Sequence[str]) -> StoreError:
 
 
 def _promoted(context: CellContext, chosen: Chosen) -> Promotion:
-    """Register the chosen model; a registry that fails takes nothing away from the finals."""
+    """Register the chosen model. The finals are kept if the registry fails."""
     try:
         promotion = _register(context, chosen)
     except StoreError as error:
@@ -220,10 +221,10 @@ def _promoted(context: CellContext, chosen: Chosen) -> Promotion:
 
 def _register(context: CellContext, chosen: Chosen) -> Promotion:
     from finscale.pipeline.problem import served, unscaled_samples
-    from finscale.tracking import promote  # what registers a model takes seconds to import
+    from finscale.tracking import promote  # takes seconds to import
 
     data = context.data
-    fold = data.folds[-1]  # the last block's: what is served knows the most
+    fold = data.folds[-1]  # the model of the last block is served: it was trained on the most data
     trained = load_trial(chosen.served.run_id)
     model = served(trained, fold)
     last = unscaled_samples(data, fold.at.validation[-2:], trained.arch.context_length)
@@ -246,7 +247,7 @@ def _register(context: CellContext, chosen: Chosen) -> Promotion:
 
 
 def _numbers(context: CellContext, chosen: Chosen) -> dict[str, float]:
-    """Return what one compares `train` runs by: the chosen configuration's mean over seeds."""
+    """Return the metrics by which `train` runs are compared: means over seeds of the choice."""
     return {
         VAL_LOSS: chosen.val_loss_mean,
         "val_loss_ref": context.reference_loss,

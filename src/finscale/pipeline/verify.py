@@ -1,4 +1,4 @@
-"""`verify`: whether this machine, its packages, the store and the data are what they should be."""
+"""`verify`: checks this machine, its packages, the tracking store and the data."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from finscale.training import available_memory_bytes, pick_device
 
 MIN_PYTHON = (3, 11)
 GIB = 2**30
-# The demo study takes less than half of either.
+# The demo study needs less than half of each.
 MIN_MEMORY_GIB, MIN_DISK_GIB = 2.0, 2.0
 N_NAMED = 3
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at: whether it is right, and what was seen."""
+    """Result of one check: its name, whether it passed, and what was found."""
 
     name: str
     is_right: bool
@@ -43,12 +43,12 @@ class Check:
 
 @shown
 def verify(config: VerifyConfig, *, listen: Listen = on_terminal) -> None:
-    """Look at everything, say what was seen, and only then complain.
+    """Run all checks, report each result, and fail at the end if any check failed.
 
     Raises
     ------
     DataError
-        If anything is not as it should be.
+        If a check failed.
     """
     wrong: list[Check] = []
     n_checks = 0
@@ -87,10 +87,10 @@ def _python() -> Check:
 
 
 def _packages() -> Iterator[Check]:
-    """Compare every package with its pin: one line for each that differs, and one for the rest."""
+    """Compare every package with its pin: one check per difference, and one for the rest."""
     pins = read_pins(CONFIGS.parent / "conda.yaml")
     found = {name: _installed(name) for name in pins}
-    # torch adds what it was built for: 2.13.0+cpu.
+    # torch appends its build to the version: 2.13.0+cpu.
     other = [name for name, wanted in pins.items() if found[name].partition("+")[0] != wanted]
     for name in other:
         yield Check(f"package {name}", False, f"{found[name]}, pinned {pins[name]}")
@@ -105,7 +105,7 @@ def _installed(name: str) -> str:
 
 
 def _device() -> Check:
-    import torch  # with the store below: seconds, which the data alone need not wait for
+    import torch  # takes seconds to import; `part=data` does not need it
 
     device = pick_device("auto")
     name = torch.cuda.get_device_name() if device.type == "cuda" else f"{psutil.cpu_count()} cores"
@@ -134,12 +134,12 @@ def _writing(what: str, folder: Path) -> Check:
 
 
 def _nearest(folder: Path) -> Path:
-    """Return the folder, or the one in which it would be made: looking makes nothing."""
+    """Return the folder or its nearest existing parent. No folder is created."""
     return next(path for path in (folder, *folder.resolve().parents) if path.exists())
 
 
 def _store() -> Iterator[Check]:
-    from finscale.tracking import (  # MLflow: the data alone wait for none
+    from finscale.tracking import (  # imports MLflow; `part=data` does not need it
         check_store,
         faults_of_artifacts,
         find_experiment,
@@ -163,7 +163,7 @@ def _store() -> Iterator[Check]:
 
 
 def _data(root: Path) -> Iterator[Check]:
-    """Look at every file: a line for each of which there is something to say, one for the rest."""
+    """Check every data file: one check per file with a remark, and one for the rest."""
     verified = verify_store(root)
     for entry in verified:
         if entry.reason:

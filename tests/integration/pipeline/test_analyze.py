@@ -436,7 +436,7 @@ def test_predictions_of_other_days_stop_the_analysis(study: Lab) -> None:
     final = finals_of(study, 32)[1]
     frame = read_predictions(final.info.run_id)
     log_predictions(handle(final), frame.assign(date=frame["date"] + pd.Timedelta(days=1)))
-    with pytest.raises(StoreError, match=r"got 504 samples of 504 days that are others, or of"):
+    with pytest.raises(StoreError, match=r"got 504 samples on 504 days, with other"):
         study.analyze()
     assert metrics_of_the_test(study) == set() and recorded_openings() == []
 
@@ -445,7 +445,7 @@ def test_other_labels_stop_the_analysis(study: Lab) -> None:
     final = finals_of(study, 32)[1]
     frame = read_predictions(final.info.run_id)
     log_predictions(handle(final), frame.assign(y=1 - frame["y"]))
-    with pytest.raises(StoreError, match=r"got 504 samples of 504 days that are others, or of"):
+    with pytest.raises(StoreError, match=r"got 504 samples on 504 days, with other"):
         study.analyze()
     assert metrics_of_the_test(study) == set() and recorded_openings() == []
 

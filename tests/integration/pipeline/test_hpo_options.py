@@ -134,13 +134,13 @@ def test_a_search_that_has_converged_ends_before_its_number(
     (parent,) = lab.runs("hpo")
     assert len(lab.runs("trial")) == 1 and parent.info.status == "FINISHED"
     assert "1 of 9 trials finished" in parent.data.tags[Tag.NOTE]
-    assert any("the terminator ends the search after 1 trial of 9: what" in n for n in lab.lines)
+    assert any("the terminator ends the search after 1 trial of 9: the" in n for n in lab.lines)
     assert parent.data.tags[Tag.TARGETS] == "n_trials=1"
 
 
 def test_a_terminator_that_had_no_say_is_said_so(searched: Lab) -> None:
     searched.hpo(terminator=True)
-    said = "the terminator decides once 20 trials have finished: it had no say here."
+    said = "the terminator decides once 20 trials have finished: it was not asked."
     assert f"{CELL}: {said}" in searched.lines
 
 

@@ -204,7 +204,7 @@ def test_a_search_says_how_much_its_choice_flatters(forward: Lab) -> None:
         expected = selection_optimism(np.stack(losses), 1, np.random.default_rng(42))
         assert parent.data.metrics["selection_optimism"] == pytest.approx(expected, rel=1e-9)
         assert expected >= 0.0
-        assert "for having been chosen" in parent.data.tags[Tag.NOTE]
+        assert "because it was selected" in parent.data.tags[Tag.NOTE]
 
 
 def test_a_grown_search_measures_it_anew(forward: Lab) -> None:

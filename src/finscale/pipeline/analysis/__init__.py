@@ -1,4 +1,4 @@
-"""From finals to a verdict: evidence, the opening of the test, conclusions, reports."""
+"""Analysis of finals: evidence, opening of the test set, verdicts and reports."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""From paired losses to a verdict and the report that shows it."""
+"""Conclusions: computes a verdict from paired losses and builds the report that shows it."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from finscale.pipeline.problem import shape_name
 from finscale.report import Report
 from finscale.tracking import Opening
 
-# Rival laws of fewer sizes say nothing of each other.
+# With fewer sizes, rival laws cannot be told apart.
 MIN_RIVAL_SIZES = 4
 
 
 @dataclass(frozen=True, eq=False)
 class Conclusion:
-    """A verdict with what the report adds to it."""
+    """A verdict with the fits and intervals that the report shows beside it."""
 
     verdict: Verdict
     power_law: PowerLaw | None = None
@@ -45,14 +45,14 @@ class Conclusion:
 
 
 def conclude_closed(gate: Gate) -> Conclusion:
-    """Conclude without the test: a gate has failed."""
+    """Conclude without opening the test set, because a gate has failed."""
     return Conclusion(refuse(gate))
 
 
 def conclude(
     problem: ProblemFinals, losses: TestLosses, rules: Rules, gate: Gate | None
 ) -> Conclusion:
-    """Bootstrap the paired differences and draw the verdict; a failed gate draws it at once."""
+    """Bootstrap the paired differences and compute the verdict. A failed gate decides it alone."""
     found = measure(losses, problem.horizon, is_binary=problem.is_binary)
     if gate:
         return Conclusion(refuse(gate), uncertainty=found)
@@ -63,7 +63,7 @@ def conclude(
         difference=difference_J,
         day_cov=found.day_cov_JJ,
         seed_variance=found.seed_variance_J,
-        # The loss of a density has no zero to be a share of: there a nat is the unit.
+        # The loss of a density has no natural zero, so it is measured in nats and not in shares.
         loss_scale=float(losses.reference_T.mean()) if problem.is_binary else 1.0,
         train_loss=_by_cell(problem, "train_loss"),
     )
@@ -87,7 +87,7 @@ def make_report(
     query: str,
     partial: str,
 ) -> Report:
-    """Put everything a report shows into frames."""
+    """Collect all frames and numbers of a report."""
     finals, known = problem.finals, problem.baselines.rename(columns={"name": "run_name"})
     known = known.assign(name=known["baseline"])
     if losses:
@@ -123,7 +123,7 @@ def make_report(
 
 
 def _cells(finals: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a cell, means over its seeds."""
+    """Return one row per cell, with means over its seeds."""
     names = [str(column) for column in finals]
     scores = [name for name in names if name.startswith(("val_", "test_", "difference"))]
     rows: list[dict[str, Any]] = []
@@ -146,7 +146,7 @@ def _cells(finals: pd.DataFrame) -> pd.DataFrame:
 
 
 def _with_test(frame: pd.DataFrame, losses: TestLosses) -> pd.DataFrame:
-    """Add what the test says of each run; `difference` is from the reference, nats a day."""
+    """Add each run's test metrics; `difference` is its loss minus the reference's, nats a day."""
     scored = pd.DataFrame([losses.metrics[run_id] for run_id in frame["run_id"]])
     scored = scored.assign(
         difference=scored["test_loss"] - scored["test_loss_ref"],
@@ -159,7 +159,7 @@ def _with_test(frame: pd.DataFrame, losses: TestLosses) -> pd.DataFrame:
 def _with_uncertainty(
     cells: pd.DataFrame, known: pd.DataFrame, found: Uncertainty
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Add intervals to cells and baselines, which follow each other in `found`."""
+    """Add intervals to cells and baselines; `found` lists the cells first, then the baselines."""
     columns = {
         "ci_low": found.low,
         "ci_high": found.high,
@@ -176,7 +176,7 @@ def _with_uncertainty(
 
 
 def _base_rates(finals: pd.DataFrame, *, is_open: bool) -> dict[str, float]:
-    """Return the share of ones by part; none where labels are returns."""
+    """Return the share of positive labels by part; empty if labels are returns."""
     names = {"training": "train_base_rate", "validation": "val_base_rate"}
     names |= {"test": "test_base_rate"} if is_open else {}
     first = finals.iloc[0]

@@ -1,4 +1,4 @@
-"""Controls: trained models of a planted market, judged on labels drawn anew from its true odds.
+"""Controls: tests the verdict with models of a planted market and labels drawn from its true odds.
 
 Legend: `R` repetitions, `J` cells, `S` seeds of a cell, `T` test days.
 """
@@ -45,7 +45,7 @@ SEED = 42
 
 @dataclass(frozen=True, eq=False)
 class Forecasts:
-    """Log odds of every test day, day by day.
+    """Forecast log odds for every test day.
 
     Attributes
     ----------
@@ -58,9 +58,9 @@ class Forecasts:
     cells: list[Floats]
 
     def differences(self, labels_T: Floats) -> list[Floats]:
-        """Each final's loss minus the reference's, in nats, shape (S_j, T) each.
+        """Return each final's loss minus the reference's, in nats, arrays of shape (S_j, T).
 
-        A loss is linear in its label: with odds for labels it is the expected loss.
+        The loss is linear in the label, so with probabilities as labels it is the expected loss.
         """
         reference_T = cross_entropy(labels_T, self.reference_T)
         return [cross_entropy(labels_T, logits_ST) - reference_T for logits_ST in self.cells]
@@ -73,11 +73,11 @@ def judge(
     listen: Listen,
     n_repetitions: int = N_REPETITIONS,
 ) -> Control | None:
-    """Try the verdict on a control's finals; None where the true odds are not known.
+    """Test the verdict procedure on a control's finals; None if the true odds are not known.
 
-    Days and models stay as they are, and only labels are drawn: the slope that the intervals
-    should hold is that of these models, in expectation over labels. The intervals count seeds as
-    well, so they cover more often than they promise.
+    Days and models are fixed and only labels are drawn. The intervals should therefore contain
+    the slope of these models in expectation over labels. They include the variance of seeds as
+    well, so they cover more often than their nominal level.
     """
     known = problem.baselines
     truth = known.loc[known["baseline"] == BAYES, "run_id"]
@@ -92,7 +92,7 @@ def judge(
     expected_J = _means(made.differences(odds_T))
     sizes = problem.conditions().n_params
     delta = rules.delta_share * studies[0].loss_scale
-    # What such a study says it can detect; and within delta it says flat, whatever it sees.
+    # The effect that such a study can detect, and at least 2 delta: below delta it answers "flat".
     effect = -max(2.0 * delta, DETECTABLE * float(np.median([*map(_error, studies)])))
     offset_J = np.log10(sizes) - np.log10(sizes).mean()
 
@@ -110,7 +110,7 @@ def judge(
 
 
 def _telling(key: str, total: int, listen: Listen) -> Callable[[Evidence, Rules], Verdict]:
-    """Return the procedure, which then tells how many of its verdicts are drawn."""
+    """Return the verdict procedure, extended to report how many verdicts are drawn."""
     listen(Progress(key, 0, total, "verdicts"))
     drawn = count(1)
 
@@ -139,7 +139,7 @@ def _forecasts(problem: ProblemFinals, frames: Mapping[str, pd.DataFrame], truth
 def _studies(
     problem: ProblemFinals, made: Forecasts, labels_RT: Floats, rng: np.random.Generator
 ) -> list[Evidence]:
-    """Return the evidence of every repetition; all are bootstrapped by one matrix product."""
+    """Return the evidence of every repetition; one matrix product bootstraps all of them."""
     n_cells, n_days = len(made.cells), labels_RT.shape[1]
     drawn = [made.differences(labels_T) for labels_T in labels_RT]
     means = [cell.mean(axis=0)[None] for cells in drawn for cell in cells]
@@ -147,7 +147,7 @@ def _studies(
     draws = bootstrap_means(means, block_length(first_JT, problem.horizon), N_DRAWS, rng)
     train_loss = problem.finals.groupby("cell", sort=False)["train_loss"].mean()
     odds_T = expit(made.true_T)
-    # Once: a frame of finals takes milliseconds to ask, every time.
+    # Computed once, because each call takes milliseconds.
     conditions = problem.conditions()
     return [
         Evidence(
@@ -163,7 +163,7 @@ def _studies(
 
 
 def _learnt(made: Forecasts, odds_T: Floats, expected_J: Floats) -> float | None:
-    """Return the best size's share of the way from the reference to the Bayes loss."""
+    """Return the gain of the best size over the reference, as a share of the Bayes forecast's."""
     reference, bayes = (
         float(cross_entropy(odds_T, logits_T).mean())
         for logits_T in (made.reference_T, made.true_T)

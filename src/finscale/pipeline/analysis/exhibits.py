@@ -1,4 +1,4 @@
-"""What a report shows beside its verdict: the searches behind the cells, and calibration."""
+"""Exhibits of a report beside its verdict: the searches of the cells, and calibration."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from finscale.tracking import (
 
 @dataclass(frozen=True, eq=False)
 class Exhibits:
-    """Frames of the report that no number of the verdict comes from.
+    """Frames of the report that the verdict does not depend on.
 
     Attributes
     ----------
     trials : DataFrame
-        One row a trial of the searches that the finals come from.
+        Trials of the searches that the finals come from, one row per trial.
     attempts : DataFrame
-        One row a final of the cells, of whatever configuration and status.
+        Finals of the cells with any configuration and status, one row per final.
     importances : dict of str to dict
-        Of the hyperparameters, by budget; empty where trials are too few.
+        Importances of the hyperparameters by budget; empty if there are too few trials.
     calibration : DataFrame
-        One row a bin of a forecast.
+        Calibration of the forecasts, one row per forecast and bin.
     """
 
     trials: pd.DataFrame
@@ -50,12 +50,12 @@ class Exhibits:
 def collect_exhibits(
     problem: ProblemFinals, forecasts: Mapping[str, pd.DataFrame] | None
 ) -> Exhibits:
-    """Read what the report shows of a problem besides its verdict.
+    """Read the exhibits of a problem from the tracking store.
 
     Parameters
     ----------
     forecasts : mapping of str to DataFrame, optional
-        Predictions by run id where the test is open; None: validation alone is looked at.
+        Predictions by run id if the test set is open. None uses validation data only.
     """
     tried = _trials(problem)
     return Exhibits(
@@ -67,27 +67,27 @@ def collect_exhibits(
 
 
 def _trials(problem: ProblemFinals) -> pd.DataFrame:
-    """Return the trials of the finals' searches; of all their cells' where that is not known."""
+    """Return the trials of the finals' searches, or of all searches of their cells if unknown."""
     stored = trials(problem=problem.problem)
     if stored.empty or "status" not in stored:
         return pd.DataFrame()
     mine = stored[stored["cell"].isin({choice.cell for choice in problem.choices})]
     parents = _search_parents(problem)
     chosen = mine[mine["parent"].isin(parents)] if parents else mine
-    # One that is still running has no status yet, and no place in a result.
+    # A running trial has no status yet and is not part of a result.
     ended = chosen[chosen["status"].notna()]
     return _with_budget(ended.assign(number=ended["trial_number"].astype(int)))
 
 
 def _search_parents(problem: ProblemFinals) -> set[str]:
-    """Find the searches: a `train` parent's fingerprint digests that of the search it is of."""
+    """Return the searches behind the choices: a `train` fingerprint is a digest of its search's."""
     behind = {choice.fingerprint for choice in problem.choices}
     there = (row for choice in problem.choices for row in rows(searches(choice.cell)))
     return {str(row["run_id"]) for row in there if finals_identity(row["fingerprint"]) in behind}
 
 
 def _with_budget(frame: pd.DataFrame) -> pd.DataFrame:
-    """Take the budget from the cell's name: a run that failed early has logged none."""
+    """Add the budget from the cell's name, because a run that failed early has not logged it."""
     return frame.assign(budget=frame["cell"].str.rpartition(".")[2]).reset_index(drop=True)
 
 
@@ -120,9 +120,9 @@ def _calibration(
 
 
 def _shown(problem: ProblemFinals) -> dict[str, str]:
-    """Choose whose calibration is shown: by validation alone, and one seed of a cell.
+    """Choose the forecasts whose calibration is shown, by validation loss, one seed per cell.
 
-    A mean over seeds would be a forecast that nobody has made, and calibrated better.
+    A mean over seeds would be a forecast that no model makes, and it would be better calibrated.
     """
     by_cell = [problem.finals[problem.finals["cell"] == cell] for cell in problem.cell_names]
     best = min(by_cell, key=lambda group: float(group[VAL_LOSS].mean()))
@@ -143,7 +143,7 @@ def _shown(problem: ProblemFinals) -> dict[str, str]:
 def _bins(frame: pd.DataFrame, *, is_open: bool, name: str, run_id: str) -> pd.DataFrame:
     seen = of_segment(frame, TEST if is_open else VALIDATION)
     if not is_open:
-        # Validation days of a later block are test days of an earlier one, and stay as closed.
+        # Validation days of a later block are test days of an earlier one and stay closed.
         seen = seen[seen["block"] == 0]
     found = calibration_of(seen["y"], outputs_of(seen))
     return pd.DataFrame(

@@ -1,4 +1,4 @@
-"""Whether slopes differ between the problems of a study, on the days that they share.
+"""Interactions: compares slopes between the problems of a study on the days that they share.
 
 Legend: `P` problems, `J` cells, `S` seeds of a cell, `T` test days.
 """
@@ -18,13 +18,13 @@ from finscale.pipeline.analysis.losses import TestLosses
 from finscale.pipeline.analysis.problem_finals import ProblemFinals
 from finscale.pipeline.analysis.uncertainty import BOOTSTRAP_SEED, N_DRAWS
 
-# On fewer shared days than this the covariance of two slopes is not known.
+# Number of shared days below which the covariance of two slopes cannot be estimated.
 MIN_SHARED_DAYS = 100
 
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """A problem whose slope was measured on an opened test."""
+    """A problem with its slope, measured on the opened test set."""
 
     finals: ProblemFinals
     losses: TestLosses
@@ -32,9 +32,9 @@ class Measured:
 
 
 def interactions(measured: Sequence[Measured]) -> tuple[SlopeDifference, ...]:
-    """Compare every two problems that differ in one coordinate alone.
+    """Compare all pairs of problems that differ in exactly one coordinate.
 
-    None where fewer than two can be compared, or they share too few days.
+    Returns an empty tuple if there is no such pair or the problems share too few days.
     """
     pairs = _pairs([one.finals.problem for one in measured])
     if not pairs:
@@ -46,7 +46,7 @@ def interactions(measured: Sequence[Measured]) -> tuple[SlopeDifference, ...]:
     length = block_length(slopes_PT, max(one.finals.horizon for one in measured))
     rng = np.random.default_rng(BOOTSTRAP_SEED)
     draws_RP = bootstrap_means([slope_T[None] for slope_T in slopes_PT], length, N_DRAWS, rng)
-    # On the shared days, the point as well: a few days more would be noise that nothing pairs.
+    # The point estimate uses the shared days only; other days would add unpaired noise.
     means = slopes_PT.mean(axis=1)
     return compare_slopes(
         [replace(one.slope, slope=float(m)) for one, m in zip(measured, means, strict=True)],
@@ -67,7 +67,7 @@ def _pairs(problems: Sequence[str]) -> list[tuple[int, int]]:
 
 
 def _daily_slope(one: Measured) -> pd.Series:
-    """Return each day's slope: a slope is the mean of its days, so days can be paired."""
+    """Return the slope of each day. The slope is their mean, so problems can be paired by day."""
     means_JT = np.stack([cell.mean(axis=0) for cell in one.losses.differences])
     days = one.finals.test_dates.sort_values()
     return pd.Series(_weights(one) @ means_JT, index=days, name=one.finals.problem)

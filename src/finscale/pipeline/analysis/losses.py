@@ -1,4 +1,4 @@
-"""From forecasts to paired losses: what is read before the test is opened, and what after.
+"""Paired losses: reads and checks forecasts before the test is opened, and scores them after.
 
 Legend: `J` cells, `S` seeds of a cell, `T` test days, `N` test samples, `K` outputs.
 """
@@ -35,15 +35,16 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class TestLosses:
-    """Losses on the opened test, in nats.
+    """Losses on the opened test set, in nats.
 
     Attributes
     ----------
     differences : list of J arrays, shape (S_j, T)
-        Each final's loss minus the reference's, day by day.
+        Each final's loss minus the reference's, by day.
     baselines : dict of str to ndarray, shape (T,)
-        The same of each baseline, by run id.
+        Each baseline's loss minus the reference's, by run id.
     reference_T : ndarray, shape (T,)
+        The reference's loss by day.
     metrics : dict of str to dict
         ``test_*`` metrics of each run, by run id.
     """
@@ -55,20 +56,20 @@ class TestLosses:
 
 
 def read_forecasts(problem: ProblemFinals) -> dict[str, pd.DataFrame]:
-    """Read what finals and baselines said, by run id, and check that it can be paired.
+    """Read the forecasts of finals and baselines by run id and check that they can be paired.
 
-    Looks at no loss: it is asked before the test is opened, so that a run which cannot be
-    scored spends no opening.
+    It looks at no test loss. It runs before the test set is opened, so that a run which cannot
+    be scored does not use up an opening.
 
     Raises
     ------
     StoreError
-        Naming the run whose predictions are missing, damaged, not finite, not those it was
-        scored by, or of other samples or labels than most runs'.
+        If a run's predictions are missing, damaged, not finite, do not match its stored losses,
+        or cover other samples or labels than those of most runs. The error names the run.
     """
     run_ids = (*problem.baselines["run_id"], *problem.finals["run_id"])
     forecasts = {run_id: read_predictions(run_id) for run_id in run_ids}
-    # What most say is taken for right: a damaged reference must not condemn all the others.
+    # The majority of the runs decides, so that one damaged reference does not reject all others.
     samples = {run_id: _samples(frame) for run_id, frame in forecasts.items()}
     (usual, _), *_ = Counter(samples.values()).most_common(1)
     (shape, _), *_ = Counter(_n_outputs(frame) for frame in forecasts.values()).most_common(1)
@@ -85,7 +86,7 @@ def read_forecasts(problem: ProblemFinals) -> dict[str, pd.DataFrame]:
 
 
 def score_test(problem: ProblemFinals, forecasts: Mapping[str, pd.DataFrame]) -> TestLosses:
-    """Compute what the test says. Only after its opening is on record."""
+    """Compute losses and metrics on the test set. Call it only after the opening is recorded."""
     reference_T = _losses_by_day(forecasts[reference_of(problem.baselines, problem.problem)])
     differences = {
         run_id: _losses_by_day(frame) - reference_T for run_id, frame in forecasts.items()
@@ -112,7 +113,7 @@ def score_test(problem: ProblemFinals, forecasts: Mapping[str, pd.DataFrame]) ->
 
 
 def log_test_metrics(problem: ProblemFinals, losses: TestLosses) -> None:
-    """Write the test's scores on finals and baselines, once, and in the finals' notes."""
+    """Log the test metrics of finals and baselines once, and add them to the finals' notes."""
     both = pd.concat([problem.finals, problem.baselines])[["run_id", "experiment_id"]]
     for run_id, experiment_id in both.itertuples(index=False):
         Run(run_id, experiment_id).metric_once(losses.metrics[run_id])
@@ -129,12 +130,12 @@ def log_test_metrics(problem: ProblemFinals, losses: TestLosses) -> None:
 
 
 def _losses_by_day(frame: pd.DataFrame) -> Floats:
-    """Return the loss of every test day; where several models forecast a day, their mean."""
+    """Return the loss of every test day; the mean if several models forecast a day."""
     return np.asarray(losses_by_day(frame, TEST), dtype=np.float64)
 
 
 def _multipliers(frame: pd.DataFrame) -> Floats | None:
-    """Return the half width of every test sample's interval: of its own block's validation."""
+    """Return the conformal multiplier of each test sample, from its own block's validation."""
     test, validation = of_segment(frame, TEST), of_segment(frame, VALIDATION)
     if outputs_of(test).shape[1] == 1:
         return None
@@ -146,7 +147,7 @@ def _multipliers(frame: pd.DataFrame) -> Floats | None:
 
 
 def _samples(frame: pd.DataFrame) -> bytes:
-    """Digest which samples a run has forecast, with their labels, in whatever order."""
+    """Return a digest of the samples and labels of a run, independent of the order of the rows."""
     parts = [of_segment(frame, segment) for segment in (VALIDATION, TEST)]
     keys = pd.concat(parts)[["ticker", "segment", "date", "block", "y"]]
     return hashlib.sha256(
@@ -159,10 +160,10 @@ def _n_outputs(frame: pd.DataFrame) -> int:
 
 
 def _what_is_wrong(frame: pd.DataFrame, *, is_usual: bool, n_outputs: int) -> str:
-    """Say why a run's predictions cannot be paired with the others'; empty where they can."""
+    """Return why a run's predictions cannot be paired with the others; empty if they can."""
     if not is_usual:
         n_days = frame["date"].nunique()
-        return f"{len(frame)} samples of {n_days} days that are others, or of other labels"
+        return f"{len(frame)} samples on {n_days} days, with other samples or labels"
     outputs_NK = outputs_of(frame)
     n_bad = int((~np.isfinite(outputs_NK)).any(axis=1).sum())
     if outputs_NK.shape[1] != n_outputs or n_bad:
@@ -170,5 +171,5 @@ def _what_is_wrong(frame: pd.DataFrame, *, is_usual: bool, n_outputs: int) -> st
     seen = frame["loss"].notna()
     losses = sample_losses(frame["y"][seen], outputs_NK[seen])
     if not np.allclose(losses, frame["loss"][seen], rtol=1e-6, atol=1e-9):
-        return "outputs that do not give the losses beside them"
+        return "outputs that do not match the stored losses"
     return ""

@@ -1,4 +1,4 @@
-"""Which finals a verdict rests on, on which days, against which reference."""
+"""Finals of a problem that a verdict uses, with their test days, baselines and reference."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ from finscale.tracking import (
 
 @dataclass(frozen=True, eq=False)
 class ProblemFinals:
-    """The finals of a problem that a verdict rests on, before the test is opened.
+    """The finals of a problem that a verdict uses, before the test set is opened.
 
     Attributes
     ----------
     finals : DataFrame
-        Finished finals of each cell's chosen configuration, one row a run, by size and seed.
+        Finished finals of each cell's chosen configuration, one row per run, by size and seed.
     attempts : DataFrame
-        All finals of these cells, of whatever configuration and status.
+        All finals of these cells, with any configuration and status.
     choices : tuple of Choice
-        What each cell has chosen.
+        The choice of each cell.
     baselines : DataFrame
-        One row a baseline.
+        Baselines, one row per run.
     test_dates : DatetimeIndex
         Test days of the reference.
     """
@@ -55,18 +55,18 @@ class ProblemFinals:
 
     @property
     def cell_names(self) -> list[str]:
-        """Cells by size."""
+        """Names of the cells, by size."""
         return list(dict.fromkeys(self.finals["cell"]))
 
     @property
     def left_out(self) -> pd.DataFrame:
-        """Finals of these cells that count nowhere: ``run_id status reason``."""
+        """Finals of these cells that no result uses, with columns ``run_id status reason``."""
         lost = self.attempts[self.attempts["status"] != Status.OK]
         return lost[["run_id", "status", "reason"]].reset_index(drop=True)
 
     @property
     def borrowed(self) -> list[str]:
-        """Finals that count for another cell than the one that trained them, as sorted text."""
+        """Finals that count for a cell other than the one that trained them, as sorted text."""
         labels = zip(self.finals["run_id"], self.finals["cell"], self.finals["budget"], strict=True)
         own = self.finals["trained_by"]
         return sorted(
@@ -77,11 +77,11 @@ class ProblemFinals:
 
     @property
     def is_binary(self) -> bool:
-        """Whether labels are classes; else they are returns."""
+        """True if labels are classes, False if they are returns."""
         return "val_mae" not in self.finals
 
     def conditions(self) -> Conditions:
-        """Return what the gates ask for: none of it needs a loss."""
+        """Return the conditions that the gates check. None of them needs a loss."""
         groups = [self.finals[self.finals["cell"] == cell] for cell in self.cell_names]
         n_days = len(self.test_dates)
         return Conditions(
@@ -96,7 +96,7 @@ class ProblemFinals:
         )
 
     def question(self) -> Question:
-        """Return what an opening of this test set is about."""
+        """Return the question under which an opening of this test set is recorded."""
         first = self.finals.iloc[0]
         return Question(
             target=str(first["ticker"]),
@@ -108,7 +108,7 @@ class ProblemFinals:
         )
 
     def finals_sha256(self) -> str:
-        """Digest the finals: the same ones again are no new opening."""
+        """Return a digest of the finals. The same finals again do not count as a new opening."""
         return finals_sha256(self.finals["fingerprint"])
 
 
@@ -120,10 +120,10 @@ def collect(
     Parameters
     ----------
     choices : sequence of Choice, optional
-        What the cells that count have chosen: those of a study. By default every budget's best
-        choice by mean validation loss, however its last command ended.
+        Choices of the cells that count, such as those of a study. By default, the best choice of
+        every budget by mean validation loss, even if its last command was not finished.
     line : str
-        What trains finals where there are none.
+        Command to show if there are no finals.
 
     Raises
     ------
@@ -156,9 +156,9 @@ def collect(
 
 
 def _data_digests(finals: pd.DataFrame) -> tuple[str, ...]:
-    """Return what the cells were made from: the target's bars or, where these agree, all inputs.
+    """Return digests of the finals' data: of the target's bars or, if these agree, of all inputs.
 
-    A pooled ticker, the VIX or a macro series may change under the same target.
+    A pooled ticker, the VIX or a macro series may change while the target's bars stay the same.
     """
     bars = tuple(finals["data_sha256"])
     if len(set(bars)) > 1 or "dataset_sha256" not in finals:
@@ -167,7 +167,7 @@ def _data_digests(finals: pd.DataFrame) -> tuple[str, ...]:
 
 
 def _definition(row: pd.Series) -> str:
-    """Write what a task asks, whatever its file is called; empty for runs of before they said."""
+    """Return the definition of a task, independent of its file's name; empty for old runs."""
     asked = [row.get(name) for name in ("task_kind", "rise", "shuffle")]
     if pd.isna(asked[0]):
         return ""
@@ -190,7 +190,7 @@ def _best_of_each_cell(ok: pd.DataFrame) -> pd.DataFrame:
 
 
 def _counted_once(ok: pd.DataFrame) -> pd.DataFrame:
-    """Join cells that keep the same configuration, as ``9K+11K``: no result counts twice."""
+    """Join cells with the same configuration, as ``9K+11K``, so that no result counts twice."""
     by_size = ok.sort_values("budget", key=lambda names: names.map(parse_budget), kind="stable")
     groups = by_size.groupby("configuration")
     return by_size.assign(
@@ -200,7 +200,7 @@ def _counted_once(ok: pd.DataFrame) -> pd.DataFrame:
 
 
 def _on_same_days(known: pd.DataFrame, ok: pd.DataFrame) -> pd.DataFrame:
-    """Keep the baselines of the finals' own data and split: a problem may have had others."""
+    """Keep the baselines with the same data and split as the finals; others may be stored."""
     if known.empty or ok.empty:
         return known
     wanted = {_samples(row) for row in ok.to_dict("records")}
@@ -208,22 +208,22 @@ def _on_same_days(known: pd.DataFrame, ok: pd.DataFrame) -> pd.DataFrame:
 
 
 def _samples(row: Mapping[Hashable, Any]) -> tuple[object, ...]:
-    """Return what tells samples and labels apart, also of runs that were made long ago."""
+    """Return values that identify samples and labels, also for runs of older versions."""
     keys = ("dataset_sha256", "label_version", "split", "n_train", "n_val", "n_val_positive")
     return tuple(None if pd.isna(row.get(key)) else row[key] for key in keys)
 
 
 def _split_in_words(row: Mapping[Hashable, Any]) -> str:
-    """Write split and samples: a word may stand for other dates, a task for other labels."""
+    """Describe a split with its numbers of samples, because equal names may mean other dates."""
     ones = row.get("n_val_positive", float("nan"))
     positive = "" if pd.isna(ones) else f", {ones:.0f} of them positive"
     return f"{row['split']} ({row['n_train']:.0f} + {row['n_val']:.0f} samples{positive})"
 
 
 def _of_configurations(known: pd.DataFrame, ok: pd.DataFrame) -> pd.DataFrame:
-    """Keep the perceptrons beside the cells' configurations, under the cells' budgets.
+    """Keep only the perceptrons that match the cells' configurations, under the cells' budgets.
 
-    The others measure against nothing.
+    Other baselines are all kept.
     """
     if known.empty or "configuration" not in known:
         return known

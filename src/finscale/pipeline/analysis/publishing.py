@@ -1,4 +1,4 @@
-"""Store what an analysis has found: reports, figures, numbers, and the run's note."""
+"""Publishing of an analysis: stores reports, figures, numbers, and the note of its run."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from finscale.report import (
 from finscale.tracking import Artifact, Run, Tag, verdict_metrics
 
 CAPTIONS = {
-    "heat_map": "Difference from the reference by problem and budget: means over seeds.",
-    "panels": "Cells with 95 % intervals on one scale, the fitted slope with its 95 % band; hollow "
-    "squares are collapsed cells.",
+    "heat_map": "Difference from the reference by problem and budget, means over seeds.",
+    "panels": "Cells with 95 % intervals on a common scale and the fitted slope with its 95 % "
+    "band. Hollow squares are collapsed cells.",
 }
 
 
@@ -39,7 +39,7 @@ def publish(
 ) -> None:
     """Store verdicts, figures and reports.
 
-    Several problems of a study get a folder each, and an overview beside the folders.
+    If a study has several problems, each gets a folder, and an overview is stored beside them.
     """
     answers = [report.verdict.answer.value for report in reports.values()]
     run.tag({Tag.VERDICT: "; ".join(answers)})

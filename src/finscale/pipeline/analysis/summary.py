@@ -1,4 +1,4 @@
-"""The last lines of a verb: the verdict, the results, and where to look next."""
+"""Console summary of an analysis: the verdict, the results and the next commands."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TITLES = ("parameters", "seeds", "validation", "test", "difference", "95 % inte
 
 
 def console_summary(reports: Sequence[Report], run: Run) -> str:
-    """Write what a user reads at the end: every problem's verdict, and once where to look."""
+    """Return the text printed at the end: the verdict of every problem and the next commands."""
     several = len(reports) > 1
     parts = [
         (f"{report.problem}\n" if several else "") + _verdict_lines(report) for report in reports
@@ -52,11 +52,11 @@ def _verdict_lines(report: Report) -> str:
 
 
 def results_table(report: Report) -> str:
-    """Write every forecast, models first, as a table of text."""
+    """Return a text table of all forecasts, models first."""
     titles = ("", *_TITLES, "skill" if report.is_open else "validation skill")
     rows = [_row(row, is_open=report.is_open) for row in report.forecasts().to_dict("records")]
     table = Table(box=box.SIMPLE_HEAD)
-    # A column in which no forecast has anything is left out: intervals while the test is closed.
+    # Empty columns are left out, such as intervals while the test set is closed.
     kept = [place for place in range(len(titles)) if any(row[place] for row in rows)]
     for place in kept:
         table.add_column(titles[place], justify="right" if place else "left", no_wrap=True)
@@ -68,7 +68,7 @@ def results_table(report: Report) -> str:
 
 
 def _skill_line(report: Report) -> str:
-    """Say what a skill is, and how a large loss makes one far below zero."""
+    """Return a line that explains the skill, and why a large loss makes it far below zero."""
     if not report.is_binary:
         return (
             "Skill: 1 - exp(difference) of a day; 0 % is the reference, below it the forecast "
@@ -98,7 +98,7 @@ def _row(row: Mapping[Hashable, Any], *, is_open: bool) -> tuple[str, ...]:
 
 
 def next_lines(run: Run) -> list[str]:
-    """Write the two commands that open the UI and the report."""
+    """Return the two commands that open the UI and the report."""
     lines = [f"Compare the runs:  {_ui_command()}"]
     path = run.artifact_path(Artifact.REPORT.value)
     if path:

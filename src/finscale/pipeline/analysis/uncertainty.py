@@ -1,4 +1,4 @@
-"""How sure the forecasts' differences are, and which of them may be the best.
+"""Uncertainty of the paired differences: covariances, intervals and the model confidence set.
 
 Legend: `R` draws, `J` cells, `M` forecasts (cells by size, then baselines), `T` test days.
 """
@@ -27,12 +27,12 @@ BOOTSTRAP_SEED = 42
 
 @dataclass(frozen=True, eq=False)
 class Uncertainty:
-    """What the days and seeds leave open, forecast by forecast.
+    """Uncertainty from days and seeds, for each forecast.
 
     Attributes
     ----------
     day_cov_JJ : ndarray
-        Covariance of the cells' seed means over days, no seeds drawn, in nats squared.
+        Covariance of the cells' seed means by resampling days only, in nats squared.
     seed_variance_J : ndarray
         Variance of the cells' mean differences from their seeds, in nats squared.
     low, high : ndarray, shape (M,)
@@ -42,9 +42,9 @@ class Uncertainty:
     confidence : ndarray, shape (M,)
         p-value in the model confidence set.
     n_effective_J : ndarray of int
-        Independent days that a cell's paired differences are worth.
+        Number of independent days that a cell's paired differences are equivalent to.
     superior_p : float
-        p-value that no cell beats the reference.
+        p-value of the hypothesis that no cell beats the reference.
     """
 
     day_cov_JJ: Floats
@@ -59,14 +59,14 @@ class Uncertainty:
 
 
 def measure(losses: TestLosses, horizon: int, *, is_binary: bool) -> Uncertainty:
-    """Draw days and seeds anew, the same days for every forecast."""
+    """Measure the uncertainty by resampling days and seeds, the same days for every forecast."""
     means_JT = np.stack([cell.mean(axis=0) for cell in losses.differences])
     baselines = [difference_T[None] for difference_T in losses.baselines.values()]
     length = block_length(means_JT, horizon)
     rng = np.random.default_rng(BOOTSTRAP_SEED)
     n_cells, n_days = means_JT.shape
-    # The reference comes after the forecasts: a skill is a ratio, and its denominator is as
-    # unsure. Then the cells once more, each as one series: over days alone.
+    # The reference is resampled too, because it is the denominator of the skill. The cells come
+    # once more at the end, each as one series of seed means, to resample days only.
     series = [*losses.differences, *baselines, losses.reference_T[None]]
     draws = bootstrap_means([*series, *means_JT[:, None]], length, N_DRAWS, rng)
     n_forecasts = n_cells + len(baselines)
@@ -89,7 +89,7 @@ def measure(losses: TestLosses, horizon: int, *, is_binary: bool) -> Uncertainty
 
 
 def _confidence(levels_TM: Floats, horizon: int) -> Floats:
-    """Return each forecast's p-value; forecasts that are one and the same share it."""
+    """Return each forecast's p-value. Identical forecasts share one."""
     distinct, which_M = np.unique(levels_TM, axis=1, return_inverse=True)
     if distinct.shape[1] < 2:
         return np.ones(levels_TM.shape[1])

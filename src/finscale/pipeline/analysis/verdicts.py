@@ -1,4 +1,4 @@
-"""The verdicts of an analysis: gates, one opening for everything, scores, conclusions, reports."""
+"""Verdicts of an analysis: checks gates, opens the test set once, scores, concludes and reports."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from finscale.tracking import Kind, Opening, Question, Run, Tag, finals_sha256, 
 
 @dataclass(frozen=True)
 class Setting:
-    """What is asked, and by which rules it is answered."""
+    """The question of an analysis and the rules by which it is answered."""
 
     title: str
     question: str
@@ -39,7 +39,7 @@ def conclude_all(
     missing: Sequence[str],
     listen: Listen,
 ) -> tuple[dict[str, Report], tuple[SlopeDifference, ...]]:
-    """Check gates and forecasts, then write every opening, and only then look at a test loss."""
+    """Check gates and forecasts, record every opening, and only then compute test losses."""
     gates = {p.problem: check_gates(p.conditions(), setting.rules) for p in problems}
     opened = [p for p in problems if _is_opened(gates[p.problem], setting)]
     partial = {p.problem: _why_partial(gates[p.problem], missing) for p in opened}
@@ -77,7 +77,7 @@ def conclude_all(
 def _with_progress(
     problems: Sequence[ProblemFinals], key: str, listen: Listen
 ) -> Iterator[ProblemFinals]:
-    """Yield one problem after the other, and tell how many are done."""
+    """Yield one problem after the other and report the progress."""
     for done, problem in enumerate(problems):
         listen(Progress(key, done, len(problems), problem.problem))
         yield problem
@@ -89,7 +89,7 @@ def _differences(
     conclusions: Sequence[Conclusion],
     losses: Mapping[str, TestLosses],
 ) -> tuple[SlopeDifference, ...]:
-    """Compare slopes between problems, by their places; only where every problem has one."""
+    """Compare slopes between problems; empty unless every problem has a slope."""
     measured = [
         Measured(problem, losses[problem.problem], conclusion.verdict.slope)
         for problem, conclusion in zip(problems, conclusions, strict=True)
@@ -104,7 +104,7 @@ def conclusions_of(
     losses: Mapping[str, TestLosses],
     rules: Rules,
 ) -> list[Conclusion]:
-    """Draw every verdict, then correct them for being several."""
+    """Compute all verdicts, then correct them for multiple testing."""
     drawn: list[Conclusion] = []
     for problem in problems:
         gate, scored = gates[problem.problem], losses.get(problem.problem)
@@ -118,13 +118,13 @@ def conclusions_of(
 
 
 def _query(problem: str) -> str:
-    """Write what gives a problem's finals again, with MLflow alone."""
+    """Return the MLflow call that finds the finals of a problem."""
     tags = where(KIND=Kind.FINAL, PROBLEM=problem)
     return f'mlflow.search_runs(search_all_experiments=True, filter_string="{tags}")'
 
 
 def _is_opened(gate: Gate | None, setting: Setting) -> bool:
-    """Tell whether a problem's test is opened: it carries a verdict, or the user insists."""
+    """Return True if the test is opened: no gate fails, or the user allows a partial answer."""
     return gate is None or (setting.allow_partial and gate.is_comparable)
 
 
@@ -136,7 +136,7 @@ def _why_partial(gate: Gate | None, missing: Sequence[str]) -> str:
 def _open(
     problems: Sequence[ProblemFinals], run: Run, partial: Mapping[str, str]
 ) -> dict[Question, Opening]:
-    """Write one opening for each question: finals of all its problems together."""
+    """Record one opening per question, for the finals of all its problems together."""
     reasons = dict.fromkeys(filter(None, partial.values()))
     if reasons:
         run.tag({Tag.PARTIAL: "; ".join(reasons)})

@@ -1,4 +1,4 @@
-"""The cells of a study: what is known of them before, and what is there after."""
+"""Cells of a study: their prospects before training, their results, and their tags."""
 
 import lazy_loader
 

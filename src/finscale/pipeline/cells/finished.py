@@ -1,4 +1,4 @@
-"""Which runs belong to a study: computed from its coordinates, not read from a tag."""
+"""Finished cells of a study, found by their identities and not by a tag."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def study_cells(study: Study, config: AnalyzeConfig | StudyConfig) -> tuple[Trai
 
 @dataclass(frozen=True)
 class Finished:
-    """A cell that is done: its search's identity, its `train` parent, what it has chosen."""
+    """A finished cell: the identity of its search, its `train` run with tags, and its choice."""
 
     search: str
     parent: Run
@@ -46,7 +46,7 @@ class Finished:
 
 
 def find_finished(cell: TrainConfig, data: ProblemData) -> Finished | None:
-    """Return what a cell has come to, or None while there is work to do."""
+    """Return the results of a cell, or None while it has work left."""
     identity = search_identity(cell, data)
     if not _is_searched(identity, cell.n_trials):
         return None
@@ -60,7 +60,7 @@ def find_finished(cell: TrainConfig, data: ProblemData) -> Finished | None:
 def n_finals_of(cell: TrainConfig, data: ProblemData) -> int:
     """Count the finals that a cell's own command has trained or taken over.
 
-    Those of another search of the same cell are no part of it.
+    Finals of another search of the same cell do not count.
     """
     found = search(where(KIND=Kind.TRAIN, FINGERPRINT=train_identity(cell, data)))
     parents = {run.info.run_id for run in found}
@@ -74,14 +74,14 @@ def n_finals_of(cell: TrainConfig, data: ProblemData) -> int:
 
 
 def _is_searched(identity: str, n_trials: int) -> bool:
-    """Tell whether the search has ended with as many trials as are asked for now."""
+    """Return True if the search has ended with at least `n_trials` trials."""
     found = search(where(KIND=Kind.HPO, FINGERPRINT=identity))
     targets = [completed_targets(run.data.tags).removeprefix("n_trials=") for run in found]
     return any(int(target or 0) >= n_trials for target in targets)
 
 
 def _holds_finals(cell: TrainConfig, choice: Choice) -> bool:
-    """Tell whether every seed of the chosen configuration is still in the store."""
+    """Return True if every seed of the chosen configuration is still in the store."""
     mine = finals_of(choice, finals(problem=cell.problem_name))
     ended = mine["is_chosen"] & mine["status"].isin([Status.OK, Status.DIVERGED])
     return int(ended.sum()) >= cell.n_seeds

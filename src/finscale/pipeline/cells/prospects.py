@@ -1,4 +1,4 @@
-"""What is known of a study's cells before the first epoch is trained."""
+"""Prospects of a study's cells: state, work left, memory and cost, before any training."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ MOST_NAMED = 3
 
 
 class State(StrEnum):
-    """Where a cell stands."""
+    """State of a cell."""
 
     DONE = "done"
     TO_DO = "to do"
@@ -51,20 +51,20 @@ class State(StrEnum):
 
 @dataclass(frozen=True, eq=False)
 class Prospect:
-    """What is known of a cell.
+    """State of a cell and the work that it has left.
 
     Attributes
     ----------
     why : str
-        Of a cell that is not trained: why not.
+        The reason why a cell is not trained; empty for other cells.
     finished : Finished, optional
-        Of a cell that is done: what came of it.
+        The results of a cell that is done.
     space : SearchSpace, optional
-        What its search draws from.
+        The space of its search.
     n_trials, n_finals : int
-        Those that the store has already.
+        Number of trials and finals that the store already holds.
     n_train, n_folds : int
-        Samples of an epoch, and models of a final.
+        Number of samples per epoch, and of models per final.
     """
 
     cell: TrainConfig
@@ -79,27 +79,27 @@ class Prospect:
 
     @property
     def memory_bytes(self) -> int:
-        """What its largest training takes."""
+        """Memory that its largest training needs, in bytes."""
         assert self.space
         batch_size = self.cell.batch_size or max(self.cell.space.batch_size)
         return max(training_memory_bytes(arch, batch_size) for arch in self.space.architectures)
 
     @property
     def n_trainings(self) -> int:
-        """Trainings that are left to do."""
+        """Number of trainings that are left."""
         finals = self.cell.top_k * self.cell.n_seeds - self.n_finals
         return max(0, self.cell.n_trials - self.n_trials) + max(0, finals) * self.n_folds
 
 
 def look_ahead(cells: Sequence[TrainConfig], listen: Listen) -> list[Prospect]:
-    """Look at every cell: its data, its floors, its sizes, and what the store has of it.
+    """Check every cell: its data, floors and architectures, and its results in the store.
 
-    Data that are not there yet are fetched.
+    Missing data are fetched.
 
     Parameters
     ----------
     cells : sequence of TrainConfig
-        Those of a problem one after the other: its data are read once.
+        The cells, grouped by problem so that the data of each problem are read once.
     """
     found: list[Prospect] = []
     for _, group in groupby(cells, key=lambda cell: cell.problem_name):
@@ -134,7 +134,7 @@ def _prospect(cell: TrainConfig, data: ProblemData) -> Prospect:
 
 
 def with_room(prospects: Sequence[Prospect], device: torch.device) -> list[Prospect]:
-    """Find the cells with work to do of which not even the smallest model can be trained here."""
+    """Mark cells with work left as impossible if not even their smallest model fits into memory."""
     return [_with_room(prospect, device) for prospect in prospects]
 
 
@@ -146,14 +146,14 @@ def _with_room(prospect: Prospect, device: torch.device) -> Prospect:
 
 
 def check_possible(what: str, prospects: Sequence[Prospect], todo: str) -> None:
-    """Refuse to begin where a cell can never be finished, or no cell is to be trained at all.
+    """Refuse to begin if a cell can never be finished, or if no cell can be trained.
 
     Raises
     ------
     ConfigError
-        Naming the first cells that cannot.
+        If cells can never be finished; it names the first ones.
     RefusedError
-        If every cell lies below a floor.
+        If every cell is below a floor.
     """
     check_any(what, prospects)
     lost = [prospect for prospect in prospects if prospect.state is State.IMPOSSIBLE]
@@ -169,12 +169,12 @@ def check_possible(what: str, prospects: Sequence[Prospect], todo: str) -> None:
 
 
 def check_any(what: str, prospects: Sequence[Prospect]) -> None:
-    """Refuse what has no cell above the floors: there is nothing to train and nothing to conclude.
+    """Refuse a study in which every cell is below a floor.
 
     Raises
     ------
     RefusedError
-        With the figures that are too small.
+        If every cell is below a floor; it names the numbers that are too small.
     """
     if any(each.state is not State.REFUSED for each in prospects):
         return
@@ -182,20 +182,20 @@ def check_any(what: str, prospects: Sequence[Prospect]) -> None:
         what,
         expected="a cell that is not below a floor",
         got=f"none of {len(prospects)}: {_named_reasons(prospects)}".removesuffix("."),
-        todo="Nothing can be trained or concluded of it.",
+        todo="Nothing can be trained or concluded from it.",
     )
 
 
 def _named_reasons(prospects: Sequence[Prospect]) -> str:
-    """Write the first reasons why cells are not trained, each with its cells."""
+    """Return the first reasons why cells are not trained, each with its cells, as text."""
     reasons = [f"{listed(names, MOST_NAMED)}: {why}" for (_, why), names in _by_reason(prospects)]
     more = f" And {len(reasons) - MOST_NAMED} reasons more" if len(reasons) > MOST_NAMED else ""
     return " ".join(reasons[:MOST_NAMED]) + more
 
 
 def expected_seconds(prospects: Sequence[Prospect], device: torch.device) -> float:
-    """Return how long what is left takes at most, one cell after the other."""
-    costs: dict[int, Cost] = {}  # of a budget: its models cost alike, whatever the problem
+    """Return the seconds that the remaining work takes at most, one cell after the other."""
+    costs: dict[int, Cost] = {}  # by budget: its models cost about the same on every problem
     total = 0.0
     for each in prospects:
         if each.state is not State.TO_DO or each.space is None or not each.n_trainings:
@@ -209,7 +209,7 @@ def expected_seconds(prospects: Sequence[Prospect], device: torch.device) -> flo
 
 
 def cost_sentence(seconds: float, n_workers: int, device: torch.device) -> str:
-    """Say what a dry run has found."""
+    """Return the sentence in which a dry run reports the expected time."""
     if seconds <= 0:
         return "Nothing is left to train."
     side = "one after the other" if n_workers == 1 else f"{n_workers} side by side"
@@ -220,7 +220,7 @@ def cost_sentence(seconds: float, n_workers: int, device: torch.device) -> str:
 
 
 def table(prospects: Sequence[Prospect]) -> str:
-    """Write a table with a line for each cell; below it, say why some are not trained."""
+    """Return a table with a line per cell, followed by the reasons why cells are not trained."""
     width = max(len(each.cell.cell_name) for each in prospects)
     head = f"{'cell':<{width}}{'sizes':>7}{'trials':>10}{'finals':>10}{'memory':>12}  state"
     rows = [f"{each.cell.cell_name:<{width}}{_counts(each)}  {each.state}" for each in prospects]
@@ -228,7 +228,7 @@ def table(prospects: Sequence[Prospect]) -> str:
 
 
 def _reasons(prospects: Sequence[Prospect]) -> Iterator[str]:
-    """Say why cells are not trained; those with one reason in one line."""
+    """Yield the reasons why cells are not trained, one line per reason."""
     for (state, why), names in _by_reason(prospects):
         refused = "is refused" if len(names) == 1 else "are refused"
         verb = "cannot be trained" if state is State.IMPOSSIBLE else refused
@@ -236,7 +236,7 @@ def _reasons(prospects: Sequence[Prospect]) -> Iterator[str]:
 
 
 def _by_reason(prospects: Sequence[Prospect]) -> ItemsView[tuple[State, str], list[str]]:
-    """Return the names of the cells that are not trained for one and the same reason."""
+    """Group the names of cells that are not trained by state and reason."""
     together: dict[tuple[State, str], list[str]] = {}
     for each in prospects:
         if each.why:
@@ -256,14 +256,14 @@ def _counts(each: Prospect) -> str:
 
 @dataclass(frozen=True)
 class Members:
-    """What of a study is in the store.
+    """Finished and missing cells of a study.
 
     Attributes
     ----------
     choices : mapping of str to list of Choice
-        For each problem, what its cells have chosen.
+        The choices of the finished cells, by problem.
     missing : tuple of str
-        Cells that are not finished.
+        Names of the cells that are not finished.
     """
 
     choices: Mapping[str, list[Choice]]
@@ -271,15 +271,15 @@ class Members:
 
 
 def members(study: Study, prospects: Sequence[Prospect], *, allow_partial: bool = False) -> Members:
-    """Return the cells of a study that are done; those below a floor are no part of the answer.
+    """Return the finished and the missing cells of a study. Cells below a floor are left out.
 
     Raises
     ------
     StoreError
-        If cells are not finished, and partial answers are not allowed: a test is opened for a
-        whole study or not at all. If none is finished.
+        If no cell is finished, or if some are not and `allow_partial` is False: the test set is
+        opened for a whole study or not at all.
     RefusedError
-        If every cell lies below a floor.
+        If every cell is below a floor.
     """
     check_any(f"study {study.name}", prospects)
     choices: dict[str, list[Choice]] = {}

@@ -1,4 +1,4 @@
-"""The tag by which a study's runs are found, also those that were made for another study."""
+"""Tag of a study's runs, which also marks runs that another study has created."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from finscale.tracking import (
 
 
 def mark_members(name: str, cells: Collection[str], finished: Sequence[Finished]) -> None:
-    """Give a study's runs its tag, and take it from those of cells that it had once.
+    """Tag the runs of a study, and untag the runs of cells that no longer belong to it.
 
     Parameters
     ----------
     cells : collection of str
-        Names of all its cells.
+        Names of all cells of the study.
     finished : sequence of Finished
-        Those that are done.
+        Its finished cells.
     """
     members = {run for cell in finished for run in _runs_of(cell)}
     for stored in search(in_study(name)):
         run = handle(stored)
-        # What belongs to a problem or to the whole study has no cell, and is not looked at.
+        # Runs of a problem or of the whole study have no cell and keep their tag.
         if run not in members and stored.data.tags.get(Tag.CELL) not in {None, *cells}:
             run.untag(study_tag(name))
         members.discard(run)
@@ -42,7 +42,7 @@ def mark_members(name: str, cells: Collection[str], finished: Sequence[Finished]
 
 
 def _runs_of(cell: Finished) -> Iterator[Run]:
-    """Yield a cell's search with its trials, its finals, and what they are measured against."""
+    """Yield the runs of a cell: search, trials, finals, data and baselines."""
     searches = map(handle, search(where(KIND=Kind.HPO, FINGERPRINT=cell.search)))
     for parent in (cell.parent, *searches):
         yield parent

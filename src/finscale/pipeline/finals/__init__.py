@@ -1,4 +1,4 @@
-"""The finals of a cell: trained over seeds, one configuration chosen."""
+"""Finals of a cell: training over seeds and choice of one configuration."""
 
 import lazy_loader
 

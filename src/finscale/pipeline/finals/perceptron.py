@@ -1,4 +1,4 @@
-"""The perceptron beside a cell's PatchTST: as large, and trained in the same way."""
+"""Perceptron of the same size as a cell's PatchTST, trained in the same way, as a baseline."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ from finscale.tracking import (
 from finscale.training import Epoch, FitResult, Signal
 
 _NOTE = (
-    "A perceptron on the flattened window, of its PatchTST's size, trained with the same "
-    "parameters: what attention and patches add, size alone has not."
+    "A perceptron on the flattened window, of the same size as the PatchTST and trained with the "
+    "same parameters. The difference between the two is due to attention and patches, not to size."
 )
 
 
 def ensure_perceptron(context: CellContext, recipe: Recipe, configuration: str) -> None:
-    """Train the size-matched perceptron of a cell's chosen configuration, unless it is there.
+    """Train the perceptron that matches a cell's chosen configuration, unless it is stored.
 
-    It takes the search's seed: one run a cell, a yardstick and not a result.
+    It is trained once per cell, with the search's seed, because it is a baseline and not a result.
     """
     config, data = context.config, context.data
     arch = mlp_of_size(
@@ -76,7 +76,7 @@ def ensure_perceptron(context: CellContext, recipe: Recipe, configuration: str) 
 def _train(
     context: CellContext, arch: MlpArchitecture, recipe: Recipe
 ) -> tuple[list[Outputs], FitResult]:
-    """Return outputs_NK of each fold; a model that diverges is the last one."""
+    """Return outputs_NK of each fold and the last result. A model that diverges ends the loop."""
     config, data = context.config, context.data
     total = config.epochs * len(data.folds)
     key = f"{config.cell_name} perceptron"

@@ -1,4 +1,4 @@
-"""Which configuration a cell keeps: the best mean over seeds, on validation alone."""
+"""Choice of a cell's configuration: the best mean over seeds, on validation data only."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from finscale.tracking import N_PARAMS, VAL_LOSS, Run, Selected, Tag
 
 @dataclass(frozen=True)
 class Chosen:
-    """The kept configuration of a cell.
+    """The chosen configuration of a cell.
 
     Attributes
     ----------
     served : Run
-        Its best seed: the model behind the alias.
+        The run of its best seed, whose model the alias points to.
     val_loss_mean, val_skill_mean : float
-        Of validation, over its seeds.
+        Validation loss in nats and validation skill, means over its seeds.
     n_params : int
-        Its size.
+        Number of parameters.
     n_seeds : int
-        Seeds that the means are over.
+        Number of seeds behind the means.
     others : tuple of Run
-        Its other seeds.
+        The runs of its other seeds.
     """
 
     configuration: str
@@ -40,9 +40,9 @@ class Chosen:
 
 
 def choose(finals: pd.DataFrame) -> Chosen:
-    """Choose by the mean validation loss, of configurations with the most seeds.
+    """Choose the lowest mean validation loss among the configurations with the most seeds.
 
-    A configuration of which a seed diverged has fewer: its mean would leave the worst one out.
+    A configuration with a diverged seed has fewer, and its mean would leave out the worst seed.
 
     Parameters
     ----------
@@ -68,14 +68,14 @@ def choose(finals: pd.DataFrame) -> Chosen:
 
 
 def mark(chosen: Chosen, trained: pd.DataFrame, kept: Set[str]) -> None:
-    """Write the choice on the finals' runs.
+    """Tag the runs of the finals with the choice.
 
     Parameters
     ----------
     trained : DataFrame
-        All finals of the cell so far: an earlier choice among them is one no more.
+        All finals of the cell so far. The tag of an earlier choice among them is withdrawn.
     kept : set of str
-        Configurations that a cell of the problem keeps: one may have been trained for another.
+        Configurations that any cell of the problem keeps; cells may share a configuration.
     """
     chosen.served.tag({Tag.SELECTED: Selected.SERVED.value})
     for run in chosen.others:

@@ -1,4 +1,4 @@
-"""The finals of a cell: recipes trained with several seeds, each a run with its predictions."""
+"""Training of a cell's finals: one run per recipe and seed, with its predictions."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ from finscale.training import Epoch, FitResult, Signal
 
 @dataclass(frozen=True, eq=False)
 class CellContext:
-    """What every final of a cell needs."""
+    """Objects and settings that every final of a cell needs."""
 
     config: TrainConfig
     data: ProblemData
@@ -67,11 +67,11 @@ class Final:
     Attributes
     ----------
     last : Trained
-        The model of the last fold: the one that is served.
+        The model of the last fold, which is the one that is served.
     outputs : tuple of ndarray
-        Of each fold, outputs_NK at its evaluation positions.
+        outputs_NK of each fold at its evaluation positions.
     train_loss : float
-        Mean over folds, nats.
+        Training loss in nats, mean over folds.
     """
 
     last: Trained
@@ -81,7 +81,7 @@ class Final:
 
 
 def train_finals(context: CellContext, recipes: Sequence[Recipe]) -> pd.DataFrame:
-    """Train what is missing; return the finals of every configuration and seed, one row each."""
+    """Train the missing finals; return all, one row per configuration and seed."""
     config = context.config
     seeds = final_seeds(config.seed, config.n_seeds)
     wanted = [(recipe, seed) for recipe in recipes for seed in seeds]
@@ -91,7 +91,7 @@ def train_finals(context: CellContext, recipes: Sequence[Recipe]) -> pd.DataFram
             context.listen(_progress(context, number, len(wanted), 0, f"seed {seed}"))
             _train_final(context, recipe, seed, identity, number, len(wanted))
     context.listen(_progress(context, len(wanted), len(wanted), 0, "done"))
-    # A result may belong to the cell of a neighbouring budget: it is not trained twice.
+    # A final may belong to the cell of a neighbouring budget; it is not trained twice.
     stored = finals(problem=config.problem_name)
     rows = stored[stored["fingerprint"].isin(identities) & (stored["status"] == Status.OK)]
     if rows.empty:
@@ -105,7 +105,7 @@ def train_finals(context: CellContext, recipes: Sequence[Recipe]) -> pd.DataFram
 
 
 def _progress(context: CellContext, number: int, n_finals: int, epoch: int, text: str) -> Progress:
-    """Say how far the finals are; each trains every fold for as many epochs at most."""
+    """Return the progress of the finals, in epochs; each trains every fold for `epochs` at most."""
     epochs = context.config.epochs * len(context.data.folds)
     key = f"{context.config.cell_name} finals"
     return Progress(key, number * epochs + epoch, n_finals * epochs, text)
@@ -120,7 +120,7 @@ def _train_final(
         context.listen(_progress(context, number, n_finals, step, f"seed {seed}, {text}"))
 
     with closing(run):
-        # An interrupted one may have died before this: what it has already stays.
+        # An interrupted run may lack these; values that it already has are kept.
         budget = {"budget": format_budget(context.config.budget), "seed": seed}
         run.param({**context.data.params(), **budget, **recipe.params()})
         context.data.log_inputs(run)
@@ -133,7 +133,7 @@ def _train_final(
 def _train_folds(
     context: CellContext, recipe: Recipe, seed: int, run: Run, show: Callable[[int, str], None]
 ) -> tuple[Final | None, Status, str]:
-    """Train a model on every fold; one that diverges ends the final."""
+    """Train a model on every fold. A model that diverges ends the final."""
     data, epochs = context.data, context.config.epochs
     logged = metric_of(run.run_id, curve("train_loss"))
     done = logged.step if logged else 0
@@ -163,7 +163,7 @@ def _train_folds(
 
 
 def _open_final(context: CellContext, recipe: Recipe, seed: int, identity: str) -> Run:
-    """Take up the run of an interrupted final, or make a new one."""
+    """Reopen the run of an interrupted final, or create a new one."""
     config, data = context.config, context.data
     if run := _interrupted(context.parent, identity):
         run.reopen()
@@ -194,11 +194,12 @@ def _interrupted(parent: Run, identity: str) -> Run | None:
 
 
 def _log_final(context: CellContext, run: Run, final: Final, seed: int) -> None:
-    """Store weights, predictions of validation and test, and scores of validation alone."""
+    """Store weights, predictions for validation and test, and scores for validation only."""
     run.check_held()
     data, first = context.data, context.data.folds[0]
     n = len(first.at.validation)
-    # The first fold's: validation of a later one is test of an earlier one, which no choice sees.
+    # Only the first fold is scored: a later fold validates on test days of an earlier one, which
+    # no choice may see.
     scores = score_outputs(data.labels_T[first.at.validation], final.outputs[0][:n])
     log_config(run, final.last, data, data.folds[-1], seed)
     store_weights(run, final.last.model)
@@ -216,6 +217,6 @@ def _log_final(context: CellContext, run: Run, final: Final, seed: int) -> None:
 
 
 def _train_loss(trained: Trained, data: ProblemData, fold: FoldData) -> float:
-    """Return the kept weights' loss on training samples: tells poor fits from poor forecasts."""
+    """Return the loss of the kept weights on training samples, to tell underfitting apart."""
     outputs_NK = outputs_at(trained.model, data, fold, fold.at.train, torch.device("cpu"))
     return float(sample_losses(data.labels_T[fold.at.train], outputs_NK).mean())

@@ -1,4 +1,4 @@
-"""What is forecast, from what, and by what: a problem, its data, its recipes, its baselines."""
+"""Problems: their data, recipes, model fitting, predictions, identities and baselines."""
 
 import lazy_loader
 

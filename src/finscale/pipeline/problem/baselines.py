@@ -1,4 +1,4 @@
-"""Baselines of a problem: what a model has to beat, as runs of their own, each computed once.
+"""Baselines of a problem, which a model has to beat. Each is computed once and has its own run.
 
 Legend: `N` samples, `F` inputs, `K` outputs.
 """
@@ -36,13 +36,13 @@ from finscale.tracking import (
 )
 
 _NOTES = {
-    PRIOR: "The prior: what training looked like on average, said every day.",
+    PRIOR: "The prior: the average of the training labels, as the same forecast for every day.",
     REFERENCE: "The reference forecast: linear in past volatility and returns. "
     "Skill and paired differences of every model are measured against it.",
     LOGISTIC: "A logistic regression on the last bar's features.",
     LINEAR: "Mean and log volatility, linear in the last bar's features.",
     BOOSTING: "Histogram gradient boosting on the last bar's features.",
-    BAYES: "The planted odds themselves: in the long run nothing has a lower loss.",
+    BAYES: "The planted odds themselves: in the long run, no forecast has a lower loss.",
 }
 
 
@@ -56,10 +56,10 @@ class Baseline:
 
 
 def ensure_baselines(data: ProblemData, study: str | None = None) -> dict[str, Baseline]:
-    """Return the problem's baselines; compute and log those that the store does not hold."""
+    """Return the problem's baselines. Those that the store lacks are computed and logged."""
     found = _stored(data)
     if len(found) < len(_names(data.problem)):
-        # Two searches of one problem, begun together, want the same ones.
+        # Two searches of one problem that begin together need the same baselines.
         with one_at_a_time(data.problem.data_root, f"baselines of {data.problem.problem_name}"):
             found = _completed(data, study)
     return found
@@ -77,7 +77,7 @@ def _stored(data: ProblemData) -> dict[str, Baseline]:
 
 
 def _completed(data: ProblemData, study: str | None) -> dict[str, Baseline]:
-    """Return all baselines, the reference first; compute those that are missing."""
+    """Return all baselines, the reference first. Missing ones are computed."""
     found = _stored(data)
     for name in _names(data.problem):
         if name not in found:
@@ -91,10 +91,10 @@ def _identity(data: ProblemData, name: str) -> str:
 
 
 def _names(problem: Problem) -> tuple[str, ...]:
-    """Return what a problem is measured beside, the reference first."""
+    """Return the names of a problem's baselines, the reference first."""
     task = problem.task
     names = (REFERENCE, PRIOR, LOGISTIC if task.is_binary else LINEAR, BOOSTING)
-    # Only what the next bar does is planted; further ahead nobody has written the odds down.
+    # True odds are known only for the direction of the next bar.
     is_known = task.kind == "direction" and problem.horizon == 1 and task.shuffle is None
     return (*names, BAYES) if problem.universe.planted and is_known else names
 
@@ -103,9 +103,9 @@ def _names(problem: Problem) -> tuple[str, ...]:
 def baseline_run(
     data: ProblemData, name: str, title: str, identity: str, study: str | None
 ) -> Iterator[Run]:
-    """Make a baseline's run, with its full coordinates, for a block that ends it.
+    """Create a baseline's run with its full coordinates; the block must end the run.
 
-    The block is a moment, and a stop waits for it: the next command finds all of it or nothing.
+    The block is short and a stop waits for its end, so the next command finds all of it or none.
     """
     tags = {**data.tags(), Tag.FINGERPRINT: identity, Tag.BASELINE: name}
     with unbroken():
@@ -120,7 +120,7 @@ def baseline_run(
 def log_forecast(
     run: Run, data: ProblemData, outputs: Sequence[Outputs], reference: float | None
 ) -> float:
-    """Store what a baseline says of every fold, scored on validation; return that loss.
+    """Store a baseline's forecasts of all folds and its validation scores; return the loss.
 
     Parameters
     ----------
@@ -151,9 +151,9 @@ def _compute(
 def _forecast(data: ProblemData, fold: FoldData, name: str) -> Outputs:
     """Fit on the fold's training samples; return outputs_NK at its evaluation positions.
 
-    Prior and reference know the target alone; the others train on what a model trains on.
+    Prior and reference use the target only. The others train on the same samples as a model.
     """
-    # scipy and more: baselines are computed once, and looked up by every command.
+    # Imported here, because most commands only look baselines up and do not need scipy.
     from finscale.evaluation import (
         choose_penalty,
         fit_boosted_gaussian,
@@ -179,11 +179,11 @@ def _forecast(data: ProblemData, fold: FoldData, name: str) -> Outputs:
     if name == REFERENCE:
         x_TF = reference_inputs(data.bars).to_numpy()
         return fit_linear(x_TF[own], data.labels_T[own]).outputs(x_TF[ahead])
-    # In order of time: trees keep the last part of their training for a choice of their own.
+    # Sorted by time, because the trees hold out the last part of the training samples.
     train = fold.at.train[np.argsort(data.dates_T[fold.at.train], kind="stable")]
     x_TC, y = fold.scaled(), data.labels_T[train]
     x_train, x_ahead = (x_TC[rows].astype(np.float64) for rows in (train, ahead))
-    reach = horizon * data.n_tickers  # samples whose labels a label meets
+    reach = horizon * data.n_tickers  # number of samples with overlapping labels
     if name == BOOSTING:
         fit_trees = fit_boosting if is_binary else fit_boosted_gaussian
         return fit_trees(x_train, y, reach).outputs(x_ahead)

@@ -1,4 +1,4 @@
-"""From a problem's coordinates to everything its models, baselines and scores need.
+"""Data of a problem: loads everything that its models, baselines and scores need.
 
 Legend: `T` bars, `C` channels.
 """
@@ -39,19 +39,20 @@ from finscale.tracking import Run, Tag, problem_params, sample_metrics
 
 @dataclass(frozen=True, eq=False)
 class FoldData:
-    """One fold of a problem: everything in it is fitted on its own training rows.
+    """One fold of a problem. Its scalers and units are fitted on its own training rows.
 
     Attributes
     ----------
     at : Fold
-        Positions of its samples; those of pooled tickers, in training alone, follow the target's.
+        Positions of its samples. Those of pooled tickers, which are in the training part only,
+        follow the target's.
     scaler : Scaler
-        Of the target: what a served model holds.
+        Scaler of the target's features, which a served model contains.
     units : LabelUnits
-        Of a return forecast.
+        Units of a return forecast.
     scaled : callable
-        Gives the problem's inputs, scaled, ticker below ticker, of shape (T, C): what a model is
-        trained on. Large where tickers are pooled, and then made when it is asked for.
+        Returns the scaled inputs of all tickers, stacked, of shape (T, C), for training. The array
+        is large if tickers are pooled, so it is made on demand.
     """
 
     at: Fold
@@ -67,13 +68,13 @@ class ProblemData:
     Attributes
     ----------
     inputs : PreparedInputs
-        Stationary features, unscaled: what a served model takes; and the target's bars.
+        The target's bars and the stationary, unscaled features, which a served model takes.
     labels_T, dates_T : ndarray, shape (T,)
         Labels and dates of every bar: the target's, then those of pooled tickers.
     folds : tuple of FoldData
-        What finals and baselines forecast, each from a model of its own.
+        Folds that finals and baselines forecast, each with a model of its own.
     search : FoldData
-        What a search trains and selects on: no choice sees another day.
+        Fold that a search trains and selects on. No choice sees other days.
     """
 
     problem: Problem
@@ -85,7 +86,7 @@ class ProblemData:
 
     @property
     def bars(self) -> pd.DataFrame:
-        """The target's bars, of the problem's timescale."""
+        """The target's bars in the problem's timescale."""
         return self.inputs.bars
 
     @property
@@ -99,10 +100,10 @@ class ProblemData:
         return 1 + len(self.inputs.pool)
 
     def identity(self) -> dict[str, Any]:
-        """Return what a fingerprint must hold of the data, the label and the split.
+        """Return the values of data, label and split that are part of a fingerprint.
 
-        What is None is no part of it: the day that another split looks at, the kind of the task
-        that was the only one once.
+        Values of None are left out: dates that only another split uses, and the kind of task that
+        was once the only one.
         """
         problem, universe = self.problem, self.problem.universe
         by_date = problem.split == "chronological"
@@ -110,7 +111,7 @@ class ProblemData:
         return {
             "problem": problem.problem_name,
             "dataset_sha256": self.inputs.dataset_sha256,
-            # The digest is of all tickers alike; of one alone it says which.
+            # The digest of pooled data is the same for every target; that of one ticker is not.
             "target": universe.target if self.inputs.pool else None,
             "label_version": LABEL_VERSION,
             "task_kind": None if problem.task.kind == "threshold" else problem.task.kind,
@@ -126,7 +127,7 @@ class ProblemData:
         return problem_params(self.problem, self.n_channels)
 
     def tags(self) -> dict[str, str]:
-        """Return the tags that say what a result was computed from."""
+        """Return the tags that identify the data behind a result."""
         return {
             Tag.PROBLEM: self.problem.problem_name,
             Tag.DATA_SHA256: self.inputs.data_sha256,
@@ -135,7 +136,7 @@ class ProblemData:
         }
 
     def sample_metrics(self) -> dict[str, float]:
-        """Return sizes and base rates of what a choice sees: training and validation."""
+        """Return sizes and base rates of training and validation, the parts that a choice sees."""
         at, labels_T = self.search.at, self.labels_T
         return sample_metrics(
             train=labels_T[at.train],
@@ -150,14 +151,14 @@ class ProblemData:
 
 
 def load_problem(problem: Problem, floors: Floors, listen: Listen) -> ProblemData:
-    """Load a problem's data; fetch and build what is not there yet, and say so.
+    """Load the data of a problem. Missing data are fetched and built, with a message.
 
     Raises
     ------
     DataError
-        If the data cannot be had or is not what the manifest says.
+        If the data cannot be fetched or do not match the manifest.
     RefusedError
-        If a part lies below a floor.
+        If a part is below a floor.
     """
     inputs = load_inputs(problem, listen)
     stack = Stack(
@@ -183,10 +184,10 @@ def _ticker(problem: Problem, bars: pd.DataFrame, read: Callable[[], pd.DataFram
 def _folds(
     problem: Problem, made: Split, inputs: PreparedInputs, stack: Stack
 ) -> tuple[tuple[FoldData, ...], FoldData]:
-    """Return the split's folds and the search's, which may be one of them."""
+    """Return the folds of the split and the fold of the search, which may be one of them."""
     first, labels_T = _first_position(problem), stack.labels()
     rows = cache(lambda at: stack.training_rows(at, problem.horizon, first))
-    # A pooled stack is large: only the one that was asked for last is kept.
+    # A pooled stack is large, so only the last one is cached.
     scaled = lru_cache(maxsize=1)(lambda at: stack.scaled(rows(at)))
 
     @cache

@@ -1,4 +1,4 @@
-"""One model trained and scored: what a trial and a final have in common.
+"""Training and scoring of one model, shared by trials and finals.
 
 Legend: `N` samples, `B` batch, `K` outputs.
 """
@@ -58,7 +58,7 @@ from finscale.training import (
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A trained model on the CPU, how training went, and its outputs_NK on validation."""
+    """A trained model on the CPU, the result of its training, and its validation outputs_NK."""
 
     model: PatchTST
     recipe: Recipe
@@ -67,12 +67,12 @@ class Trained:
 
 
 def build_model(recipe: Recipe, budget: int, seed: int) -> PatchTST:
-    """Build a model and count it: formulas do not decide what a budget is, the weights do.
+    """Build a model and check its size by counting its weights, not by a formula.
 
     Raises
     ------
     RefusedError
-        If the built model lies outside the budget's tolerance.
+        If the size of the model is outside the budget's tolerance.
     """
     torch.manual_seed(seed)
     model = PatchTST(recipe.arch)
@@ -113,12 +113,13 @@ def fit_network(
     on_epoch: OnEpoch,
     checkpoints: Checkpoints | None = None,
 ) -> FitResult:
-    """Train any network on a fold, by the loss that the task binds; it ends on the CPU.
+    """Train a network on a fold with the task's loss, and move it to the CPU at the end.
 
     Raises
     ------
     KeyboardInterrupt
-        If a stop was asked for: within a batch or two, and after the checkpoint was written.
+        If a stop is requested. It is raised within a batch or two, after the checkpoint is
+        written.
     """
     context_length = model.arch.context_length
     train = samples(data, fold, fold.at.train, context_length).to(device)
@@ -140,7 +141,7 @@ def fit_network(
 
 
 def task_loss(data: ProblemData, fold: FoldData) -> Loss:
-    """Return what is minimised: cross-entropy, or the density of returns in their own units."""
+    """Return the loss to minimise: cross-entropy, or the negative log density of returns."""
     if data.problem.task.is_binary:
         return bce_loss
 
@@ -153,7 +154,7 @@ def task_loss(data: ProblemData, fold: FoldData) -> Loss:
 def samples(
     data: ProblemData, fold: FoldData, positions: NDArray[np.int64], context_length: int
 ) -> Samples:
-    """Return scaled windows of so many bars, the problem's or fewer, with labels."""
+    """Return scaled windows of `context_length` bars (at most the problem's), with labels."""
     assert context_length <= data.problem.context_length
     return make_samples(fold.scaled(), positions, data.labels_T, context_length)
 
@@ -161,7 +162,7 @@ def samples(
 def unscaled_samples(
     data: ProblemData, positions: NDArray[np.int64], context_length: int
 ) -> Samples:
-    """Return windows of the target's features as they are: what a served model takes."""
+    """Return windows of the target's unscaled features, which a served model takes."""
     raw_TC = np.nan_to_num(data.inputs.frame.to_numpy(dtype=np.float32))  # warm-up rows only
     return make_samples(raw_TC, positions, data.labels_T, context_length)
 
@@ -181,13 +182,13 @@ def outputs_at(
 
 
 def served(model: PatchTST, fold: FoldData) -> ServedModel:
-    """Put scaler and units into the model: it then takes unscaled features."""
+    """Wrap a model with its scaler and units, so that it takes unscaled features."""
     scaler = fold.scaler
     return ServedModel(model, scaler.center_C, scaler.scale_C, scaler.clip, fold.units).eval()
 
 
 def log_config(run: Run, trained: Trained, data: ProblemData, fold: FoldData, seed: int) -> None:
-    """Store the configuration that gives the model and its scaler back."""
+    """Store the configuration from which the model and its scaler can be rebuilt."""
     scaler = fold.scaler
     config: dict[str, Any] = {
         "architecture": asdict(trained.recipe.arch),
@@ -205,7 +206,7 @@ def log_config(run: Run, trained: Trained, data: ProblemData, fold: FoldData, se
 
 
 def store_weights(run: Run, model: PatchTST) -> int:
-    """Store a model's weights; return how many bytes they take."""
+    """Store a model's weights and return their size in bytes."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / Artifact.WEIGHTS.value
         save_weights(model, path)
@@ -225,8 +226,8 @@ def result_metrics(
     Parameters
     ----------
     results : sequence of FitResult
-        Of every fold: costs add up, and `best_epoch` is the latest, for a model that was cut off
-        while it improved.
+        The results of all folds. Costs are summed. `best_epoch` is the latest of all folds, so
+        that a model which still improved at its last epoch is noticed.
     """
     n_seen = sum(result.n_seen for result in results)
     seconds = sum(result.wall_time_s for result in results)
@@ -246,7 +247,7 @@ def result_metrics(
 
 
 def collapse_tag(outputs: Sequence[Outputs]) -> dict[str, str]:
-    """Flag a run of which a model's predictions do not spread: it stays, but takes no alias."""
+    """Return the tag of a run with a collapsed forecast: the run is kept but gets no alias."""
     return {Tag.COLLAPSED: str(any(is_collapsed_forecast(outputs_NK) for outputs_NK in outputs))}
 
 
@@ -257,10 +258,10 @@ def serve_predictions(
     positions: NDArray[np.int64],
     device: torch.device,
 ) -> Outputs:
-    """Return outputs_NK at `positions` as the served model gives them, from unscaled features."""
-    # It computes in float64, which not every accelerator can.
+    """Return outputs_NK at `positions`, computed by the served model from unscaled features."""
+    # The served model computes in float64, which not every accelerator supports.
     device = device if device.type == "cuda" else torch.device("cpu")
     windows = unscaled_samples(data, positions, model.arch.context_length)
     outputs_NK = predict(served(model, fold).to(device), windows.to(device), check_stop)
-    model.cpu()  # the served model has taken it along
+    model.cpu()  # it was moved together with the served model
     return np.asarray(outputs_NK.numpy())

@@ -1,4 +1,4 @@
-"""By what a search, a cell's finals and a study are found again."""
+"""Identities by which a search, a cell's finals and a study are found again."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from finscale.tracking import Kind, Targets, fingerprint
 
 
 def search_identity(config: SearchConfig, data: ProblemData) -> str:
-    """Digest what makes a search this one: other choices make another search.
+    """Return the identity of a search, a digest of all options that change its result.
 
-    Options that came later are left out at their defaults: old searches keep their identity.
+    Options added in later versions are left out at their defaults, so old searches keep their
+    identity.
     """
     return fingerprint(
         Kind.HPO,
@@ -27,28 +28,28 @@ def search_identity(config: SearchConfig, data: ProblemData) -> str:
 
 
 def train_identity(config: TrainConfig, data: ProblemData) -> str:
-    """Digest what makes a cell's finals these: the search they come from.
+    """Return the identity of a cell's finals, a digest of their search's identity.
 
-    How many configurations and seeds may grow, and is no part of it.
+    The numbers of configurations and seeds may grow and are not part of it.
     """
     return finals_identity(search_identity(config, data))
 
 
 def finals_identity(search: str) -> str:
-    """Digest the identity of a search into that of the finals which come from it."""
+    """Return the identity of the finals that come from a search with this identity."""
     return fingerprint(Kind.TRAIN, search=search)
 
 
 def targets_of(config: TrainConfig) -> Targets:
-    """Return how much is asked for."""
+    """Return the requested numbers of trials, configurations and seeds."""
     return Targets(config.n_trials, config.top_k, config.n_seeds)
 
 
 def study_identity(study: Study) -> str:
-    """Digest what makes a study this one: how much is asked of each cell may grow."""
+    """Return the identity of a study. Numbers of trials and finals may grow and are left out."""
     apart = {"question", "n_trials", "top_k", "n_seeds"}
     values = {name: value for name, value in study.values().items() if name not in apart}
     if study.split != "walk-forward":
         for universe in values["universes"] if "universes" in values else [values["universe"]]:
-            del universe["evaluation_start"]  # no other split looks at it
+            del universe["evaluation_start"]  # no other split uses it
     return fingerprint(Kind.STUDY, **values)

@@ -1,4 +1,4 @@
-"""What a run of data keeps: what there is, and a page of what is odd in it, drawn once."""
+"""Run of kind `data`: records the data, with a page on their quality that is drawn once."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from finscale.tracking import (
 
 
 def data_lines(stored: Sequence[StoredBars], inputs: PreparedInputs) -> list[str]:
-    """Say what was prepared: a line a raw file and a line a processed one."""
+    """Describe the prepared data: a line per raw file and a line per processed file."""
     raw = [f"{bars.ticker}: {bars.rows:,} sessions, {bars.first} to {bars.last}" for bars in stored]
     rows, columns = inputs.frame.shape
     made = [f"{inputs.path}: {rows:,} rows, {columns} columns"]
@@ -48,16 +48,16 @@ def data_lines(stored: Sequence[StoredBars], inputs: PreparedInputs) -> list[str
 def ensure_page(
     config: DataConfig, inputs: PreparedInputs, listen: Listen, study: str | None = None
 ) -> None:
-    """Record data that a search or a study has prepared as a run of kind `data`, once for a digest.
+    """Record the data of a search or a study as a run of kind `data`, once per digest.
 
-    One that was deleted is not made again.
+    A run that was deleted is not created again.
     """
     if _is_recorded(config, inputs):
         return
     with one_at_a_time(config.data_root, f"page of the data {config.universe.name}"):
         if _is_recorded(config, inputs):
             return
-        listen(Line(f"Data of {config.universe.name}: a page of what is odd in them is drawn."))
+        listen(Line(f"Data of {config.universe.name}: drawing a page on their quality."))
         run = create_run(Kind.DATA, f"data {config.universe.name}", tags=study_tags(study))
         with closing(run):
             record_page(run, config, inputs, data_lines((), inputs))
@@ -70,12 +70,12 @@ def _is_recorded(config: DataConfig, inputs: PreparedInputs) -> bool:
 
 
 def record_page(run: Run, config: DataConfig, inputs: PreparedInputs, lines: Sequence[str]) -> None:
-    """Record prepared data on a run of kind `data`; link to the page of an earlier one, or draw it.
+    """Record prepared data on a run of kind `data`. Link to an earlier page or draw a new one.
 
     Parameters
     ----------
     lines : sequence of str
-        Those of `data_lines`.
+        The lines from `data_lines`.
     """
     run.tag({Tag.DATA_SHA256: inputs.data_sha256, Tag.DATASET_SHA256: inputs.dataset_sha256})
     run.metric(
@@ -97,14 +97,14 @@ def record_page(run: Run, config: DataConfig, inputs: PreparedInputs, lines: Seq
 
 
 def _drawn_before(config: DataConfig, inputs: PreparedInputs) -> Run | None:
-    """Return the run that has the page of these very data, if it is still there."""
+    """Return the run that has the page of the same data, if it is still stored."""
     found = find_result(Kind.DATA, _identity(config, inputs))
     there = found and has_artifact(found.info.run_id, Artifact.QUALITY)
     return handle(found) if found and there else None
 
 
 def _identity(config: DataConfig, inputs: PreparedInputs) -> str:
-    """Digest what a page shows: the data, whose they are, and the parts that drift is seen in."""
+    """Return the identity of a page: a digest of the data, their universe and its parts."""
     universe = config.universe
     return fingerprint(
         Kind.DATA,
@@ -117,14 +117,14 @@ def _identity(config: DataConfig, inputs: PreparedInputs) -> str:
 
 
 def _draw(run: Run, config: DataConfig, inputs: PreparedInputs, lines: Sequence[str]) -> str:
-    """Say what is odd in the bars and which columns have drifted, and draw the target.
+    """Draw the page: quality of the bars, drift of the columns, and a chart of the target.
 
     Returns
     -------
     str
-        The page in a sentence.
+        A sentence that summarises the page.
     """
-    # Figures and tests of drift take seconds to import: once for each data set.
+    # Figures and drift tests take seconds to import; most commands do not need them.
     from finscale.dataset import drift_report
     from finscale.report import DataReport, overview_drawing, png, render_data_html
 
@@ -157,7 +157,7 @@ def _draw(run: Run, config: DataConfig, inputs: PreparedInputs, lines: Sequence[
 
 
 def _jumps_frame(bars: Mapping[str, pd.DataFrame], universe: Universe) -> pd.DataFrame:
-    """Return every suspicious move, and whether the universe's file calls it true."""
+    """Return all suspicious moves, and whether the universe's file confirms them."""
     rows = [
         (ticker, jump.day, jump.text, "true, says the universe" if is_true else "to be looked at")
         for ticker, frame in bars.items()

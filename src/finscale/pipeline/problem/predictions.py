@@ -1,4 +1,4 @@
-"""``predictions.parquet``: one row a sample, losses left null wherever no choice may look.
+"""``predictions.parquet``: one row per sample; losses are null where no choice may look.
 
 Legend: `N` samples, `K` outputs.
 """
@@ -28,8 +28,8 @@ def evaluation_positions(fold: Fold) -> NDArray[np.int64]:
 def predictions_frame(data: ProblemData, outputs: Sequence[Outputs]) -> pd.DataFrame:
     """Join each fold's outputs_NK at its `evaluation_positions` with dates, labels and losses.
 
-    Losses are those of the first fold's validation, which a choice looks at. Validation days of
-    a later block are test days of an earlier one, and stay as closed.
+    Losses are given only for the validation part of the first fold, which choices use. Validation
+    days of a later block are test days of an earlier one and stay closed.
     """
     assert len(outputs) == len(data.folds), "outputs of every fold"
     parts: list[pd.DataFrame] = []
@@ -41,7 +41,7 @@ def predictions_frame(data: ProblemData, outputs: Sequence[Outputs]) -> pd.DataF
 
 
 def validation_frame(data: ProblemData, outputs_NK: Outputs) -> pd.DataFrame:
-    """Join a trial's outputs at the search's validation positions: it forecasts nothing else."""
+    """Join a trial's outputs at the search's validation positions, its only forecasts."""
     return _rows(data, data.search.at.validation, outputs_NK, VALIDATION, 0)
 
 
@@ -62,7 +62,7 @@ def of_segment(frame: pd.DataFrame, segment: str) -> pd.DataFrame:
 def _rows(
     data: ProblemData, positions: NDArray[np.int64], outputs_NK: Outputs, segment: str, block: int
 ) -> pd.DataFrame:
-    from finscale.evaluation import sample_losses  # scipy: positions alone are asked for more often
+    from finscale.evaluation import sample_losses  # imports scipy, which positions do not need
 
     assert outputs_NK.shape == (len(positions), data.problem.task.n_outputs)
     y = data.labels_T[positions]
@@ -77,7 +77,7 @@ def _rows(
             "y": y,
             "output": outputs_NK[:, 0],
             "log_sigma": outputs_NK[:, 1] if outputs_NK.shape[1] == 2 else unseen,
-            # A number nobody has seen cannot be selected on.
+            # A number that is not stored cannot be selected on.
             "loss": sample_losses(y, outputs_NK) if is_open else unseen,
         }
     )

@@ -1,4 +1,4 @@
-"""A universe's inputs: fetched, built and recorded, whatever is not there yet."""
+"""Inputs of a universe: fetches, builds and records whatever is missing."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from finscale.tracking import Run, log_inputs
 
 
 def load_inputs(config: DataConfig, listen: Listen) -> PreparedInputs:
-    """Return the inputs of a universe; fetch and build what is not there yet, and say so.
+    """Return the inputs of a universe. Missing data are fetched and built, with a message.
 
-    What looks wrong in the bars is said each time, until they are corrected or called true.
+    Suspicious bars are reported at every call until they are corrected or confirmed as true.
 
     Raises
     ------
     DataError
-        If they cannot be had, or hold what no market did.
+        If the data cannot be fetched or contain impossible bars.
     """
     universe = config.universe
     if not is_prepared(universe, config.data_root, vix=config.vix):
@@ -37,7 +37,7 @@ def load_inputs(config: DataConfig, listen: Listen) -> PreparedInputs:
         fetch(config, listen)
 
     def accept(ticker: str, bars: pd.DataFrame) -> None:
-        # Stored bars too: an earlier version took them, or the universe called them true then.
+        # Stored bars are checked too: an earlier version or universe file may have accepted them.
         refuse_impossible(bars, universe, f"{ticker} of universe {universe.name}")
         if jumps := open_jumps(bars, universe):
             listen(Line(jump_line(ticker, jumps)))
@@ -55,9 +55,9 @@ def load_inputs(config: DataConfig, listen: Listen) -> PreparedInputs:
 
 
 def fetch(config: DataConfig, listen: Listen) -> tuple[StoredBars, ...]:
-    """Fetch the raw bars of a universe that are not stored yet, and say which.
+    """Fetch the missing raw bars of a universe and report which.
 
-    Bars of which the features leave nothing are refused before they are stored.
+    Bars that are too few for the features' warm-up are refused before they are stored.
     """
 
     def accept(what: str, bars: pd.DataFrame) -> None:
@@ -74,7 +74,7 @@ def fetch(config: DataConfig, listen: Listen) -> tuple[StoredBars, ...]:
 
 
 def log_dataset(run: Run, config: DataConfig, inputs: PreparedInputs) -> None:
-    """Record what a run consumes: for training and for validation, by name and digest."""
+    """Record the dataset of a run as its input for training and validation, by name and digest."""
     vix = "-vix" if config.vix else ""
     log_inputs(
         run,

@@ -1,4 +1,4 @@
-"""What a model is trained by: its architecture and training parameters, as params and back."""
+"""Recipe of a model: architecture and training parameters, with conversion to and from params."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything but the seed that makes a model on given data."""
+    """Everything that determines a model on given data, except the seed."""
 
     arch: Architecture
     learning_rate: float
@@ -36,7 +36,7 @@ class Recipe:
     epochs: int
 
     def params(self) -> dict[str, Any]:
-        """Return what a run logs: exact, so that `from_params` gives the recipe again."""
+        """Return the params to log. They are exact: `from_params` restores the recipe."""
         known = vars(self.arch) | vars(self)
         names = (*WINDOW_AXES, *ARCHITECTURE_AXES, *TRAINING_AXES, "epochs")
         return {name: known[name] for name in names}
@@ -47,8 +47,8 @@ class Recipe:
         return {**shape_of(self.arch), **{name: mine[name] for name in TRAINING_AXES}}
 
     def settings(self, seed: int) -> FitSettings:
-        """Return how to train it with one seed."""
-        from finscale.training import FitSettings  # torch: most recipes are only read
+        """Return the settings to train it with one seed."""
+        from finscale.training import FitSettings  # imports torch; most recipes are only read
 
         return FitSettings(
             epochs=self.epochs,
@@ -60,9 +60,9 @@ class Recipe:
         )
 
     def fingerprint(self, kind: str, data: ProblemData, seed: int | None = None) -> str:
-        """Digest everything that changes the result of training it.
+        """Return a digest of everything that changes the result of its training.
 
-        A window is the problem's, and part of its name, unless the space has others.
+        Window lengths are left out if they are the problem's, whose name contains them.
         """
         mine = self.params()
         usual = {name: getattr(data.problem, name) for name in WINDOW_AXES}
@@ -71,12 +71,12 @@ class Recipe:
 
 
 def from_params(params: Mapping[str, Any], template: Architecture, config: SearchConfig) -> Recipe:
-    """Make a recipe from a point of the search space, or from a run's params.
+    """Create a recipe from a point of the search space or from a run's params.
 
     Parameters
     ----------
     template : Architecture
-        Gives channels and outputs.
+        Architecture from which the numbers of channels and outputs are taken.
     """
     width = int(params["d_model"])
     d_ff = int(params["d_ff"]) if "d_ff" in params else round(params["ff_ratio"] * width)
@@ -104,18 +104,18 @@ def from_params(params: Mapping[str, Any], template: Architecture, config: Searc
 
 
 def patch_stride(config: SearchConfig, patch_length: int) -> int:
-    """Return how far apart patches begin: half a patch, where the length is not the problem's."""
+    """Return the stride of patches: the problem's, or half a patch if the length differs."""
     usual = patch_length == config.patch_length
     return config.patch_stride if usual else max(1, patch_length // 2)
 
 
 def architecture_name(arch: Architecture) -> str:
-    """Write size, width × depth, and heads."""
+    """Return the name of an architecture: size, width × depth, and heads."""
     return shape_name(count_params(arch).total, arch.d_model, arch.n_layers, arch.n_heads)
 
 
 def shape_name(n_params: int, d_model: int, n_layers: int, n_heads: int) -> str:
-    """Write an architecture of which a run's numbers are at hand."""
+    """Return the name of an architecture from its numbers."""
     return f"{format_size(n_params)} d{d_model}×{n_layers} h{n_heads}"
 
 

@@ -1,4 +1,4 @@
-"""Sentences of a final's note, at training and once the test is open."""
+"""Sentences for the note of a final, after training and after the test set is opened."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ def final_note(
     val_reference: float,
     test: tuple[float, float] | None = None,
 ) -> str:
-    """Say what a final is and whether it beats the reference forecast.
+    """Return the note of a final: what it is and whether it beats the reference forecast.
 
     Parameters
     ----------
@@ -17,7 +17,7 @@ def final_note(
         Its test loss and the reference's, in nats.
     """
     lines = [
-        f"A final of `{cell}`: a trial's configuration, trained anew with another seed.\n",
+        f"A final of `{cell}`: the configuration of a trial, trained again with another seed.\n",
         f"- **Validation**: {against_reference(val_loss, val_reference)}",
     ]
     if test:
@@ -26,7 +26,7 @@ def final_note(
 
 
 def against_reference(loss: float, reference: float) -> str:
-    """Compare two losses in nats; Markdown.
+    """Compare two losses in nats, as Markdown.
 
     >>> against_reference(0.41, 0.38)
     '0.4100 nats, does **not** beat the reference forecast (0.3800)'

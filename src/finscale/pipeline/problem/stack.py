@@ -1,6 +1,6 @@
-"""Bars of several tickers, one below the other: what a pooled model trains on.
+"""Stacked bars of several tickers, on which a pooled model is trained.
 
-The target comes first, so that its positions are those of its own bars.
+The target comes first, so its positions in the stack are those in its own bars.
 
 Legend: `T` bars of all tickers, `C` channels.
 """
@@ -28,9 +28,9 @@ class TickerBars:
     index : DatetimeIndex
         Dates of its bars.
     labels : ndarray of float64
-        Their labels; NaN where the future is not known yet.
+        Labels of its bars; NaN where the future is not known yet.
     read : callable
-        Gives its inputs, stationary and unscaled, on the same index.
+        Returns its stationary, unscaled inputs on the same index.
     """
 
     index: pd.DatetimeIndex
@@ -40,7 +40,7 @@ class TickerBars:
 
 @dataclass(frozen=True, eq=False)
 class Stack:
-    """The target's bars, and below them those of the tickers it is pooled with."""
+    """The target's bars, followed by those of the tickers that it is pooled with."""
 
     tickers: tuple[TickerBars, ...]
 
@@ -53,7 +53,7 @@ class Stack:
         return np.concatenate([ticker.index.to_numpy() for ticker in self.tickers])
 
     def training_rows(self, at: Fold, horizon: int, first_position: int) -> list[Positions]:
-        """Return each ticker's training samples, by positions in its own bars."""
+        """Return each ticker's training samples as positions in its own bars."""
         before = pool_end(self.tickers[0].index, at)
         pooled = [
             pooled_positions(ticker.index, horizon, first_position=first_position, before=before)
@@ -62,7 +62,7 @@ class Stack:
         return [at.train, *pooled]
 
     def joined(self, at: Fold, rows: Sequence[Positions]) -> Fold:
-        """Return the target's fold with every ticker's training samples in it."""
+        """Return the target's fold with the training samples of all tickers."""
         sizes = [len(ticker.index) for ticker in self.tickers]
         starts = np.cumsum([0, *sizes[:-1]])
         train = np.concatenate([start + mine for start, mine in zip(starts, rows, strict=True)])
@@ -72,8 +72,8 @@ class Stack:
     def scaled(self, rows: Sequence[Positions]) -> NDArray[np.float32]:
         """Scale each ticker on its own training rows, into an array of shape (T, C).
 
-        One ticker is read at a time: beside the result there is never more than one. Rows of a
-        ticker that contributes no sample stay zero.
+        Tickers are read one at a time, so only one is in memory beside the result. Rows of a
+        ticker without training samples stay zero.
         """
         sizes = [len(ticker.index) for ticker in self.tickers]
         ends = np.cumsum(sizes)

@@ -1,4 +1,4 @@
-"""How work runs: side by side, told of, once, and stopped."""
+"""Execution of work: parallel workers, progress display, locks, and orderly ends."""
 
 import lazy_loader
 

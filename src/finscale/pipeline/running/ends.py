@@ -1,4 +1,4 @@
-"""What ends a training early: whose fault it is, and how its run is closed."""
+"""Trainings that end early: the cause, and how their runs are closed."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from finscale.tracking import LeaseLostError, Run, Status, end_of
 
 
 class Fault(Enum):
-    """Whose fault it is that a training ended early."""
+    """Cause of an early end of a training."""
 
     OUTSIDE = auto()
-    """A stop, a store that is away, a full disk: the same run goes on another time."""
+    """A stop, an unreachable store or a full disk. The same run can be resumed later."""
     USER = auto()
-    """Options or data: every other training would end in the same way."""
+    """Wrong options or data. Every other training would end in the same way."""
     TRAINING = auto()
-    """Its own configuration, or a mistake of ours: another training may do better."""
+    """This configuration, or a bug of this project. Another training may succeed."""
 
 
 def fault_of(error: BaseException) -> Fault:
-    """Tell by the type of an error whose fault it is."""
+    """Return the cause of an early end, by the type of its error."""
     is_stop = isinstance(error, KeyboardInterrupt) or was_stopped()
     if is_stop or isinstance(error, StoreError) or is_disk_full(error):
         return Fault.OUTSIDE
@@ -32,38 +32,38 @@ def fault_of(error: BaseException) -> Fault:
 
 @contextmanager
 def closing(run: Run, leave: Callable[[str], None] | None = None) -> Iterator[None]:
-    """Close a run by what ended the block, where that came before the run's own end.
+    """Close a run when an error ends the block before the run has ended.
 
-    A run that another process has taken over is left to it.
+    A run that another process has taken over is left open.
 
     Parameters
     ----------
     leave : callable, optional
-        Closes the run without a result, in a way of its own; told the reason.
+        Closes a run that can be resumed; called with the reason. By default `run.interrupt`.
     """
     try:
         yield
     except LeaseLostError:
         raise
     except (Exception, KeyboardInterrupt) as error:
-        with suppress(StoreError):  # it may still be away
+        with suppress(StoreError):  # the store may still be unreachable
             _close(run, error, leave or run.interrupt)
         if was_stopped() and not isinstance(error, KeyboardInterrupt | StoreError):
-            # A library that was interrupted has made another error of it.
+            # A library has turned the interrupt into an error of its own.
             raise KeyboardInterrupt from error
         raise
 
 
 def _close(run: Run, error: BaseException, leave: Callable[[str], None]) -> None:
     if fault_of(error) is not Fault.OUTSIDE:
-        # Only a cell is refused: what is trained for it has failed.
+        # "Refused" is a status of cells only: a training of such a cell has failed.
         run.close(replace(end_of(error), status=Status.FAILED))
     else:
         leave(_why_left(error))
 
 
 def _why_left(error: BaseException) -> str:
-    """Name what a run was left for that goes on another time."""
+    """Return the reason why a run was left to be resumed later."""
     if isinstance(error, KeyboardInterrupt):
         return "interrupted"
     if is_disk_full(error):

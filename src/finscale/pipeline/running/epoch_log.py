@@ -1,4 +1,4 @@
-"""Epochs on their way into the store: live, and never so often that they slow a model down."""
+"""Logging of epochs to the store while a model trains, rarely enough not to slow it down."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from finscale.tracking import Run, curve
 from finscale.training import Epoch, OnEpoch, Signal
 
 FLUSH_S = 2.0
-"""How far the curves of epochs shorter than that may be behind."""
+"""Seconds between two writes of curves. Shorter epochs are written together."""
 
 
 class EpochLog:
-    """What `fit` reports to: it logs, renews leases, and asks how to go on.
+    """Callback of `fit`: logs each epoch, renews leases and returns the decision of `decide`.
 
     Parameters
     ----------
     own : Run or None
-        The run of this command, whose lease is renewed with `run`'s.
+        The run of this command; its lease is renewed together with that of `run`.
     done : int
-        Last step an interrupted attempt has logged already: a curve has no point twice.
+        Last step that an interrupted attempt has logged. Steps up to it are not logged again.
     decide : callable
-        Told each epoch too; its answer is passed on.
+        Called with each epoch; its answer is returned to `fit`.
     offset : int
-        Steps of the folds before this one. Days that they forecast are validation here, so that
-        its loss is looked at by early stopping alone, and logged nowhere.
+        Number of steps of the earlier folds. If it is above 0, the validation loss is not logged:
+        this fold validates on days that earlier folds forecast, and only early stopping uses it.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class EpochLog:
         self._flushed = self._renewed = -math.inf
 
     def __call__(self, epoch: Epoch) -> Signal:
-        """Log an epoch, now or with those that follow soon."""
+        """Log an epoch, at once or together with the next ones."""
         step = self._offset + epoch.number
         if step > self._done:
             self._waiting[step] = self._curves(epoch)
@@ -49,7 +49,7 @@ class EpochLog:
         return self._decide(epoch)
 
     def flush(self) -> None:
-        """Write what waits, in one call: before a checkpoint, and at the end."""
+        """Write all waiting epochs in one call: before a checkpoint and at the end."""
         if self._waiting:
             self._run.epochs(self._waiting)
             self._waiting = {}

@@ -1,4 +1,4 @@
-"""What processes of one machine share is made by one of them, while the others wait."""
+"""Lock for shared files: one process of a machine creates them while the others wait."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ _log = logging.getLogger("finscale")
 
 @contextmanager
 def one_at_a_time(root: Path, what: str) -> Iterator[None]:
-    """Hold the right to make something; the kernel takes it from a process that dies.
+    """Hold a lock while something is created. The kernel releases it if the process dies.
 
     Parameters
     ----------
     root : Path
-        Folder of the data, which the processes have in common.
+        Folder of the data that the processes share.
     what : str
-        Names what is made, for other processes and for the line that says what is waited for.
+        Name of what is created. It identifies the lock and is shown to waiting processes.
     """
     folder = root / "locks"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / f"{hashlib.sha256(what.encode()).hexdigest()[:32]}.lock")
         _acquire(lock, what)
-    except OSError:  # a folder that cannot be written: made twice is better than not at all
+    except OSError:  # the folder is not writable: creating twice is better than not at all
         yield
         return
     try:

@@ -1,4 +1,4 @@
-"""What a user sees while work goes on: bars with time left, plain lines when not a terminal."""
+"""Progress display: bars with the time left on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -19,39 +19,40 @@ from finscale.config import printable, steady
 EVERYTHING = "everything"
 PLAIN_EVERY_S = 10.0
 WORTH_S, WORTH_SHARE = 5.0, 0.05
-"""Of work, and of what there was to do: before, a time left is not worth saying."""
+"""Seconds of work, and share of the work, before a time left is shown."""
 MEMORY_SHARE = 0.25
-"""Of the seconds gone by, or of those left where they are fewer: so long a time left remembers
-what it was. Near the end, what it was would hide what is."""
+"""Time constant by which the time left is smoothed, as a share of the seconds elapsed or left,
+whichever is fewer: near the end, old estimates must not hide the current one."""
 WIDE = 110
-"""Columns of a terminal that has room for bars beside the names."""
+"""Columns a terminal needs to show bars beside the names."""
 BESIDE_NAME = 30
-"""Columns that a percentage, a time left and some words take."""
+"""Columns kept free for a percentage, a time left and some words."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """Something to say once."""
+    """A line of text to show once."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a piece of work is.
+    """Progress of a piece of work.
 
     Attributes
     ----------
     key : str
-        Names the piece; later events with this key update it.
+        Name of the piece; later events with the same key update it.
     done, total : float
-        In any unit. The first event says what was done before the work began.
+        Amount done and total amount, in any unit. The first event gives the amount that was done
+        before the work began.
     text : str
-        What is being done now.
+        Describes the current step.
     part : str
-        Names a part of the piece, where parts go on side by side: `done` is the part's alone.
+        Name of a part, if parts of the piece run in parallel. `done` then counts this part alone.
     before : float
-        What other parts had done when this one began.
+        Amount that other parts had done when this one began.
     """
 
     key: str
@@ -68,14 +69,14 @@ Listen = Callable[[Event], None]
 
 @dataclass(frozen=True)
 class _Course:
-    """How far something is since `begun`, as shares of it: `fresh` was done since then."""
+    """Progress as shares of the whole: `share` is done, of which `fresh` since the time `begun`."""
 
     begun: float
     share: float
     fresh: float
 
     def ends(self, now: float) -> float | None:
-        """Return when it will be done at the rate so far, once that is worth anything."""
+        """Return the expected end at the rate so far, or None while it is too early to tell."""
         too_little = self.fresh < WORTH_SHARE * (1.0 - self.share + self.fresh)
         if now - self.begun < WORTH_S or too_little or self.share >= 1.0:
             return None
@@ -83,19 +84,19 @@ class _Course:
 
 
 class _Forecast:
-    """When something ends: one more look moves the answer a little, and does not turn it over."""
+    """Smoothed forecast of when something ends."""
 
     def __init__(self) -> None:
         self.ends: float | None = None
         self._looked = 0.0
 
     def left(self, course: _Course, now: float, not_before: float = 0.0) -> str:
-        """Say how long it will take, or nothing as long as nobody can tell.
+        """Return the time left as text, or an empty string while it is too early to tell.
 
         Parameters
         ----------
         not_before : float
-            When the longest of its pieces ends: the whole is not done before.
+            Expected end of the longest piece; the whole cannot end earlier.
         """
         ends = course.ends(now)
         if ends is None:
@@ -110,7 +111,7 @@ class _Forecast:
 
 
 class _Piece:
-    """A piece of work, from its first event on."""
+    """State of a piece of work since its first event."""
 
     def __init__(self, event: Progress, now: float) -> None:
         self._begun, self._before = now, event.before
@@ -120,7 +121,7 @@ class _Piece:
     def take(self, event: Progress) -> None:
         self.total = event.total
         self._parts[event.part] = event.done
-        self._known = max(self._known, event.before + event.done)  # others may work on it too
+        self._known = max(self._known, event.before + event.done)  # other processes may add to it
 
     @property
     def done(self) -> float:
@@ -135,12 +136,12 @@ class _Piece:
 
 
 class Screen:
-    """Shows events. Call it with one; use it as a context.
+    """Shows events on the terminal. It is a context manager and is called with each event.
 
     Parameters
     ----------
     weights : dict, optional
-        Cost of each piece that will come: adds a line for the whole, with the time left.
+        Relative cost of each expected piece. Adds a line for the whole, with the time left.
     """
 
     def __init__(self, weights: dict[str, float] | None = None) -> None:
@@ -182,13 +183,13 @@ class Screen:
             self._plain(event, piece.done, f"{course.share:.0%}{', ' if left else ''}{left}", now)
 
     def __rich__(self) -> RenderableType:
-        """Return what stands on a terminal now."""
+        """Return the bars as they are shown now."""
         return self._bars.get_renderable()
 
     def _bar(
         self, name: str, course: _Course, now: float, text: str, not_before: float = 0.0
     ) -> str:
-        """Bring a bar up to date; return the time left that it says."""
+        """Update a bar and return the time left that it shows."""
         if name not in self._tasks:
             shown = _ending(name, self._console.width - BESIDE_NAME)
             self._tasks[name] = self._bars.add_task(shown, total=1.0, text="", left="")
@@ -197,12 +198,12 @@ class Screen:
         return left
 
     def _longest(self) -> float:
-        """Return when the longest piece ends, of those that have said it."""
+        """Return the latest expected end of all pieces that have a forecast."""
         pieces = [self._forecasts[key].ends for key in self._weights if key in self._forecasts]
         return max((ends for ends in pieces if ends), default=0.0)
 
     def _whole(self) -> _Course:
-        """Return how far everything is, by what each piece costs."""
+        """Return the progress of everything, with pieces weighted by their cost."""
         total = sum(self._weights.values())
         known = {
             key: (self._weights[key] / total, piece.course)
@@ -227,7 +228,7 @@ class Screen:
 
 
 def _bars(console: Console) -> bars.Progress:
-    """Make the bars: where there is little room, what is being done gives way, then the bar."""
+    """Create the bars. On narrow terminals the text is cut first, then the bar is left out."""
     bar = (BarColumn(bar_width=24),) if console.width >= WIDE else ()
     rest = Column(ratio=1, no_wrap=True, overflow="ellipsis")
     return bars.Progress(
@@ -243,7 +244,7 @@ def _bars(console: Console) -> bars.Progress:
 
 
 def _ending(name: str, room: int) -> str:
-    """Cut a name from its front: its end says which budget, and what is done with it.
+    """Shorten a name from the front, because its end names the budget and the step.
 
     >>> _ending("sp500.threshold_1pct.h1.daily.a20.2M search", 17)
     '…ly.a20.2M search'
@@ -252,7 +253,7 @@ def _ending(name: str, room: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Say a time span for people.
+    """Format a time span for people.
 
     >>> duration(42), duration(200), duration(20_000), duration(300_000)
     ('42 s', '3 min', '5.6 h', '3.5 days')

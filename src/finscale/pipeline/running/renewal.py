@@ -1,4 +1,4 @@
-"""Leases of commands that wait for their workers."""
+"""Renewal of the lease of a command while it waits for its workers."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from finscale.tracking import Run
 from finscale.training import Pace
 
 RENEW_S = 300.0
-"""How often a command says that it lives: often against how long a lease is believed."""
+"""Seconds between two renewals, far fewer than a lease is valid."""
 
 
 def renewing(listen: Listen, run: Run) -> Listen:
-    """Return a listener that also renews a run's lease, now and then, while workers report."""
+    """Return a listener that also renews the lease of `run` at intervals while workers report."""
     pace = Pace(RENEW_S)
 
     def listener(event: Event) -> None:

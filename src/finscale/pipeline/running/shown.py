@@ -1,4 +1,4 @@
-"""Verbs show what they do on the terminal, unless somebody else listens."""
+"""Decorator that shows the progress of a verb on the terminal unless a listener is given."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ R = TypeVar("R")
 
 
 def on_terminal(event: Event) -> None:
-    """Stand for the terminal as a verb's default listener: `shown` puts a screen in its place."""
+    """Mark the terminal as a verb's default listener; `shown` replaces it by a screen."""
     raise AssertionError(f"nobody listens to {event}: the function lacks `shown`")
 
 
 def shown(verb: Callable[P, R]) -> Callable[P, R]:
-    """Let a verb show its progress on the terminal where it is called without ``listen``."""
+    """Decorate a verb to show its progress on the terminal if it is called without ``listen``."""
 
     @wraps(verb)
     def with_listener(*args: P.args, **kwargs: P.kwargs) -> R:

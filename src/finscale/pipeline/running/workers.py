@@ -1,6 +1,6 @@
-"""Work side by side: processes that take one piece after another, cores divided among them.
+"""Parallel work in processes that take one piece after another and share the cores equally.
 
-Each worker has a pipe of its own: a queue's lock would stay locked for all when a worker dies.
+Each worker has its own pipe: a shared queue would stay locked for all if a worker died.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ from finscale.config import (
 from finscale.pipeline.running.progress import Event, Listen
 
 GRACE_S = 30.0
-"""For all workers together to leave in: one may be writing a large model's checkpoint."""
+"""Seconds that all workers together get to stop: one may be writing a large checkpoint."""
 LOOK_S = 0.5
-"""How often a command that waits for its workers looks whether it shall stop."""
+"""Seconds between two checks for a stop while a command waits for its workers."""
 LOST = "the process that worked on it died (out of memory, or killed)"
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A piece of work that could not be finished, and why in one line.
+    """A piece of work that could not be finished, with the reason in one line.
 
     Attributes
     ----------
     is_mistake : bool
-        Whether the same again would fail in the same way: options or data have to change.
+        True if a retry would fail in the same way, because options or data must change first.
     """
 
     name: str
@@ -67,21 +67,21 @@ Job = Callable[[Piece, Listen], None]
 def run_side_by_side(
     job: Job[Piece], pieces: Mapping[str, Piece], n_workers: int, listen: Listen
 ) -> list[Failure]:
-    """Run `job` for each piece, by name, in `n_workers` processes; return those that failed.
+    """Run `job` for each named piece in `n_workers` processes and return the failed pieces.
 
-    A worker that dies costs the piece it was at: the others go on, and the same command starts
-    that one again where its trials ended.
+    If a worker dies, only the piece it worked on fails. The others go on, and the same command
+    later resumes the failed piece.
 
     Parameters
     ----------
     job : callable
-        Importable by name: the processes are fresh ones.
+        Must be importable by name, because the processes are spawned.
     """
     _set_threads(max(1, available_cores() // n_workers))
     workers: dict[Connection, BaseProcess] = {}
     try:
         for _ in range(n_workers):
-            with unbroken():  # none is started that is not known
+            with unbroken():  # a stop between these lines would lose the worker
                 pipe, worker = _start(job)
                 workers[pipe] = worker
         return _follow(list(workers), pieces, listen)
@@ -90,7 +90,7 @@ def run_side_by_side(
 
 
 def unfinished(what: str, expected: str, failures: Sequence[Failure], resume: str) -> StoreError:
-    """Return the error of work whose pieces have failed: each with its line."""
+    """Return the error for work with failed pieces; it names the reason of each."""
     goes_on = f"Go on: {resume}"
     if all(failure.is_mistake for failure in failures):
         goes_on = f"Correct what these lines name, then: {resume}"
@@ -103,7 +103,7 @@ def unfinished(what: str, expected: str, failures: Sequence[Failure], resume: st
 
 
 def failure_lines(failures: Sequence[Failure]) -> str:
-    """Write failures in a row, those with the same line together."""
+    """Join failures into one line; those with the same reason are grouped."""
     names: dict[str, list[str]] = {}
     for failure in failures:
         names.setdefault(failure.line, []).append(failure.name)
@@ -119,17 +119,17 @@ def _start(job: Job[Any]) -> tuple[Connection, BaseProcess]:
     context = multiprocessing.get_context("spawn")  # a forked torch or sqlite handle is broken
     ours, theirs = context.Pipe()
     worker = context.Process(target=_work, args=(job, theirs), daemon=True)
-    resource_tracker.ensure_running()  # its start would let Ctrl-C through again
+    resource_tracker.ensure_running()  # starting it later would unblock Ctrl-C again
     with deaf_children():
         worker.start()
-    theirs.close()  # the worker's death is then the end of the pipe
+    theirs.close()  # so that the pipe ends when the worker dies
     return ours, worker
 
 
 def _follow(
     pipes: Sequence[Connection], pieces: Mapping[str, Any], listen: Listen
 ) -> list[Failure]:
-    """Hand out work and pass events on until every piece is done or has failed."""
+    """Distribute work and forward events until every piece is done or has failed."""
     waiting = list(pieces)[::-1]
     at_work: dict[Connection, str] = {}
     failures: list[Failure] = []
@@ -138,7 +138,7 @@ def _follow(
         at_work.pop(pipe, None)
         if waiting:
             name = at_work[pipe] = waiting.pop()
-            with suppress(OSError):  # a dead worker: reading from it will say so
+            with suppress(OSError):  # the worker is dead; reading from it will show that
                 pipe.send((name, pieces[name]))
 
     for pipe in pipes:
@@ -162,13 +162,13 @@ def _follow(
 
 
 def _work(job: Job[Any], pipe: Connection) -> None:
-    """Do pieces as they come until nobody hands out any."""
+    """Process pieces as they arrive until the parent closes the pipe."""
 
     def tell(event: Event) -> None:
         try:
             pipe.send(event)
         except OSError:
-            signal.raise_signal(signal.SIGTERM)  # who started this is gone: leave in order
+            signal.raise_signal(signal.SIGTERM)  # the parent is gone: stop in an orderly way
 
     try:
         install_stops()
@@ -180,7 +180,7 @@ def _work(job: Job[Any], pipe: Connection) -> None:
             pipe.send(outcome)
     except (KeyboardInterrupt, EOFError, OSError):
         ignore_stops()
-    # Python would take its libraries apart first, for seconds.
+    # A normal exit would spend seconds on unloading libraries.
     atexit._run_exitfuncs()
     os._exit(0)
 
@@ -198,10 +198,10 @@ def _outcome(job: Job[Any], name: str, piece: Any, tell: Listen) -> _Done | Fail
 
 
 def _stop(workers: Mapping[Connection, BaseProcess]) -> None:
-    """Ask workers to leave, and kill those that have not when the grace is over."""
+    """Ask workers to stop, and kill those still running after `GRACE_S` seconds."""
     for pipe, worker in workers.items():
         worker.terminate()
-        pipe.close()  # nobody listens: one that waits to tell something need not
+        pipe.close()  # so that a worker does not wait to send an event
     until = time.monotonic() + GRACE_S
     for worker in workers.values():
         worker.join(max(0.0, until - time.monotonic()))
@@ -211,6 +211,6 @@ def _stop(workers: Mapping[Connection, BaseProcess]) -> None:
 
 
 def _set_threads(n_threads: int) -> None:
-    """Give each worker its share: read by the workers' libraries when they start."""
+    """Set the number of threads per worker, which its libraries read when they start."""
     for variable in _THREAD_VARIABLES:
         os.environ[variable] = str(n_threads)

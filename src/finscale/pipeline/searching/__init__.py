@@ -1,4 +1,4 @@
-"""One search: its space and its cost, its trials, its turns, its page."""
+"""A search of one cell: space, cost, trials, coordination of processes, and its page in the UI."""
 
 import lazy_loader
 

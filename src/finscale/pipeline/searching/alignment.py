@@ -1,4 +1,4 @@
-"""Optuna's study brought in line with the tracking store, and where a search then stands."""
+"""Synchronisation of the Optuna study with the tracking store."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from finscale.tracking import Run, val_curve
 
 Decision = TypeVar("Decision")
 MANY = 50
-"""Trials that take so long to read back that it has to be said."""
+"""Number of trials that take so long to read back that the user is told."""
 
 
 def standing_of(context: SearchContext) -> Standing:
-    """Make Optuna's study say what the store says; return where the search stands."""
+    """Synchronise the Optuna study with the store and return the state of the search."""
 
     def aligned() -> Standing:
         _align(context)
@@ -28,14 +28,14 @@ def standing_of(context: SearchContext) -> Standing:
 
 
 def in_turn(context: SearchContext, decide: Callable[[], Decision]) -> Decision:
-    """Decide within the search's turn; again, where the study was deleted in the middle of it."""
+    """Call `decide` within the search's turn. Repeat it if the study was deleted meanwhile."""
     while True:
         with suppress(OptunaStudyGoneError), context.search.turn():
             return decide()
 
 
 def align(context: SearchContext) -> Standing:
-    """Bring Optuna's study in line with the store where they may differ; within a turn."""
+    """Synchronise the Optuna study with the store if they may differ. Call it within a turn."""
     search = context.search
     is_current = search.is_current()
     standing = search.standing()
@@ -56,6 +56,6 @@ def _align(context: SearchContext) -> None:
 
 
 def run_of(context: SearchContext, trial: SearchTrial) -> Run:
-    """Return the run that keeps a trial."""
+    """Return the run of a trial."""
     assert trial.key
     return Run(trial.key, context.parent.experiment_id)

@@ -1,4 +1,4 @@
-"""Which trials of a search keep their weights."""
+"""Retention of weights: selects the trials of a search whose weights are removed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ N_BEST = 3
 
 @dataclass(frozen=True)
 class StoredWeights:
-    """A trial of a search: its loss, None or NaN without one, and the size of its weights, or 0."""
+    """A trial with its loss (None or NaN if it has none) and the size of its weights (or 0)."""
 
     number: int
     val_loss: float | None
@@ -25,13 +25,13 @@ class StoredWeights:
 
     @property
     def loss(self) -> float:
-        """Return the loss to rank by: infinite where there is none."""
+        """Return the loss for the ranking: infinite if there is none."""
         return math.inf if self.val_loss is None or math.isnan(self.val_loss) else self.val_loss
 
 
 @dataclass(frozen=True)
 class Removal:
-    """A trial whose weights go, and the reason to record."""
+    """A trial whose weights are removed, and the reason to record."""
 
     number: int
     why: str
@@ -40,19 +40,19 @@ class Removal:
 def superfluous(
     stored: Sequence[StoredWeights], policy: Artifacts, max_bytes: int
 ) -> list[Removal]:
-    """Say whose weights go, in this order.
+    """Return the trials whose weights are to be removed, in this order.
 
     Parameters
     ----------
     stored : sequence of StoredWeights
-        Every trial so far, those without weights too: they rank with the others.
+        All trials so far. Trials without weights count in the ranking too.
     policy : str
-        "best" keeps weights above 100 MB of the best three trials alone, and smaller ones of all.
-        "all" keeps them. "none" stores none to begin with; what an earlier command has stored
-        stays.
+        "best" keeps weights above 100 MB only for the best three trials, and smaller ones for all.
+        "all" keeps every trial's weights. "none" stores no weights; those that an earlier command
+        has stored are kept.
     max_bytes : int
-        Most of all weights together, whatever the policy: beyond, the oldest go first. The best
-        ones that there are stay even where they are larger alone.
+        Limit for all weights together, under every policy. Above it, the oldest weights are
+        removed first. The best stored weights are kept even if they alone exceed the limit.
     """
     ranked = sorted(stored, key=lambda trial: (trial.loss, trial.number))
     kept = sorted((trial for trial in stored if trial.n_bytes), key=lambda trial: trial.number)
@@ -73,7 +73,7 @@ def superfluous(
 
 
 def thin_out(parent: Run, policy: Artifacts, max_bytes: float) -> None:
-    """Remove the weights of a search that are too many."""
+    """Remove the superfluous weights of a search."""
     frame = trials(parent=parent.run_id)
     sizes = pd.to_numeric(frame["weights_bytes"]).fillna(0).astype(int)
     stored = [

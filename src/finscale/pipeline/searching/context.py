@@ -1,4 +1,4 @@
-"""What every process of a search works with: set up alike by `hpo` and by its workers."""
+"""Context that every process of a search works with, set up by `hpo` and by its workers."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ PICTURES_EVERY_S = 60.0
 
 @dataclass(frozen=True, eq=False)
 class SearchContext:
-    """What every trial of a search needs.
+    """Objects and settings that every trial of a search needs.
 
     Attributes
     ----------
     parent : Run
-        Of the trials.
+        The parent run of the trials.
     own : Run or None
-        The run of this command, whose lease is renewed; a worker has none.
+        The run of this command, whose lease is renewed; None in a worker.
     device_name : str
-        What the user calls the device, or "auto".
+        Name of the device as the user gave it, or "auto".
     deadline : float
-        Moment of `time.monotonic` after which no epoch begins.
+        Time, by `time.monotonic`, after which no epoch begins.
     pace : Pace
-        Of the pictures on the parent's page.
+        Limits how often the pictures on the parent's page are drawn.
     """
 
     config: HpoConfig
@@ -59,29 +59,29 @@ class SearchContext:
 
     @cached_property
     def device(self) -> torch.device:
-        """Where it trains; looked for when it is asked for: a search that is whole needs none."""
+        """Device for training, looked up on first use: a complete search needs none."""
         return pick_device(self.device_name)
 
     @property
     def template(self) -> Architecture:
-        """An architecture with the channels, context and patches of them all."""
+        """An architecture with the channels, context and patches that all candidates share."""
         return self.space.architectures[0]
 
     @property
     def is_over_time(self) -> bool:
-        """Whether the user's time limit has passed."""
+        """True if the user's time limit has passed."""
         return time.monotonic() >= self.deadline
 
 
 def options_key(command: Run) -> str:
-    """Name the options of a command: those of another one that works on the search may differ."""
+    """Return the key of a command's options; commands that share a search may differ in them."""
     return f"options of {command.run_id}"
 
 
 def facts_of(
     config: HpoConfig, parent: Run, own: Run, identity: str, study: str | None
 ) -> dict[str, Any]:
-    """Return what is written on a study, so that a worker of a command can join it."""
+    """Return the attributes stored on an Optuna study, by which a worker can join the search."""
     return {
         options_key(own): options(config) | {"data_root": str(config.data_root.resolve())},
         "identity": identity,
@@ -102,8 +102,8 @@ def open_context(
     listen: Listen,
     deadline: float,
 ) -> SearchContext:
-    """Join a search at its study's address; baselines that are missing are made first."""
-    from finscale.search import Search  # Optuna: a refusal by a floor waits for nothing
+    """Join a search at the address of its Optuna study. Missing baselines are computed first."""
+    from finscale.search import Search  # imports Optuna: not before a refusal by a floor
 
     space = search_space(config, data)
     with turn(address):

@@ -1,4 +1,4 @@
-"""How long training takes here, from a few real steps of a few architectures."""
+"""Estimate of training time, from a few real steps of a few architectures on this machine."""
 
 from __future__ import annotations
 
@@ -18,38 +18,38 @@ if TYPE_CHECKING:
     import torch
 
 LARGE = 5_000_000
-"""Parameters of a model of which a few steps would take long."""
+"""Number of parameters from which even a few steps take long."""
 N_MEASURED = 5
 MEASURE_S = 0.4
-"""For each of them: a search shall say within seconds how long it takes."""
+"""Seconds per measured architecture: the estimate must be ready within seconds."""
 N_LAYERS = 8
 BYTES_A_WEIGHT = 16
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds for a window's forward and backward pass: what arithmetic and memory take.
+    """Seconds that a window's forward and backward pass take, for arithmetic and for memory.
 
-    A deep, narrow model computes little and moves much: its rate in FLOP/s is a twentieth of a
-    wide one's, so that a single rate would be off by as much.
+    A deep, narrow model computes little and moves much data: its rate in FLOP/s is a twentieth of
+    a wide model's. A single rate would be wrong by this factor.
     """
 
     seconds_a_flop: float
     seconds_a_byte: float
 
     def seconds(self, arch: Architecture, n_windows: int) -> float:
-        """Return how long so many windows take to train on."""
+        """Return the seconds that training on `n_windows` windows takes."""
         a_window = self.seconds_a_flop * _flops(arch) + self.seconds_a_byte * _kept_bytes(arch)
         return a_window * n_windows
 
     def gigaflops(self, architectures: Sequence[Architecture]) -> float:
-        """Return the rate at which these are trained, all in all."""
+        """Return the overall training rate of these architectures, in GFLOP/s."""
         seconds = sum(self.seconds(arch, 1) for arch in architectures)
         return sum(map(_flops, architectures)) / seconds / 1e9
 
 
 def measured_cost(config: SearchConfig, space: SearchSpace, device: torch.device) -> Cost:
-    """Train throw-away models from the cheapest to the dearest, each for a moment."""
+    """Measure the cost by training temporary models, from the cheapest to the dearest."""
     by_cost = sorted(set(space.architectures), key=_kept_bytes)
     places = np.linspace(0, len(by_cost) - 1, min(N_MEASURED, len(by_cost))).round()
     several = [by_cost[int(place)] for place in places]
@@ -61,7 +61,11 @@ def measured_cost(config: SearchConfig, space: SearchSpace, device: torch.device
 def search_seconds(
     config: SearchConfig, space: SearchSpace, cost: Cost, n_train: int, n_done: int
 ) -> float:
-    """Return how long the trials that are left take at most: the corners first, then the rest."""
+    """Return the seconds that the remaining trials take at most.
+
+    The extreme architectures, which are tried first, count with their own cost and all further
+    trials with the mean cost.
+    """
     n_left = max(0, config.n_trials - n_done)
     windows = n_train * config.epochs
     corners = extremes(space.architectures, config.n_trials)[n_done:][:n_left]
@@ -71,7 +75,7 @@ def search_seconds(
 
 
 def _rate(arch: Architecture, batch_size: int, device: torch.device) -> float:
-    """Return FLOP/s; all layers cost alike, so that some of them are enough."""
+    """Measure the rate in FLOP/s. All layers cost the same, so a few of them are enough."""
     is_large = count_params(arch).total >= LARGE
     few = replace(arch, n_layers=min(2 if is_large else N_LAYERS, arch.n_layers))
     size = 8 if is_large else batch_size
@@ -79,7 +83,7 @@ def _rate(arch: Architecture, batch_size: int, device: torch.device) -> float:
 
 
 def _fitted(several: Sequence[Architecture], seconds: Sequence[float]) -> Cost:
-    """Fit both costs by least squares of relative errors; neither is below nothing."""
+    """Fit both costs by least squares of relative errors; both are at least 0."""
     costs = np.array([(_flops(arch), _kept_bytes(arch)) for arch in several], dtype=float)
     relative = costs / np.array(seconds)[:, None]
     scale = relative.max(axis=0)
@@ -96,5 +100,5 @@ def _flops(arch: Architecture) -> float:
 
 
 def _kept_bytes(arch: Architecture) -> float:
-    """Return what a window leaves in memory for the backward pass."""
+    """Return the bytes that a window keeps in memory for the backward pass."""
     return training_memory_bytes(arch, 1) - BYTES_A_WEIGHT * count_params(arch).total

@@ -1,4 +1,4 @@
-"""`hpo` with `dry_run`: what a search would try and what it would cost, and nothing is trained."""
+"""`hpo` with `dry_run`: shows what a search would try and cost, without training."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ MOST_ROWS = 16
 
 @shown
 def dry_run(config: HpoConfig, run_id: str | None = None, *, listen: Listen = on_terminal) -> None:
-    """Say which architectures a search draws from, their cost, and the time to expect.
+    """Show the architectures that a search draws from, their cost, and the expected time.
 
     Parameters
     ----------
     run_id : str, optional
-        The run that `mlflow run` made: it is closed as an invocation.
+        Id of the run that `mlflow run` created; it is closed as an invocation.
     listen : callable, optional
-        Told each line; by default they are shown on the terminal.
+        Receives each line; by default lines are shown on the terminal.
 
     Raises
     ------
     ConfigError
-        If no architecture fits into this machine's memory: after the table of what they take.
+        If no architecture fits into this machine's memory. The table is shown first.
     """
     data = load_problem(config, config.floors, listen)
     space = search_space(config, data)
     device = pick_device(config.device)
     refusal = memory_refusal(config, space, device)
     n_train = len(data.search.at.train)
-    # What does not fit cannot be timed either.
+    # A model that does not fit into memory cannot be timed.
     cost = None if refusal else measured_cost(config, space, device)
     lines = _table(config, space, n_train, cost)
     if cost:
@@ -91,7 +91,7 @@ def _time(arch: Architecture, n_windows: int, cost: Cost | None) -> str:
 def _shown(
     architectures: Sequence[Architecture], forced: Sequence[Architecture]
 ) -> list[Architecture]:
-    """Return the forced ones and others evenly from cheap to dear, the cheapest first."""
+    """Return the forced architectures and an even choice of the others, the cheapest first."""
     others = sorted(set(architectures) - set(forced), key=forward_flops)
     room = max(1, MOST_ROWS - len(forced))
     step = max(1, -(-len(others) // room))

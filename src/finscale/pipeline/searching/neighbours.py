@@ -1,4 +1,4 @@
-"""Other searches of a cell, and what they were given that this one was not."""
+"""Other searches of a cell, and the options in which they differ from this one."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ NO_CHOICES = (
     *("n_trials", "device", "data_root", "floors", "workers", "timeout", "terminator"),
     *("artifacts", "max_artifact_gib", "storage", "dry_run"),
 )
-"""Options that make no other search."""
+"""Options that do not change the identity of a search."""
 _ELSEWHERE = "the same options on other data, or with other contents of a file they name"
 
 
 def other_searches(config: SearchConfig, identity: str) -> list[str]:
-    """Describe the searches of this cell with other choices, the nearest first."""
+    """Describe the other searches of this cell by the options that differ, the most similar first."""
     stored = searches(config.cell_name)
     if stored.empty:
         return []

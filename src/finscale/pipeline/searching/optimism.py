@@ -1,4 +1,4 @@
-"""How much better than it is the best trial of a search looks, for having been chosen."""
+"""Selection optimism: how much better the best trial of a search looks than it is."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ SEED = 42
 
 
 def ensure_optimism(parent: Run, n_finished: int, horizon: int) -> float | None:
-    """Return the optimism of a search's choice in nats a day; compute it for these trials once.
+    """Return the selection optimism of a search in nats a day. It is computed once and stored.
 
-    None where a trial has kept no predictions: stores of before they did.
+    Returns None if a trial has no stored predictions, as in stores of older versions.
     """
     stored = metric_of(parent.run_id, SELECTION_OPTIMISM)
     if stored and stored.step == n_finished:

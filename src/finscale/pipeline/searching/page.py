@@ -1,4 +1,4 @@
-"""The page of a search in the UI: what it is, where it stands, what to do next, and pictures."""
+"""The page of a search in the UI: description, state, next commands and pictures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from finscale.tracking import N_PARAMS, VAL_LOSS, Run, Tag
 
 
 def refresh(context: SearchContext, standing: Standing) -> None:
-    """Bring the page up to date while the search runs; pictures now and then."""
+    """Update the page while the search runs; the pictures less often."""
     write_note(context, standing)
     if context.pace.is_due():
         with context.pace.taken():
@@ -21,10 +21,10 @@ def refresh(context: SearchContext, standing: Standing) -> None:
 
 
 def write_pictures(context: SearchContext, standing: Standing) -> None:
-    """Draw Optuna's figures of the trials so far, unless they are there already."""
+    """Draw Optuna's figures of the trials so far, unless they are up to date."""
     if context.parent.tags().get(Tag.PICTURED) == str(standing.n_finished):
         return
-    from finscale.search import search_pictures  # matplotlib: nothing else draws
+    from finscale.search import search_pictures  # imports matplotlib
 
     for name, png in search_pictures(context.search.study).items():
         context.parent.picture(name, png)
@@ -34,18 +34,18 @@ def write_pictures(context: SearchContext, standing: Standing) -> None:
 def write_note(
     context: SearchContext, standing: Standing, how: str = "", optimism: float | None = None
 ) -> None:
-    """Write what the UI shows on the parent's page, and the numbers it is compared by.
+    """Write the note on the parent's page and the metrics by which searches are compared.
 
     Parameters
     ----------
     how : str
-        How the search ended. That it runs is seen by its run: one that is killed corrects nothing.
+        How the search ended; empty while it runs, because a killed process could not correct it.
     """
     config = context.config
     context.parent.metric(_numbers(context, standing), step=standing.n_finished)
     n_grid = len(context.space.architectures)
     context.parent.note(
-        f"Search of the best PatchTST of {format_budget(config.budget)} parameters for "
+        f"Search for the best PatchTST of {format_budget(config.budget)} parameters on "
         f"`{config.problem_name}`.\n\n"
         f"- **State**: {f'{how}, ' if how else ''}{standing.n_finished} of "
         f"{counted(config.n_trials, 'trial')} finished"
@@ -68,13 +68,13 @@ def _numbers(context: SearchContext, standing: Standing) -> dict[str, float]:
 
 
 def best_name(context: SearchContext, standing: Standing) -> str:
-    """Name the best trial as its run is named."""
+    """Return the name of the best trial, which is the name of its run."""
     assert standing.best
     return _name(context, standing.best)
 
 
 def front_lines(context: SearchContext, standing: Standing) -> list[str]:
-    """Write each trial of the Pareto front: what it costs, and its loss."""
+    """Return a line for each trial of the Pareto front, with its cost and its loss."""
     return [
         f"{_name(context, trial)}: {trial.past.flops:.2e} FLOPs, {trial.past.loss:.4f} nats"
         for trial in standing.front
@@ -97,7 +97,7 @@ def _best(context: SearchContext, standing: Standing, optimism: float | None) ->
     link = Run(best.key, context.parent.experiment_id).link
     chosen = f"- **Best**: [{best_name(context, standing)}]({link}), {best.past.loss:.4f} nats"
     if optimism is not None:
-        chosen += f"; for having been chosen it looks about {optimism:.4f} better than it is"
+        chosen += f"; because it was selected, it looks about {optimism:.4f} better than it is"
     return f"{chosen}\n"
 
 

@@ -1,4 +1,4 @@
-"""What a search will do, before it does it: its space, its identity, its memory and its time."""
+"""Setup of a search: its space, methods and Optuna address, the memory and time it needs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ GIB = 2**30
 
 
 def search_space(config: SearchConfig, data: ProblemData) -> SearchSpace:
-    """Return what may be tried: architectures of the budget, and the training parameters.
+    """Return the search space: architectures of the budget, and training parameters.
 
     Raises
     ------
@@ -64,12 +64,12 @@ def search_space(config: SearchConfig, data: ProblemData) -> SearchSpace:
 
 
 def _windows(config: SearchConfig) -> list[tuple[int, int]]:
-    """Return what a model may see: context and patch lengths.
+    """Return the pairs of context length and patch length that may be tried.
 
     Raises
     ------
     ConfigError
-        If a context is longer than the problem's, which decides the days that have one.
+        If a context is longer than the problem's, which determines the days that are forecast.
     """
     contexts = config.space.context_length or (config.context_length,)
     patches = config.space.patch_length or (config.patch_length,)
@@ -92,7 +92,7 @@ def _windows(config: SearchConfig) -> list[tuple[int, int]]:
 
 
 def optuna_address(config: HpoConfig, identity: str) -> OptunaAddress:
-    """Return where a search has its Optuna study: one for each tracking store."""
+    """Return the address of a search's Optuna study. Each tracking store has its own study."""
     name = fingerprint("study", search=identity, store=store_address())
     if config.storage != "auto":
         _check_apart(config.storage, store_address())
@@ -108,7 +108,7 @@ def optuna_address(config: HpoConfig, identity: str) -> OptunaAddress:
 
 
 def _check_apart(storage: str, store: str) -> None:
-    """Refuse MLflow's database as Optuna's: their tables have names in common."""
+    """Refuse MLflow's database for Optuna, because some tables have the same names."""
     if not is_database(store):
         return
     ours, theirs = make_url(storage), make_url(store)
@@ -123,18 +123,18 @@ def _check_apart(storage: str, store: str) -> None:
 
 
 def search_methods(config: SearchConfig) -> Methods:
-    """Return how a search proposes and prunes."""
+    """Return the methods by which a search proposes and prunes trials."""
     n_objectives = 1 if config.objectives == "val_loss" else 2
     return Methods(config.seed, config.sampler, config.pruner, config.epochs, n_objectives)
 
 
 def check_memory(config: SearchConfig, space: SearchSpace, device: torch.device) -> None:
-    """Refuse a budget of which not even the smallest architecture can be trained here.
+    """Refuse a budget if not even its smallest architecture fits into memory.
 
     Raises
     ------
     ConfigError
-        Naming what it takes and what there is.
+        With the memory that is needed and the memory that is free.
     """
     if refusal := memory_refusal(config, space, device):
         raise refusal
@@ -143,7 +143,7 @@ def check_memory(config: SearchConfig, space: SearchSpace, device: torch.device)
 def memory_refusal(
     config: SearchConfig, space: SearchSpace, device: torch.device
 ) -> ConfigError | None:
-    """Return why no architecture of a budget can be trained here, or None where one can."""
+    """Return the error if no architecture of a budget fits into memory here, else None."""
     batch_size = config.batch_size or min(config.space.batch_size)
     need = min(training_memory_bytes(arch, batch_size) for arch in space.architectures)
     there = available_memory_bytes(device)
@@ -161,7 +161,7 @@ def memory_refusal(
 def expected_time(
     config: SearchConfig, space: SearchSpace, device: torch.device, n_done: int, n_train: int
 ) -> str:
-    """Say how long the trials that are left will take at most, from a few real training steps."""
+    """Return a line with the time that the remaining trials take at most, by measured steps."""
     cost = measured_cost(config, space, device)
     seconds = search_seconds(config, space, cost, n_train, n_done)
     return (

@@ -1,4 +1,4 @@
-"""One trial: opened or taken up, trained, logged; every way it can end is a status of its run."""
+"""One trial of a search: created or resumed, trained, logged and closed with a status."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ from finscale.training import Checkpoints, Epoch, OnEpoch, Signal, last_epoch, r
 
 BYTES_A_WEIGHT = 4
 CHECKPOINT_EVERY_S = 30.0
-"""What a kill costs at most, where an epoch is not longer; a small trial is over before."""
+"""Seconds between checkpoints: the most work a kill can lose if epochs are shorter than that."""
 
 
 def open_trial(context: SearchContext, trial: SearchTrial) -> OpenTrial:
-    """Make the run of a proposal, in the hands of this process."""
+    """Create the run of a proposed trial, held by this process."""
     config, data = context.config, context.data
     recipe = from_params(trial.past.params, context.template, config)
     run = create_run(
@@ -66,14 +66,14 @@ def open_trial(context: SearchContext, trial: SearchTrial) -> OpenTrial:
 
 
 def _describe(context: SearchContext, trial: OpenTrial) -> None:
-    """Log what a trial is; what its run has already stays."""
+    """Log the params and inputs of a trial. Values that its run already has are kept."""
     budget = {"budget": format_budget(context.config.budget), "seed": context.config.seed}
     trial.run.param({**context.data.params(), **budget, **trial.recipe.params()})
     context.data.log_inputs(trial.run)
 
 
 def checkpoint_path(context: SearchContext, run: Run) -> Path:
-    """Return where a trial keeps its state while it trains."""
+    """Return the path of a trial's checkpoint while it trains."""
     return context.config.data_root / "checkpoints" / f"{run.run_id}.safetensors"
 
 
@@ -83,7 +83,7 @@ def run_trial(context: SearchContext, trial: OpenTrial, standing: Standing) -> S
     Returns
     -------
     Status or None
-        None if the time was up first: the trial goes on another time.
+        None if the time limit ended the training first. The trial can be resumed later.
     """
     path = checkpoint_path(context, trial.run)
     curve = list(trial.curve[: last_epoch(path)])  # the epochs after it are trained again
@@ -123,7 +123,7 @@ def run_trial(context: SearchContext, trial: OpenTrial, standing: Standing) -> S
 
 
 def _failed(context: SearchContext, trial: OpenTrial, error: Exception) -> PastTrial:
-    """Return a trial that is itself at fault: the search goes on with others."""
+    """Return the record of a trial that failed by itself. The search goes on with others."""
     trial.run.tag({Tag.TRIAL_STATE: optuna_state(Status.FAILED)})
     said = f"trial {trial.number} failed, its run says why: {type(error).__name__}"
     context.listen(Line(f"{context.config.cell_name}: {said}."))
@@ -133,7 +133,7 @@ def _failed(context: SearchContext, trial: OpenTrial, error: Exception) -> PastT
 def _teller(
     context: SearchContext, trial: OpenTrial, standing: Standing
 ) -> Callable[[int, str], None]:
-    """Return what says how far a trial is, as a part of its search."""
+    """Return the function that reports the progress of a trial as a part of its search."""
     config = context.config
     total, before = config.n_trials * config.epochs, standing.n_finished * config.epochs
 
@@ -152,7 +152,7 @@ def _decider(
     curve: list[float],
     tell: Callable[[int, str], None],
 ) -> OnEpoch:
-    """Return what is told of each epoch: it shows progress, and stops what is not worth more."""
+    """Return the callback for each epoch: it reports progress and stops or prunes the trial."""
     config = context.config
     n_train = len(context.data.search.at.train)
     warmup = trial.recipe.settings(config.seed).warmup_epochs(n_train)
@@ -162,7 +162,7 @@ def _decider(
         context.search.report(trial.number, epoch.number, epoch.val_loss)
         so_far = lowest_so_far(standing, min(curve))
         tell(epoch.number, f"epoch {epoch.number}: {epoch.val_loss:.4f} nats{so_far}")
-        # The loss of a warm-up says nothing about where a trial will end.
+        # The loss during the warm-up does not predict the final loss.
         if epoch.number > warmup and context.search.should_prune(trial.number, curve):
             return Signal.PRUNE
         return Signal.STOP if context.is_over_time else Signal.CONTINUE
@@ -171,7 +171,7 @@ def _decider(
 
 
 def lowest_so_far(standing: Standing, own: float) -> str:
-    """Say the lowest loss there is, this trial's own among them."""
+    """Return a text with the lowest loss so far, including this trial's own."""
     best = standing.best
     pruned = f", {standing.n_pruned} pruned" if standing.n_pruned else ""
     if best is None or best.past.loss is None or own < best.past.loss:
@@ -214,15 +214,15 @@ def _thin_out(context: SearchContext, n_stored: int) -> None:
     config = context.config
     largest = BYTES_A_WEIGHT * (1.0 + TOLERANCE) * config.budget
     max_bytes = config.max_artifact_gib * GIB
-    # Within bounds whatever the others are: to sum them up takes longer with every trial.
+    # Below these bounds no sum can exceed the limit; summing takes longer with every trial.
     if largest > LARGE_BYTES or largest * n_stored > max_bytes:
         thin_out(context.parent, config.artifacts, max_bytes)
 
 
 def _put_aside(trial: OpenTrial, path: Path, reason: str) -> None:
-    """Leave a trial to be gone on with; a stop of the user's is no failure of the trial's.
+    """Leave a trial to be resumed. A stop by the user does not count as a failed attempt.
 
-    A store that cannot be told so would count a death: a file beside the checkpoint says it.
+    If the store cannot be reached, a file beside the checkpoint records the number of attempts.
     """
     try:
         trial.run.tag({Tag.ATTEMPTS: trial.attempts - 1})
@@ -234,7 +234,7 @@ def _put_aside(trial: OpenTrial, path: Path, reason: str) -> None:
 
 
 def deaths(path: Path, tags: Mapping[str, str]) -> int:
-    """Return how often a trial has died at work, by its run or by what was left beside it."""
+    """Return how often a trial's process has died, by its run or by the file beside it."""
     recorded = int(tags.get(Tag.ATTEMPTS, "0"))
     with suppress(OSError, ValueError):
         recorded = min(recorded, int(_aside(path).read_text(encoding="utf-8")))

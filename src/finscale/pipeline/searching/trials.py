@@ -1,4 +1,4 @@
-"""The trials of a search, read back from the tracking store: finished, failed, interrupted."""
+"""Trials of a search as read from the tracking store: finished, failed and interrupted ones."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from finscale.tracking import TRAIN_FLOPS, VAL_LOSS, Run, Status, searches, tria
 
 @dataclass(frozen=True)
 class OpenTrial:
-    """A trial that is to be trained: a new one, or one whose process stopped.
+    """A trial to train: a new one, or one whose process stopped.
 
     Attributes
     ----------
     attempts : int
-        Starts since its last new checkpoint, those that no user stopped: a trial that kills its
-        process again and again is given up.
+        Number of starts since its last new checkpoint, without those that the user stopped. A
+        trial that repeatedly kills its process is given up.
     curve : tuple of float
-        Its validation losses so far.
+        Its validation losses so far, in nats.
     """
 
     number: int
@@ -36,33 +36,34 @@ class OpenTrial:
 
 
 def n_stored(cell: str, identity: str) -> int:
-    """Count the finished trials that the store has of a search; it may have none yet."""
+    """Return the number of finished trials of a search in the store; 0 without a search."""
     frame = own_trials(cell, identity)
     return 0 if frame is None else int(frame["status"].isin(COUNTED).sum())
 
 
 def own_trials(cell: str, identity: str) -> pd.DataFrame | None:
-    """Return the trials of one search, the best first; None where there is no such search."""
+    """Return the trials of one search, the best first, or None if there is no such search."""
     stored = searches(cell)
     mine = stored[stored["fingerprint"] == identity]
     return None if mine.empty else trials(parent=mine.iloc[0]["run_id"])
 
 
 def stored_trials(parent: Run, template: Architecture, config: SearchConfig) -> list[SearchTrial]:
-    """Return every trial of a search as the store has it: the store is the only truth."""
+    """Return every trial of a search from the tracking store, which is the source of truth."""
     frame = trials(parent=parent.run_id)
     if frame.empty:
         return []
     numbers = frame["trial_number"].astype(int)
     ordered = frame.assign(number=numbers).sort_values(["number", "start_time"])
-    distinct = ordered.drop_duplicates("number")  # a deleted run, restored after its number was
-    return [_search_trial(row, template, config) for row in rows(distinct)]  # given to another
+    # A number stands twice if a deleted run is restored after its number was given away.
+    distinct = ordered.drop_duplicates("number")
+    return [_search_trial(row, template, config) for row in rows(distinct)]
 
 
 def _search_trial(
     row: Mapping[str, Any], template: Architecture, config: SearchConfig
 ) -> SearchTrial:
-    """Read one run; a process that died before it had logged the params left none."""
+    """Convert the row of a run. Its params are missing if its process died before logging them."""
     known = _has(row, "epochs")
     status = str(row["status"]) if _has(row, "status") else RUNNING
     ok = status == Status.OK
@@ -80,5 +81,5 @@ def _has(row: Mapping[str, Any], column: str) -> bool:
 
 
 def trial_name(number: int, arch: Architecture) -> str:
-    """Name a trial so that the list of runs reads: ``t007 19.6M d320×16 h8``."""
+    """Return the name of a trial's run, such as ``t007 19.6M d320×16 h8``."""
     return f"t{number:03d} {architecture_name(arch)}"

@@ -1,7 +1,7 @@
-"""What a process of a search does next: take over, propose, wait, or end.
+"""Coordination of a search's processes: each takes over a trial, proposes one, waits or ends.
 
-Decided within the search's turn, from the tracking store alone. A trial belongs to the process
-whose lease its run holds.
+A process decides within the search's turn, from the tracking store alone. A trial belongs to the
+process that holds the lease of its run.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ GIVEN_UP = "its process died at work, again and again. The search goes on with o
 
 
 def run_trials(context: SearchContext) -> Standing:
-    """Train until the search has its trials, or the time is up; return where it stands then."""
+    """Train until the search has all trials or the time is up, and return its state then."""
     failures = 0
     while True:
         trial, standing = _next(context)
@@ -51,7 +51,7 @@ def _fails_again_and_again(context: SearchContext, failures: int) -> StoreError:
 
 
 def _next(context: SearchContext) -> tuple[OpenTrial | None, Standing]:
-    """Return a trial that is now this process's, or None once there is none to come."""
+    """Return a trial for this process, or None if no more trials will come."""
     has_said = False
     while True:
         standing, held, trial = in_turn(context, lambda: _choose(context))
@@ -66,7 +66,7 @@ def _next(context: SearchContext) -> tuple[OpenTrial | None, Standing]:
 
 
 def _choose(context: SearchContext) -> tuple[Standing, list[SearchTrial], OpenTrial | None]:
-    """Return where the search stands, what others train, and a trial for this process."""
+    """Return the state of the search, the trials of other processes, and a trial for this one."""
     standing = align(context)
     held, trial = _take_over(context, standing)
     if trial is None and _wants_more(context, standing, held):
@@ -77,7 +77,7 @@ def _choose(context: SearchContext) -> tuple[Standing, list[SearchTrial], OpenTr
 def _take_over(
     context: SearchContext, standing: Standing
 ) -> tuple[list[SearchTrial], OpenTrial | None]:
-    """Return the trials that others train, and one whose process is gone, if there is one."""
+    """Return the trials of other processes, and a trial whose process is gone, if any."""
     held: list[SearchTrial] = []
     for trial in standing.running:
         if trial.key is None or context.is_over_time:
@@ -85,7 +85,7 @@ def _take_over(
         run = run_of(context, trial)
         tags = run.tags()
         if other_holder(tags, time.time()) or Tag.STATUS in tags:
-            held.append(trial)  # with a status it has ended since we looked, and is nobody's
+            held.append(trial)  # a trial with a status has just ended and cannot be taken over
         elif taken := _reopen(context, trial, run, tags):
             return held, taken
     return held, None
@@ -94,10 +94,10 @@ def _take_over(
 def _reopen(
     context: SearchContext, trial: SearchTrial, run: Run, tags: Mapping[str, str]
 ) -> OpenTrial | None:
-    """Start an interrupted trial again, under its run and number.
+    """Resume an interrupted trial under its run and number.
 
-    One that has died twice without a new checkpoint in between is given up: a third start would
-    end as they did.
+    A trial that died twice without a new checkpoint in between is given up, because a third start
+    would end in the same way.
     """
     path = checkpoint_path(context, run)
     at = reached(path)
@@ -119,7 +119,7 @@ def _reopen(
 
 
 def _place(at: Reached, n_batches: int) -> str:
-    """Say from where a trial goes on."""
+    """Return a text that says from where a trial is resumed."""
     if at.batch == n_batches:
         return f"from the end of epoch {at.epoch + 1}"
     if at.batch:
@@ -128,7 +128,7 @@ def _place(at: Reached, n_batches: int) -> str:
 
 
 def _wants_more(context: SearchContext, standing: Standing, held: Sequence[SearchTrial]) -> bool:
-    """Tell whether another trial shall begin."""
+    """Return True if another trial should begin."""
     if context.is_over_time or standing.n_finished + len(held) >= context.config.n_trials:
         return False
     return not (context.config.terminator and context.search.has_converged())

@@ -1,4 +1,4 @@
-"""A worker of a search: it joins a study at its address, on this machine or another."""
+"""Worker of a search: joins an Optuna study at its address, on this machine or another."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from finscale.tracking import Run
 
 @dataclass(frozen=True)
 class Order:
-    """All that a worker is given, besides the tracking store and threads of its environment.
+    """Work order of a worker. The environment sets its tracking store and number of threads.
 
     Attributes
     ----------
     command : Run
-        Whose worker it is: its options lie on the study.
+        The run of the command that started the worker; its options are stored on the study.
     seconds : float
-        Left to work; no epoch begins after them.
+        Time limit in seconds, after which no epoch begins.
     """
 
     address: OptunaAddress
@@ -34,12 +34,12 @@ class Order:
 
 
 def join(order: Order, listen: Listen) -> None:
-    """Train trials of a search until it has all, or the time is up.
+    """Train trials of a search until it is complete or the time is up.
 
     Raises
     ------
     StoreError
-        If there is no such study, or its options mean another search here.
+        If the study does not exist, or its options give another search on this machine.
     """
     deadline = time.monotonic() + order.seconds
     facts = read_facts(order.address)
