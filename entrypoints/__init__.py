@@ -1,7 +1,7 @@
-"""Entry points of the MLflow Project: parse → one call → exit code.
+"""Entry points of the MLflow Project: each parses its options, calls one verb, and exits.
 
-The project's own `src` goes first on the path: an environment cached for one clone must not run
-the code of another.
+The project's own `src` is put first on the path, so that an environment cached for one clone does
+not run the code of another.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-if sys.argv[0] == "-m":  # this is the command itself: until `exit_code` there is nothing to save
+if sys.argv[0] == "-m":  # started as a command: before `exit_code`, Ctrl-C may end it at once
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
-# Their chatter would drown the progress; a user's own setting wins.
+# MLflow's messages would hide the progress. A user's own setting has priority.
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
@@ -41,7 +41,7 @@ try:
         without_passwords,
         would_make_store,
     )
-except ModuleNotFoundError as error:  # another Python than the project's
+except ModuleNotFoundError as error:  # not the project's Python
     print(
         f"finscale: packages: expected those of this project in {sys.executable}; got no "
         f"{error.name}. Run `make setup`, then `source .venv/bin/activate`.",
@@ -51,16 +51,16 @@ except ModuleNotFoundError as error:  # another Python than the project's
 
 UNEXPECTED, USER_ERROR, INTERRUPTED = 1, 2, 130
 MOST_SAID = 500
-"""Characters of an unexpected error: all of it is in the file."""
+"""Most characters of an unexpected error to show. The file contains all of it."""
 
 
 def run_id() -> str | None:
-    """Return the run that `mlflow run` has made for this command."""
+    """Return the id of the run that `mlflow run` created for this command, if any."""
     return os.environ.get("MLFLOW_RUN_ID")
 
 
 def exit_code(verb: Callable[[], None]) -> int:
-    """Run a verb; a user's mistake becomes one line, a failed run and exit code 2."""
+    """Run a verb and return its exit code: 2 for a user's mistake, which is shown in one line."""
     try:
         install_stops()
         steady_console()
@@ -69,7 +69,7 @@ def exit_code(verb: Callable[[], None]) -> int:
         return _stopped()
     except Exception as error:
         if was_stopped():
-            return _stopped()  # a library that was interrupted has made another error of it
+            return _stopped()  # a library has turned the interrupt into an error of its own
         return _unexpected(error)
     finally:
         ignore_stops()
@@ -92,14 +92,14 @@ def _outcome(verb: Callable[[], None]) -> int:
 
 
 def _mistake(error: FinscaleError) -> int:
-    """Say the line first: to mark the run takes seconds."""
+    """Print the line first, because marking the run as failed takes seconds."""
     print(f"finscale: {error.line}", file=sys.stderr, flush=True)
     _mark_failed(error)
     return USER_ERROR
 
 
 def _unexpected(error: Exception) -> int:
-    """Say an error of ours in one line, and where its traceback is."""
+    """Print an unexpected error in one line, with the file that contains its traceback."""
     text = "".join(traceback.format_exception(error))
     try:
         with tempfile.NamedTemporaryFile(
@@ -124,6 +124,6 @@ def _stopped() -> int:
 def _mark_failed(error: FinscaleError) -> None:
     run = run_id()
     if run and not would_make_store(os.environ.get("MLFLOW_TRACKING_URI", "")):
-        from finscale.tracking import mark_failed  # seconds: after the line is printed
+        from finscale.tracking import mark_failed  # takes seconds: not before the line is printed
 
         mark_failed(run, error)

@@ -7,7 +7,7 @@ from finscale.config import HpoConfig, parse
 
 
 def verb() -> None:
-    """Parse, then call; the pipeline takes seconds to import, a typo must not wait for it."""
+    """Parse the options first, because the pipeline takes seconds to import, then call it."""
     config = parse(HpoConfig, sys.argv[1:], "python -m entrypoints.hpo")
     if config.dry_run:
         from finscale.pipeline.searching.dry_run import dry_run

@@ -1,4 +1,4 @@
-"""`python -m entrypoints.relocate --old=... --new=...`: artifacts whose folder was moved."""
+"""`python -m entrypoints.relocate --old=... --new=...`, after a folder of artifacts was moved."""
 
 import sys
 
@@ -7,7 +7,7 @@ from finscale.config import RelocateConfig, parse
 
 
 def verb() -> None:
-    """Parse, then call; the pipeline takes seconds to import, a typo must not wait for it."""
+    """Parse the options first, because the pipeline takes seconds to import, then call it."""
     config = parse(RelocateConfig, sys.argv[1:], "python -m entrypoints.relocate")
     from finscale.pipeline.relocate import relocate
 

@@ -7,7 +7,7 @@ from finscale.config import StudyConfig, parse
 
 
 def verb() -> None:
-    """Parse, then call; the pipeline takes seconds to import, a typo must not wait for it."""
+    """Parse the options first, because the pipeline takes seconds to import, then call it."""
     config = parse(StudyConfig, sys.argv[1:], "python -m entrypoints.study")
     from finscale.pipeline.study import dry_run_study, study
 

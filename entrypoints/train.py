@@ -7,7 +7,7 @@ from finscale.config import TrainConfig, parse
 
 
 def verb() -> None:
-    """Parse, then call; the pipeline takes seconds to import, a typo must not wait for it."""
+    """Parse the options first, because the pipeline takes seconds to import, then call it."""
     config = parse(TrainConfig, sys.argv[1:], "python -m entrypoints.train")
     if config.dry_run:
         from finscale.pipeline.train import dry_run_train

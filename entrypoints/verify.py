@@ -7,7 +7,7 @@ from finscale.config import VerifyConfig, parse
 
 
 def verb() -> None:
-    """Parse, then call; the pipeline takes seconds to import, a typo must not wait for it."""
+    """Parse the options first, because the pipeline takes seconds to import, then call it."""
     config = parse(VerifyConfig, sys.argv[1:], "python -m entrypoints.verify")
     from finscale.pipeline.verify import verify
 

@@ -1,4 +1,4 @@
-"""The MLflow store: every name of the contract, writing runs, reading them as tidy frames."""
+"""MLflow tracking: names of the contract, writing of runs, and reading of runs as tidy frames."""
 
 import lazy_loader
 

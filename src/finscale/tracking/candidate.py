@@ -1,4 +1,4 @@
-"""What wants to be the best model of a budget, and what became of it."""
+"""Candidate for the best model of a budget, and the result of its promotion."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Candidate:
-    """What decides whether an alias moves: kept as tags of the model version.
+    """Values that decide whether an alias moves. They are stored as tags of the model version.
 
     Attributes
     ----------
     val_loss_mean : float
-        Mean validation loss of the configuration over its seeds, nats.
+        Mean validation loss of the configuration over its seeds, in nats.
     configuration : str
         Digest of the configuration.
     problem_sha256 : str
-        Digest of samples and labels: a task of the same name may have become another one.
+        Digest of samples and labels, because a task may change under the same name.
     """
 
     val_loss_mean: float
@@ -30,12 +30,12 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Promotion:
-    """What became of a candidate.
+    """Result of the promotion of a candidate.
 
     Attributes
     ----------
     waits : bool
-        Whether it could not be decided, or not be done: the next `train` tries again.
+        True if the promotion could not be decided or carried out; the next `train` tries again.
     """
 
     moved: bool

@@ -1,8 +1,8 @@
-"""What a cell has trained and chosen: finals may be shared between cells, membership is not.
+"""Choices of cells: the configurations that each cell has trained, and the one that it keeps.
 
-An architecture within 25 % of two budgets has one fingerprint, so its finals are trained once, by
-the cell that asks first, and their runs carry that cell's name. Who else has chosen them is
-written on the `train` parents: everything that is said of a cell starts there.
+An architecture within 25 % of two budgets has one fingerprint. Its finals are trained once, by the
+first cell that needs them, and their runs carry that cell's name. The choices of every cell are
+recorded on its `train` parent, so all results of a cell are read from there.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _NEWEST = "attributes.start_time DESC"
 
 @dataclass(frozen=True)
 class Targets:
-    """How much one `train` command asks for: it may grow, and is no part of an identity."""
+    """Amounts that a `train` command requests. They may grow and are not part of an identity."""
 
     n_trials: int
     top_k: int
@@ -33,18 +33,18 @@ class Targets:
 
 @dataclass(frozen=True)
 class Choice:
-    """The configuration that a cell keeps, of those that it has trained.
+    """The configuration that a cell keeps out of those that it has trained.
 
     Attributes
     ----------
     parent, fingerprint : str
-        Run id of the `train` parent, and its identity.
+        Run id and identity of the `train` parent.
     configuration : str
-        Digest of the configuration that was kept.
+        Digest of the configuration that the cell keeps.
     tried : tuple of str
-        Digests of all that were trained; empty where the parent is of before that was kept.
+        Digests of all trained configurations; empty if an older version wrote the parent.
     seeds : tuple of int
-        Those that the mean is over; empty where it is not known.
+        Seeds behind the mean; empty if they are not known.
     """
 
     parent: str
@@ -61,7 +61,7 @@ class Choice:
 
 
 def record_choice(parent: Run, targets: Targets, chosen: str, tried: Sequence[str]) -> None:
-    """Write on a `train` parent what a command has chosen, beside what others have."""
+    """Record the choice of a command on its `train` parent, beside those of earlier commands."""
     others = [configuration for configuration in tried if configuration != chosen]
     parent.tag(
         {
@@ -73,7 +73,7 @@ def record_choice(parent: Run, targets: Targets, chosen: str, tried: Sequence[st
 
 
 def find_choice(parent: StoredRun, targets: Targets) -> Choice | None:
-    """Return what the command with these targets has chosen, or None while it has not."""
+    """Return the choice of the command with these targets, or None if there is none yet."""
     tags = parent.data.tags
     recorded = tags.get(choice_tag(str(targets)))
     if recorded is None and completed_targets(tags) != str(targets):
@@ -89,13 +89,13 @@ def find_choice(parent: StoredRun, targets: Targets) -> Choice | None:
 
 
 def latest_choices(problem: str | None = None, cell: str | None = None) -> list[Choice]:
-    """Return what the last command of every `train` parent has chosen."""
+    """Return the choice of the last command of every `train` parent."""
     found = search(where(KIND=Kind.TRAIN, PROBLEM=problem, CELL=cell))
     return [choice for run in found if (choice := _latest(run))]
 
 
 def choices_of_study(study: str) -> list[Choice]:
-    """Return what the cells of a study have chosen, by the study's own targets where it has any."""
+    """Return the choices of a study's cells, under the study's own targets if it has any."""
     commands = list(search(where(KIND=Kind.STUDY, STUDY=study), order_by=[_NEWEST]))
     targets = _read_targets(commands[0].data.tags.get(Tag.TARGETS, "")) if commands else None
     parents = search(f"{where(KIND=Kind.TRAIN)} AND {in_study(study)}")
@@ -114,7 +114,7 @@ def finals_of(choice: Choice, stored: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        With ``is_chosen``, and the cell that trained a final first in ``trained_by``.
+        Adds ``is_chosen``, and the cell that trained each final as ``trained_by``.
     """
     if stored.empty or "configuration" not in stored:
         return stored.iloc[:0].assign(cell="", budget="", trained_by="", is_chosen=False)
@@ -155,8 +155,8 @@ def _latest(parent: StoredRun) -> Choice | None:
 
 
 def completed_targets(tags: Mapping[str, str]) -> str:
-    """Return what a parent has completed: a later command may have asked for more, in vain."""
-    # Runs of before it was kept: how the last command ended is all that is known.
+    """Return the targets that a parent has completed, which may be fewer than the last request."""
+    # Older versions did not record them. There, the end of the last command tells.
     last = tags.get(Tag.TARGETS, "") if tags.get(Tag.STATUS) == "ok" else ""
     return tags.get(Tag.COMPLETED, last)
 
@@ -167,7 +167,7 @@ def _seeds(parent: StoredRun, n_seeds: int) -> tuple[int, ...]:
 
 
 def final_seeds(seed: int, n_seeds: int) -> tuple[int, ...]:
-    """Return the seeds of finals: those after the search's own, which the trials have used.
+    """Return the seeds of finals, which follow the search's own seed (used by the trials).
 
     >>> final_seeds(42, 3)
     (43, 44, 45)

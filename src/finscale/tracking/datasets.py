@@ -1,4 +1,4 @@
-"""Datasets of a run: name and digest, so that the UI shows what a result was computed from."""
+"""Datasets of a run: records name and digest, so that the UI shows the data behind a result."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from mlflow.entities import Dataset, DatasetInput, InputTag
 from finscale.tracking.runs import Run
 from finscale.tracking.store import open_client
 
-_DIGEST_LENGTH = 36  # longer ones are refused
+_DIGEST_LENGTH = 36  # MLflow refuses longer ones
 
 
 def log_inputs(run: Run, *, name: str, sha256: str, source: str, contexts: tuple[str, ...]) -> None:
     """Record a dataset as the input of a run, once for each context (training, validation).
 
-    The context is part of the name: MLflow keeps one input for a name and digest.
+    The context is part of the name, because MLflow keeps one input per name and digest.
     """
     inputs = [
         DatasetInput(

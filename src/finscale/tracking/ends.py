@@ -1,4 +1,4 @@
-"""How a run ends: decided here, by the type of what ended it."""
+"""Ends of runs: status, reason and note, derived from the error that ended a run."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from finscale.config import FinscaleError, RefusedError
 from finscale.tracking.names import Status
 
 _EARLY = "**Ended early**: "
-"""Begins the first paragraph of a note whose run has no result."""
+"""Beginning of the first paragraph in the note of a run without a result."""
 
 
 class StoppedError(Exception):
-    """Raised within `verb_run` to leave it unfinished, as asked: the same command goes on."""
+    """Raised within `verb_run` to leave it unfinished on purpose. The same command continues it."""
 
 
 @dataclass(frozen=True)
 class End:
-    """How a run ends.
+    """The way in which a run ends.
 
     Attributes
     ----------
     status : Status or None
-        None: it has no result yet, and the same command goes on with it.
+        None if the run has no result yet; the same command continues it.
     reason : str
-        The tag ``finscale.reason``.
+        Value of the tag ``finscale.reason``.
     note : str
-        What happened and what to do next, for a run that ended early.
+        For a run that ended early: what happened and what to do next.
     traceback : str
-        Where an error of ours came from.
+        Traceback of an unexpected error.
     """
 
     status: Status | None
@@ -44,7 +44,7 @@ def end_of(error: BaseException, resume: str = "") -> End:
     Parameters
     ----------
     resume : str
-        The line that goes on, where it is known.
+        The command that continues the run, if it is known.
     """
     if isinstance(error, KeyboardInterrupt | StoppedError):
         return unfinished(str(error) or "interrupted", resume)
@@ -63,7 +63,7 @@ def unfinished(reason: str, resume: str = "") -> End:
 
 
 def with_end(note: str, end: str) -> str:
-    """Write how a run ended above what its note says."""
+    """Return a note with the end of its run as the first paragraph."""
     return f"{_EARLY}{end}\n\n{without_end(note)}".strip()
 
 
@@ -77,7 +77,7 @@ def _goes_on(resume: str) -> str:
 
 
 def _failure_reason(error: BaseException) -> str:
-    """Name why a run failed."""
-    # By its name: torch, whose error it is, takes seconds to import.
+    """Return the reason why a run failed."""
+    # Compared by name, because torch takes seconds to import.
     is_memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
     return "out_of_memory" if is_memory or "not enough memory" in str(error) else "error"

@@ -1,4 +1,4 @@
-"""The experiment in which the user works: MLflow's default or the one of the variables."""
+"""The user's current experiment: MLflow's default, or the one set by environment variables."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ DEFAULT_EXPERIMENT_ID = "0"
 
 
 def current_experiment_id() -> str:
-    """Return the experiment the user works in; a new name is made one.
+    """Return the id of the current experiment. It is created if its name is new.
 
     Raises
     ------
     StoreError
-        If it was deleted, or the store does not hold it.
+        If the experiment was deleted or the store does not contain it.
     """
     found = find_experiment()
     if found:
@@ -33,12 +33,12 @@ def current_experiment_id() -> str:
 
 
 def find_experiment() -> Experiment | None:
-    """Return the experiment the user works in, or None where its name is a new one.
+    """Return the current experiment, or None if its name is new.
 
     Raises
     ------
     StoreError
-        If it was deleted, or the store does not hold it.
+        If the experiment was deleted or the store does not contain it.
     """
     name = MLFLOW_EXPERIMENT_NAME.get()
     if name:

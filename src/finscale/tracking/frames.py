@@ -1,8 +1,8 @@
-"""Many runs as one tidy frame: straight from MLflow's tables where the store is a database.
+"""Reading of many runs as one tidy frame, directly from MLflow's tables if the store is a database.
 
-MLflow's own search builds an object for every param, metric and tag of every run, and takes most
-of its time for it. Here a database answers three plain questions, and everything else (a server,
-say) is asked through MLflow's client; both give the same frame.
+MLflow's own search builds an object for every param, metric and tag of every run, which takes most
+of its time. Here, a database answers a few plain queries. Other stores, such as servers, are read
+through MLflow's client. Both ways give the same frame.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ NAMES = (
     *("split", "samples_per_chunk", "budget", "baseline", "study", "space", "floors"),
     *("sampler", "pruner", "objectives", "device", "artifacts", "storage", "data_root"),
 )
-"""Params that are text, also where it looks like a number: a ticker 000001, a universe `nan`."""
+"""Params that are text even if they look like numbers: a ticker 000001, a universe `nan`."""
 COORDINATES = (
     *("universe", "ticker", "task", "task_kind", "horizon", "timescale", "feature_tier", "vix"),
     *("label_price", "split", "context_length", "patch_length", "patch_stride", "n_features"),
     *("budget", "seed"),
 )
-"""Where a result stands: params of every trial, final and baseline."""
+"""Coordinates of a result: params of every trial, final and baseline."""
 _AT_ONCE = 10_000
 
 _TAGS = {tag.value: tag.name.lower() for tag in Tag}
@@ -52,18 +52,18 @@ _BOOLEANS = {"True": True, "False": False}
 
 
 def read_runs(study: str | None = None, **tags: str | None) -> pd.DataFrame:
-    """Return the runs with these tags, by their names in `Tag`; None leaves a tag out.
+    """Return the runs with these tags, given by their names in `Tag`; None leaves a tag out.
 
     Parameters
     ----------
     study : str, optional
-        Name of a study that the runs belong to, whoever made them.
+        Name of a study that the runs belong to, even if another study created them.
 
     Returns
     -------
     DataFrame
-        One row a run, the oldest first: its ids, params (typed), latest metrics, and our tags by
-        short names.
+        One row per run, the oldest first, with its ids, typed params, latest metrics, and this
+        project's tags under short names.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def read_runs(study: str | None = None, **tags: str | None) -> pd.DataFrame:
 
 
 def runs_frame(runs: Iterable[StoredRun]) -> pd.DataFrame:
-    """Return one row a run, of runs that a search has found."""
+    """Return a frame of runs that a search has found, one row per run."""
     return _frame(
         {
             **dict(zip(HEAD, _head(run), strict=True)),
@@ -94,7 +94,7 @@ def runs_frame(runs: Iterable[StoredRun]) -> pd.DataFrame:
 
 
 def typed(name: str, text: str) -> Any:
-    """Give a param back its type: MLflow stores text.
+    """Restore the type of a param, which MLflow stores as text.
 
     >>> typed("d_model", "128"), typed("dropout", "0.1"), typed("revin", "True")
     (128, 0.1, True)
@@ -106,7 +106,7 @@ def typed(name: str, text: str) -> Any:
 
 @cache
 def number_in(text: str) -> Any:
-    """Return the number or the truth value that a text spells, or else the text."""
+    """Return the number or boolean that a text represents, or else the text itself."""
     if text in _BOOLEANS:
         return _BOOLEANS[text]
     for kind in (int, float):
@@ -132,9 +132,9 @@ def _connected(uri: str, tags: Mapping[str, str]) -> Columns:
 
 
 def _columns(connection: Connection, tags: Mapping[str, str]) -> Columns:
-    """Ask for the runs, then for all their tags, params and metrics, in this order.
+    """Query the runs, then all their tags, params and metrics, in this order.
 
-    Values go straight into columns: a dictionary a run takes several times the memory.
+    Values are put directly into columns. A dictionary per run would take several times the memory.
     """
     chosen = _chosen(tags)
     columns = _heads(connection, chosen)
@@ -142,7 +142,7 @@ def _columns(connection: Connection, tags: Mapping[str, str]) -> Columns:
     for run_id, name, value in _values(connection, chosen):
         at = position.get(run_id)
         if at is None:
-            continue  # made since the runs were asked for
+            continue  # created after the query of the runs
         if name not in columns:
             columns[name] = [math.nan] * len(position)
         columns[name][at] = value
@@ -152,7 +152,7 @@ def _columns(connection: Connection, tags: Mapping[str, str]) -> Columns:
 def _heads(connection: Connection, chosen: Select[tuple[str]]) -> Columns:
     asked = (SqlRun.run_uuid, SqlRun.experiment_id, SqlRun.name, SqlRun.status, SqlRun.start_time)
     query: Any = select(*asked).where(SqlRun.run_uuid.in_(chosen))
-    # Of two that began together, MLflow's own search puts the smaller id first.
+    # Ordered as in MLflow's own search: among equal start times, the smaller id comes first.
     found = connection.execute(query.order_by(SqlRun.start_time, SqlRun.run_uuid))
     rows = [(run_id, str(where_), *others) for run_id, where_, *others in found]
     return {name: [row[k] for row in rows] for k, name in enumerate(HEAD)}
@@ -175,7 +175,7 @@ def _values(connection: Connection, chosen: Select[tuple[str]]) -> Iterator[tupl
 
 
 def _chosen(tags: Mapping[str, str]) -> Select[tuple[str]]:
-    """Select the ids of living runs of living experiments that carry every tag."""
+    """Select the ids of the active runs in active experiments that have all these tags."""
     alive = LifecycleStage.ACTIVE
     query: Select[tuple[str]] = (
         select(SqlRun.run_uuid)
@@ -189,7 +189,7 @@ def _chosen(tags: Mapping[str, str]) -> Select[tuple[str]]:
 
 
 def _frame(content: Iterable[Row] | Columns) -> pd.DataFrame:
-    """Make a frame of rows or columns; what every run has comes first, the rest by name."""
+    """Return a frame from rows or columns: common columns first, the others sorted by name."""
     frame = pd.DataFrame(content if isinstance(content, dict) else list(content))
     if frame.empty:
         return pd.DataFrame()

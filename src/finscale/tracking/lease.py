@@ -1,7 +1,7 @@
-"""Who is working on a run: a tag renewed with every epoch, so that a dead holder is noticed.
+"""Lease of a run: a tag that names the process working on it, so that a dead holder is noticed.
 
-A process is looked up where its lease was taken in this very system: containers share host names,
-and their processes have numbers of their own, so that neither says where a process lives.
+A holder on the same system is looked up among its processes. A system is one boot of a machine and
+one namespace of process ids, because containers may share host names and process ids.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ import psutil
 from finscale.tracking.names import Tag
 
 FREE = ""
-"""The tag of a run that its holder has left."""
+"""Value of the tag after the holder has left the run."""
 SAME_START_S = 3.0
-"""Two processes may read a third one's start a second apart: each counts from the boot, which the
-kernel knows to the second."""
+"""Seconds by which two readings of a process's start time may differ. It is computed from the boot
+time, which the kernel knows to the second."""
 DURATION_S = 3600.0
-"""How long a holder elsewhere is believed; one of this system is looked up."""
+"""Seconds for which a lease from another system is valid; on this system, the process is looked
+up."""
 _BOOT, _NAMESPACE = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
 
 
@@ -37,12 +38,12 @@ class Lease:
     Attributes
     ----------
     host : str
-        For people: machines and containers may share a name.
+        Host name, for people only: machines and containers may share one.
     system : str
-        The boot of a machine and the space in which its processes are numbered; empty in leases
-        of before it was kept, whose holders cannot be looked up.
+        The boot of a machine and its namespace of process ids; empty in leases of older versions,
+        whose holders cannot be looked up.
     token : str
-        Drawn by the process: another one with its number and start is another holder.
+        Random value drawn by the process, which tells it from another with the same id and start.
     """
 
     host: str
@@ -53,15 +54,15 @@ class Lease:
     token: str = ""
 
     def encode(self) -> str:
-        """Write as the tag's value."""
+        """Return the lease as a tag value."""
         return json.dumps(asdict(self), sort_keys=True)
 
     def is_mine(self) -> bool:
-        """Tell whether this very process holds it."""
+        """Return True if this process holds the lease."""
         return self.token == _token(os.getpid())
 
     def is_alive(self, now: float) -> bool:
-        """Tell whether the holder still works, as far as can be seen from here."""
+        """Return True if the holder still works, as far as this process can tell."""
         if self.system and self.system == _system():
             return self._lives()
         return now < self.expires
@@ -70,14 +71,14 @@ class Lease:
         try:
             process = psutil.Process(self.pid)
             same = abs(process.create_time() - self.started) < SAME_START_S
-            # One that was killed stays a zombie until its parent looks: a worker of a search.
+            # A killed worker of a search stays a zombie until its parent collects it.
             return bool(same and process.status() != psutil.STATUS_ZOMBIE)
         except psutil.Error:
             return False
 
 
 def take_lease() -> Lease:
-    """Make a lease for this process, from now on."""
+    """Return a lease for this process that begins now."""
     me = psutil.Process()
     return Lease(
         host=socket.gethostname(),
@@ -90,7 +91,7 @@ def take_lease() -> Lease:
 
 
 def read_lease(tag: str | None) -> Lease | None:
-    """Read the tag's value; None where there is no lease or it cannot be read."""
+    """Read a lease from its tag value; None if there is no lease or it cannot be read."""
     try:
         return Lease(**json.loads(tag)) if tag else None
     except (TypeError, ValueError):
@@ -105,14 +106,14 @@ def other_holder(tags: Mapping[str, str], now: float) -> Lease | None:
 
 @cache
 def _token(pid: int) -> str:
-    """Return this process's own token; a forked one, which has another number, draws anew."""
+    """Return the token of this process. A forked process has another id and draws its own."""
     return f"{pid}-{secrets.token_hex(8)}"
 
 
 @cache
 def _system() -> str:
-    """Name this boot of this machine and the space of its process numbers."""
+    """Return the name of this system: the boot of the machine and its namespace of process ids."""
     try:
         return f"{_BOOT.read_text().strip()} {os.readlink(_NAMESPACE)}"
-    except OSError:  # no Linux: there are no containers that share a host's name
+    except OSError:  # not Linux, so no containers share the host's name
         return f"{socket.gethostname()} {os.name}"

@@ -1,4 +1,4 @@
-"""The test ledger: every opening of a test set is on record before anything is scored on it."""
+"""Test ledger: records every opening of a test set before anything is scored on it."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from finscale.tracking.runs import Run, search, where
 
 @dataclass(frozen=True)
 class Question:
-    """What a test set answers: openings of overlapping days of one question belong together.
+    """Question that a test set answers. Its openings on overlapping days are counted together.
 
     Attributes
     ----------
     task : str
-        Name of its file.
+        Name of the task's file.
     definition : str
-        What it asks; empty in records of before they held it. A copy of a task under another
-        name asks the same.
+        Definition of the task, by which a copy under another name is recognised; empty in records
+        of older versions.
     """
 
     target: str
@@ -36,7 +36,7 @@ class Question:
     definition: str = ""
 
     def overlaps(self, other: Question) -> bool:
-        """Tell whether both look at the same asset, task and horizon on common days."""
+        """Return True if both have the same asset, task and horizon, and days in common."""
         defined = self.definition != "" and self.definition == other.definition
         same_task = self.task == other.task or defined
         same = same_task and (self.target, self.horizon) == (other.target, other.horizon)
@@ -45,13 +45,12 @@ class Question:
 
 @dataclass(frozen=True)
 class Opening:
-    """One opening: its number, and a digest of the finals that were scored.
+    """An opening of a test set: its number and a digest of the finals that were scored.
 
     Attributes
     ----------
     is_partial : bool
-        Whether it was opened for a study that was not whole: cells unfinished, or no verdict
-        possible.
+        True if the study was incomplete: cells were unfinished, or no verdict was possible.
     """
 
     number: int
@@ -62,17 +61,17 @@ class Opening:
 
     @property
     def is_exploratory(self) -> bool:
-        """Whether other finals have been scored on these days before."""
+        """True if other finals were scored on these days before."""
         return self.number > 1
 
 
 def finals_sha256(fingerprints: Iterable[str]) -> str:
-    """Digest a set of finals."""
+    """Return a digest of a set of finals."""
     return hashlib.sha256("\n".join(sorted(fingerprints)).encode()).hexdigest()
 
 
 def test_openings() -> list[Opening]:
-    """Return every opening on record, also those of deleted runs, the oldest first.
+    """Return all recorded openings, including those of deleted runs, the oldest first.
 
     Examples
     --------
@@ -96,16 +95,16 @@ def test_openings() -> list[Opening]:
 def open_tests(
     run: Run, questions: Mapping[Question, str], partial: Set[Question] = frozenset()
 ) -> list[Opening]:
-    """Write the openings of a whole study on its run, and number them.
+    """Number the openings of a study and record them on its run.
 
     Parameters
     ----------
     run : Run
-        The analysis that will score.
+        The run of the analysis that will score the finals.
     questions : dict
-        For each question the digest of the finals that will be scored.
+        Digest of the finals to be scored, by question.
     partial : set of Question
-        Those of a study that is not whole.
+        Questions whose study is incomplete.
 
     Notes
     -----
@@ -146,10 +145,10 @@ def _encode(opening: Opening) -> dict[str, object]:
 
 
 def _targets(entry: Mapping[str, object], run: StoredRun) -> list[str]:
-    """Return the ticker of an entry: as it is written or, in old ones, what it was read from.
+    """Return the ticker of an entry, or all possible tickers if an old entry is ambiguous.
 
-    Tickers that look like numbers were once read as numbers: 000001 was recorded as 1, NAN as nan.
-    Which one is meant is known from the finals of the analysis; all that it may be, where not.
+    Older versions read tickers that look like numbers as numbers: 000001 was recorded as 1, NAN as
+    nan. The finals of the analysis tell which ticker is meant.
     """
     written = str(entry["target"])
     if "exact" in entry or not _may_be_misread(written):
@@ -166,7 +165,7 @@ def _targets(entry: Mapping[str, object], run: StoredRun) -> list[str]:
 
 
 def _may_be_misread(target: str) -> bool:
-    """Tell whether a number was once recorded in the same letters."""
+    """Return True if a ticker read as a number would be recorded in the same letters."""
     number = number_in(target)
     return not isinstance(number, str) and str(number) == target
 

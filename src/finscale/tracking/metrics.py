@@ -1,4 +1,4 @@
-"""Metric names of results: one function for each group of the design's table."""
+"""Metrics of results: one function for each group of metric names."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ Floats = NDArray[np.float64]
 def score_metrics(
     part: str, scores: Scores | RegressionScores, reference_loss: float
 ) -> dict[str, float]:
-    """Return a part's scores under its prefix: `val` or `test`."""
-    from finscale.evaluation import RegressionScores, skill_of  # scipy: here and below only
+    """Return the scores of a part as metrics with its prefix, `val` or `test`."""
+    from finscale.evaluation import RegressionScores, skill_of  # imports scipy
 
     common = {
         f"{part}_loss": scores.loss,
@@ -54,14 +54,14 @@ def opened_metrics(
     n_days: int,
     n_effective: int,
 ) -> dict[str, float]:
-    """Return what a run logs once the test is open.
+    """Return the metrics that a run logs after the test set is opened.
 
     Parameters
     ----------
     labels : ndarray, shape (N,)
-        Of the test's samples.
+        Labels of the test samples.
     n_days, n_effective : int
-        Days forecast, and how many independent ones their paired losses are worth.
+        Number of days forecast, and of independent days that their paired losses are worth.
     """
     from finscale.evaluation import Scores
 
@@ -72,7 +72,7 @@ def opened_metrics(
 
 
 def size_metrics(arch: Architecture) -> dict[str, float]:
-    """Return the exact size, whole and by group."""
+    """Return the exact number of parameters, in total and by group."""
     count = count_params(arch)
     return {
         N_PARAMS: count.total,
@@ -85,7 +85,7 @@ def size_metrics(arch: Architecture) -> dict[str, float]:
 def sample_metrics(
     *, train: Floats, validation: Floats, n_val_effective: int, is_binary: bool
 ) -> dict[str, float]:
-    """Return how many samples a result rests on, and how often a class came true in each part.
+    """Return the numbers of samples behind a result and the share of positive labels by part.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def cost_metrics(
     epochs_run: int,
     best_epoch: int,
 ) -> dict[str, float]:
-    """Return what a run took."""
+    """Return the metrics of a run's cost."""
     return {
         TRAIN_FLOPS: train_flops,
         "samples_per_second": samples_per_second,
@@ -127,6 +127,6 @@ def cost_metrics(
 
 
 def verdict_metrics(numbers: dict[str, float], problem: str | None) -> dict[str, float]:
-    """Return the numbers that decided, by problem where a study has several."""
+    """Return the numbers behind a verdict as metrics, by problem if a study has several."""
     prefix = f"verdict/{problem}" if problem else "verdict"
     return {f"{prefix}/{name}": value for name, value in numbers.items()}

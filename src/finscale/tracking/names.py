@@ -1,7 +1,7 @@
-"""Every key of the tracking contract: kinds, tags, metrics, artifacts. Spelled here, nowhere else.
+"""Names of the tracking contract: kinds, tags, metrics and artifacts, defined only here.
 
-The design's table is the source. MLflow stores params as strings, so quantities that are analysed
-are metrics; a metric's latest value is that of its last step, so curves have names of their own.
+MLflow stores params as text, so quantities that are analysed are metrics. The latest value of a
+metric is that of its last step, so curves have separate names.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any
 from finscale.config import Problem
 
 SCHEMA_VERSION = 1
-"""Version of the fields below: a change of a default changes this, and so every fingerprint."""
+"""Version of the fingerprints. A changed default requires a new version, which changes them all."""
 
 
 class Kind(StrEnum):
-    """What a run is (tag ``finscale.kind``)."""
+    """Kind of a run (tag ``finscale.kind``)."""
 
     DATA = "data"
     HPO = "hpo"
@@ -32,7 +32,7 @@ class Kind(StrEnum):
 
 
 class Status(StrEnum):
-    """How a run ended (tag ``finscale.status``)."""
+    """Result of a run that has ended (tag ``finscale.status``)."""
 
     OK = "ok"
     PRUNED = "pruned"
@@ -42,10 +42,10 @@ class Status(StrEnum):
 
 
 class Selected(StrEnum):
-    """What `train` chose (tag ``finscale.selected``)."""
+    """Role of a final in the choice of `train` (tag ``finscale.selected``)."""
 
     SERVED = "served"
-    """The best seed of the configuration with the best mean: the one an alias points to."""
+    """The best seed of the configuration with the best mean; an alias points to it."""
     CONFIGURATION = "configuration"
     """Another seed of that configuration."""
     NO = "no"
@@ -113,17 +113,17 @@ VALIDATION, TEST = "validation", "test"
 FIGURES = "figures"
 """Folder of a run's pictures."""
 VAL_LOSS = "val_loss"
-"""The objective: nats, of the kept weights. Logged once, so that ``order_by`` on it is right."""
+"""The objective, in nats, for the kept weights. It is logged once, so ``order_by`` is right."""
 TRAIN_FLOPS = "train_flops"
-"""Floating-point operations of a training: the second objective of a search that has two."""
+"""Floating-point operations of a training, the second objective of a search with two."""
 N_PARAMS = "n_params"
-"""The true size, counted on the built model."""
+"""Number of parameters, counted on the built model."""
 SELECTION_OPTIMISM = "selection_optimism"
-"""Of a search: how much better than it is its best trial looks, for having been chosen."""
+"""How much better the best trial of a search looks than it is, because it was selected."""
 
 
 def choice_tag(targets: str) -> str:
-    """Name the tag of what a `train` command has chosen: each command's own.
+    """Return the name of the tag for the choice of a `train` command with these targets.
 
     >>> choice_tag("n_trials=20 top_k=3 n_seeds=3")
     'finscale.choice.20.3.3'
@@ -136,7 +136,7 @@ IN_STUDY = "true"
 
 
 def study_tag(name: str) -> str:
-    """Name the tag that every run of a study carries, whoever made it first.
+    """Return the name of the tag that every run of a study has, even if another study created it.
 
     >>> study_tag("phase6a")
     'finscale.study.phase6a'
@@ -145,19 +145,19 @@ def study_tag(name: str) -> str:
 
 
 def study_tags(name: str | None) -> dict[str, str]:
-    """Return the tags of a run that a study is the first to make; none without a study."""
+    """Return the tags of a run that a study creates; empty without a study."""
     return {} if name is None else {Tag.STUDY: name, study_tag(name): IN_STUDY}
 
 
 def curve(name: str) -> str:
-    """Name a per-epoch metric: never the objective's own name."""
+    """Return the name of a per-epoch metric, which differs from the name of the final value."""
     return f"epoch/{name}"
 
 
 def fingerprint(kind: str, **fields: Any) -> str:
-    """Digest everything that changes a result; two runs with one fingerprint count once.
+    """Return a digest of everything that changes a result. Runs with equal digests count once.
 
-    Fields that are None are left out: a new option at its default must not orphan every store.
+    Fields that are None are left out, so that a new option at its default keeps old fingerprints.
     """
     kept = {name: value for name, value in fields.items() if value is not None}
     text = json.dumps(
@@ -170,9 +170,9 @@ def fingerprint(kind: str, **fields: Any) -> str:
 
 
 def problem_params(problem: Problem, n_features: int) -> dict[str, Any]:
-    """Return the coordinates of a problem, which every run repeats: nested runs inherit nothing.
+    """Return the coordinates of a problem. Every run repeats them, as nested runs inherit nothing.
 
-    What only one split looks at is left out of the others.
+    Values that only one split uses are left out for the others.
     """
     of_task = {"rise": problem.task.rise, "shuffle": problem.task.shuffle}
     of_split: dict[str, Any] = {}
@@ -201,7 +201,7 @@ def problem_params(problem: Problem, n_features: int) -> dict[str, Any]:
 
 
 def registered_model_name(problem_name: str) -> str:
-    """Name the registered model of a problem.
+    """Return the name of the registered model of a problem.
 
     >>> registered_model_name("sp500.threshold_1pct.h1.daily.a20")
     'patchtst-sp500-threshold_1pct-h1-daily-a20'
@@ -210,10 +210,10 @@ def registered_model_name(problem_name: str) -> str:
 
 
 def alias_name(budget: str) -> str:
-    """Name the alias of a budget: ``best-2M``."""
+    """Return the alias of a budget, such as ``best-2M``."""
     return f"best-{budget}"
 
 
 def alias_uri(problem_name: str, budget: str) -> str:
-    """Write the address of the best model of a budget."""
+    """Return the URI of the best model of a budget."""
     return f"models:/{registered_model_name(problem_name)}@{alias_name(budget)}"

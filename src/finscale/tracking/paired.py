@@ -1,4 +1,4 @@
-"""Losses of many runs on the same days, one column a run: what a paired comparison takes."""
+"""Losses of many runs on the same days, for paired comparisons."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ def paired_losses(finals: pd.DataFrame, *, segment: str = VALIDATION) -> pd.Data
     Parameters
     ----------
     finals : DataFrame
-        Has a column ``run_id``: what `finals` or `baselines` returns, or a part of it.
+        A frame with a column ``run_id``, such as the result of `finals` or `baselines`.
     segment : str
-        ``validation``: the losses that a choice has seen. ``test``: only of runs that carry a
-        ``test_loss``, which `analyze` writes when it opens the test.
+        ``validation`` gives the losses that choices have seen. ``test`` is allowed only for runs
+        with a ``test_loss``, which `analyze` writes when it opens the test set.
 
     Returns
     -------
     DataFrame
-        Nats; one row a day, by date, and one column a run, by id in the order of `finals`. Where
-        several samples fall on a day, their mean.
+        Losses in nats, one row per date and one column per run id, in the order of `finals`. If a
+        day has several samples, their mean.
 
     Raises
     ------
     StoreError
-        If there are no runs, if the store does not hold one, if a run has no predictions or
-        others' days, or if the test is closed.
+        If there are no runs, if a run is not in the store, has no predictions or covers other
+        days, or if the test is closed.
 
     Examples
     --------
@@ -67,10 +67,10 @@ def paired_losses(finals: pd.DataFrame, *, segment: str = VALIDATION) -> pd.Data
 
 
 def losses_by_day(predictions: pd.DataFrame, segment: str) -> pd.Series:
-    """Return a run's mean loss of every day of a segment, in nats, by date.
+    """Return a run's mean loss on every day of a segment, in nats, by date.
 
-    Of validation the losses beside the forecasts, which are those of the days that a choice has
-    seen; the test has none until it is opened, and is computed.
+    Validation losses are those stored with the forecasts, for the days that a choice has seen.
+    Test losses are not stored and are computed here.
     """
     rows = predictions[predictions["segment"] == segment]
     if segment == VALIDATION:
@@ -82,7 +82,7 @@ def losses_by_day(predictions: pd.DataFrame, segment: str) -> pd.Series:
 
 
 def outputs_of(predictions: pd.DataFrame) -> NDArray[np.float64]:
-    """Return outputs_NK of some rows, N samples by K outputs: with a log sigma, there are two."""
+    """Return outputs_NK of N rows; K is 2 if there is a log sigma, else 1."""
     columns = ["output"] if predictions["log_sigma"].isna().all() else ["output", "log_sigma"]
     return predictions[columns].to_numpy(dtype=np.float64)
 
@@ -111,7 +111,7 @@ def _stored(run_id: str) -> StoredRun:
 
 
 def _check_opened(runs: list[StoredRun]) -> None:
-    """Refuse runs without a test loss: nobody looks at the test before its opening is recorded."""
+    """Refuse runs without a test loss, because their opening is not recorded yet."""
     closed = [run.info.run_id for run in runs if "test_loss" not in run.data.metrics]
     if closed:
         raise StoreError(
@@ -124,7 +124,7 @@ def _check_opened(runs: list[StoredRun]) -> None:
 
 def _check_days(by_run: Mapping[str, pd.Series], segment: str) -> None:
     days = {run_id: tuple(losses.index) for run_id, losses in by_run.items()}
-    # What most runs have is taken for right: the first may be the odd one.
+    # The days of the majority are expected, because the first run may be the exception.
     (usual, _), *_ = Counter(days.values()).most_common(1)
     others = [run_id for run_id in by_run if days[run_id] != usual or not usual]
     if others:

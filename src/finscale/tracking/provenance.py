@@ -1,4 +1,4 @@
-"""Who started a run, and from which code."""
+"""Provenance of a run: its user, source and git commit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from finscale.tracking.names import Tag
 
 @cache
 def provenance() -> dict[str, str]:
-    """Return user, source and commit, which MLflow adds to fluent runs only, and a dirty tree."""
+    """Return tags of user, source, commit and uncommitted changes, as for MLflow's fluent runs."""
     tags: dict[str, str] = resolve_tags()
     try:
         changed = _git("status", "--porcelain")

@@ -1,6 +1,6 @@
-"""Reading runs: tidy frames, one row a run, quantities numeric.
+"""Queries of runs as tidy frames, one row per run, with numeric quantities.
 
-A frame has its columns even if no run is found, so that its readers need no special case.
+A frame has its columns even if no run is found, so its readers need no special case.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _COLUMNS = {
     Kind.BASELINE: (*HEAD, *_TAGS, *COORDINATES, *_SCORES, "baseline", "configuration"),
     Kind.HPO: (*HEAD, *_TAGS, "targets", "completed"),
 }
-"""What a frame of a kind has at least."""
+"""Columns that a frame of a kind always has."""
 _CELL = ("problem", "cell", "configuration", "budget", N_PARAMS, "n_seeds", VAL_LOSS, "train_loss")
 
 
@@ -37,7 +37,7 @@ def trials(
     parent: str | None = None,
     study: str | None = None,
 ) -> pd.DataFrame:
-    """Return trials, the best first; those without a loss last.
+    """Return trials, the best first and those without a loss last.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def trials(
     parent : str, optional
         Run id of the search.
     study : str, optional
-        Name of a study: those of its cells' searches, whoever ran them first.
+        Name of a study: the trials of its cells' searches, even if another study ran them.
 
     Examples
     --------
@@ -66,11 +66,11 @@ def finals(
     parent: str | None = None,
     study: str | None = None,
 ) -> pd.DataFrame:
-    """Return finals, each fingerprint once (its first run), in the order they were made.
+    """Return finals, each fingerprint once (its first run), in the order of their creation.
 
-    Of a cell or a study they are those that it rests on, under its own names: some may have been
-    trained for another cell, whose budget they fit as well. Else ``cell`` is the one that
-    trained a final.
+    For a cell or a study, these are the finals that it uses, under its own names: some may have
+    been trained for another cell whose budget they fit too. Otherwise, the column ``cell`` names
+    the cell that trained a final.
 
     Parameters
     ----------
@@ -118,19 +118,19 @@ def baselines(problem: str) -> pd.DataFrame:
 
 
 def searches(cell: str) -> pd.DataFrame:
-    """Return the searches there are for a cell."""
+    """Return the searches of a cell."""
     return _read(Kind.HPO, CELL=cell)
 
 
 def cells(problem: str | None = None, *, study: str | None = None) -> pd.DataFrame:
-    """Return one row a cell: its best chosen configuration's size, seeds and mean losses.
+    """Return one row per cell: size, seeds and mean losses of its best chosen configuration.
 
     Parameters
     ----------
     problem : str, optional
         Tag ``finscale.problem``.
     study : str, optional
-        Name of a study: its cells alone, with what it has chosen.
+        Name of a study: only its cells, with the study's choices.
 
     Examples
     --------
@@ -149,7 +149,7 @@ def _cells_of(choices: Iterable[Choice], stored: pd.DataFrame) -> pd.DataFrame:
     chosen = frame[frame["is_chosen"] & (frame["status"] == Status.OK)]
     if chosen.empty:
         return pd.DataFrame(columns=list(_CELL))
-    # Searches with other epochs, say, have each chosen one: a mean over both would be nobody's.
+    # Several searches of a cell have each chosen a configuration; their losses are not averaged.
     grouped = chosen.groupby(["problem", "cell", "configuration"], as_index=False).agg(
         budget=("budget", "first"),
         n_params=(N_PARAMS, "first"),
@@ -166,7 +166,7 @@ def _cells_of_study(study: str) -> set[str]:
 
 
 def find_result(kind: Kind, fingerprint: str) -> StoredRun | None:
-    """Return the run that already holds this result: ok, pruned or diverged."""
+    """Return the run that already holds this result with status ok, pruned or diverged."""
     for run in search(where(KIND=kind, FINGERPRINT=fingerprint)):
         if run.data.tags.get(Tag.STATUS) in COUNTED:
             return run
@@ -183,9 +183,9 @@ def _read(kind: Kind, study: str | None = None, **tags: str | None) -> pd.DataFr
 
 
 def _distinct(frame: pd.DataFrame) -> pd.DataFrame:
-    """Keep each fingerprint's first run, a result before a failure, a failure before neither.
+    """Keep one run per fingerprint: the first with a result, else the first that failed, else any.
 
-    The same result is never counted twice, and a failed run does not hide the one that repeated it.
+    So no result counts twice, and a failed run does not hide the one that repeated it.
     """
     rank = (~frame["status"].isin(COUNTED)).astype(int) + frame["status"].isna()
     first = frame.assign(_rank=rank).sort_values("_rank", kind="stable")

@@ -1,4 +1,4 @@
-"""The registry: one model per problem, one alias per budget, moved only for a better mean.
+"""Model registry: one model per problem and one alias per budget, which moves for a better mean.
 
 Legend: `B` batch, `L` context length, `C` channels, `K` outputs.
 """
@@ -38,15 +38,15 @@ def promote(
     budget: str,
     candidate: Candidate,
 ) -> Promotion:
-    """Log `model` as an MLflow Model and point the budget's alias at it, if it is better.
+    """Log `model` as an MLflow Model and move the budget's alias to it if it is better.
 
-    Nothing else may train in this process meanwhile: ``torch.export`` is not thread-safe and
-    changes weights of a model that trains beside it.
+    No model may train in this process at the same time: ``torch.export`` is not thread-safe and
+    would change the weights of such a model.
 
     Raises
     ------
     StoreError
-        If the registry cannot take it.
+        If the registry does not accept the model.
     """
     name, alias = registered_model_name(problem_name), alias_name(budget)
     uri = alias_uri(problem_name, budget)
@@ -76,7 +76,7 @@ def _ensure_registered(client: MlflowClient, name: str) -> None:
 
 
 def _log_model(run: Run, model: ServedModel, example_BLC: np.ndarray) -> ModelInfo:
-    """Export with a free batch axis and explicit requirements."""
+    """Export a model with a dynamic batch axis and explicit requirements."""
     _, context_length, n_channels = example_BLC.shape
     shape = (-1, context_length, n_channels)
     signature = ModelSignature(
@@ -84,7 +84,7 @@ def _log_model(run: Run, model: ServedModel, example_BLC: np.ndarray) -> ModelIn
         outputs=Schema([TensorSpec(np.dtype("float64"), (-1, model.model.arch.n_outputs))]),
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of torch.export and pickle checks inside MLflow
+        warnings.simplefilter("ignore")  # from torch.export and pickle checks inside MLflow
         info: ModelInfo = Model.log(
             None,
             flavor=_OnAnyDevice,
@@ -100,15 +100,15 @@ def _log_model(run: Run, model: ServedModel, example_BLC: np.ndarray) -> ModelIn
 
 
 class _OnAnyDevice:
-    """MLflow's PyTorch flavour, loaded on the CPU: an exported graph stays where it was traced.
+    """MLflow's PyTorch flavour, loaded on the CPU: an exported graph stays on its device.
 
-    MLflow would look for CUDA first, and raise where it finds it. Another device can be asked for:
+    MLflow would choose CUDA if it is available, and fail. Another device can be requested with
     ``load_model(uri, model_config={"device": ...})``.
     """
 
     @staticmethod
     def save_model(*, path: str, mlflow_model: Model, **arguments: Any) -> None:
-        """Save as MLflow does, and write down the device."""
+        """Save as MLflow does, and record the device."""
         mlflow.pytorch.save_model(path=path, mlflow_model=mlflow_model, **arguments)
         mlflow_model.flavors["python_function"]["config"]["device"] = "cpu"
         mlflow_model.save(str(Path(path) / MLMODEL_FILE_NAME))
@@ -126,7 +126,7 @@ def _holder(name: str, alias: str) -> ModelVersion | None:
 
 
 def _has_files(holder: ModelVersion) -> bool:
-    """Tell whether a version can still be loaded."""
+    """Return True if the files of a version are still stored."""
     uri = open_client().get_model_version_download_uri(holder.name, holder.version)
 
     def listed() -> bool:
@@ -140,22 +140,22 @@ def _has_files(holder: ModelVersion) -> bool:
 
 
 def obstacle_to(holder: ModelVersion, candidate: Candidate) -> str | None:
-    """Say why the alias stays where it is, or None if it moves."""
+    """Return why the alias stays where it is, or None if it moves."""
     tags, there = holder.tags, f"version {holder.version}"
     ours = (candidate.data_sha256, candidate.split, candidate.problem_sha256)
-    # Versions of before it was kept have no digest of the problem.
+    # Older versions have no digest of the problem.
     problem = tags.get("problem_sha256", candidate.problem_sha256)
     if (tags.get("data_sha256"), tags.get("split"), problem) != ours:
         return f"{there} was chosen on other data, days or labels: delete the alias to replace it"
     is_same = tags.get("configuration") == candidate.configuration
-    # Versions of before they were counted have no number of seeds.
+    # Older versions have no number of seeds.
     n_seeds = int(tags.get("n_seeds", "0"))
     if is_same and float(tags["val_loss_mean"]) == candidate.val_loss_mean:
         return f"{there} is this very configuration"
     if is_same and n_seeds > candidate.n_seeds:
         return f"{there} is this configuration, with its mean over {counted(n_seeds, 'seed')}"
     if is_same and n_seeds < candidate.n_seeds:
-        return None  # its mean is better known now, be it higher or lower
+        return None  # the mean over more seeds is more precise, even if it is higher
     if candidate.collapsed and tags.get("collapsed") == "False":
         return f"{there} did not collapse, this one did"
     if not candidate.val_loss_mean < float(tags["val_loss_mean"]):

@@ -1,4 +1,4 @@
-"""What a run has kept: its curves, its files, its model."""
+"""Curves, files and the model that a run has stored."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def val_curve(run_id: str) -> tuple[float, ...]:
 
 
 def metric_of(run_id: str, name: str) -> Metric | None:
-    """Return the latest value of a metric with its step, or None where there is none."""
+    """Return the latest value of a metric with its step, or None if it was not logged."""
     history = open_client().get_metric_history(run_id, name)
     return max(history, key=lambda point: point.step, default=None)
 
@@ -41,12 +41,12 @@ def read_json(run_id: str, artifact: str) -> dict[str, Any]:
 
 
 def read_predictions(run_id: str) -> pd.DataFrame:
-    """Return ``predictions.parquet`` of a final or a baseline; of a trial, of validation alone.
+    """Return ``predictions.parquet`` of a run. For a trial, it covers validation only.
 
     Raises
     ------
     StoreError
-        If the run has none, or the file is damaged.
+        If the run has no predictions or the file is damaged.
     """
     with downloaded(run_id, Artifact.PREDICTIONS) as path:
         try:
@@ -63,12 +63,12 @@ def read_predictions(run_id: str) -> pd.DataFrame:
 
 
 def has_artifact(run_id: str, artifact: str) -> bool:
-    """Tell whether a run has kept a file at the top of its artifacts."""
+    """Return True if a run has stored a file at the top level of its artifacts."""
     return artifact in {found.path for found in open_client().list_artifacts(run_id)}
 
 
 def find_predictions(run_id: str) -> pd.DataFrame | None:
-    """Return a run's predictions, or None where it has kept none."""
+    """Return a run's predictions, or None if it has stored none."""
     return read_predictions(run_id) if has_artifact(run_id, Artifact.PREDICTIONS) else None
 
 
@@ -80,7 +80,7 @@ def load_trial(run_id: str) -> PatchTST:
     StoreError
         If the run has no model, or its weights were removed.
     DataError
-        If its weights belong to another architecture.
+        If the weights belong to another architecture.
 
     Examples
     --------
@@ -90,7 +90,7 @@ def load_trial(run_id: str) -> PatchTST:
     >>> model.arch.d_model == int(best["d_model"])
     True
     """
-    from finscale.model import load_weights  # torch: to read tables takes none
+    from finscale.model import load_weights  # imports torch, which reading tables does not need
 
     config = read_json(run_id, Artifact.CONFIG)
     if "architecture" not in config:

@@ -1,4 +1,4 @@
-"""Writing runs: one handle that logs, one way to find runs, all by explicit run id."""
+"""Writing of runs: a handle that logs to one run, and functions to create and find runs."""
 
 from __future__ import annotations
 
@@ -37,34 +37,34 @@ _PAGE = 1000
 
 
 class LeaseLostError(StoreError):
-    """Another process has taken over the run: it is left to it as it is."""
+    """Another process has taken over the run, which is left to it unchanged."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A handle to one MLflow run that is being written."""
+    """A handle for writing to one MLflow run."""
 
     run_id: str
     experiment_id: str
 
     @property
     def link(self) -> str:
-        """Address of the run inside the MLflow UI, for Markdown notes."""
+        """Address of the run within the MLflow UI, for Markdown notes."""
         return f"#/experiments/{self.experiment_id}/runs/{self.run_id}"
 
     def tag(self, tags: Mapping[str, Any]) -> None:
-        """Set tags; values become text."""
+        """Set tags. Values are converted to text."""
         entities = [RunTag(str(key), as_text(value)) for key, value in tags.items()]
         open_client().log_batch(self.run_id, tags=entities)
 
     def param(self, params: Mapping[str, Any]) -> None:
-        """Log params that the run does not have yet: those MLflow logged itself are immutable."""
+        """Log params that the run does not have yet, because logged params are immutable."""
         there = open_client().get_run(self.run_id).data.params
         entities = [Param(k, as_text(v)) for k, v in params.items() if k not in there]
         open_client().log_batch(self.run_id, params=entities)
 
     def metric(self, metrics: Mapping[str, float], step: int = 0) -> None:
-        """Log metrics in one call; those without a finite value are left out."""
+        """Log metrics in one call. Values that are not finite are left out."""
         now = int(time.time() * 1000)
         entities = [
             Metric(key, float(value), now, step)
@@ -79,7 +79,7 @@ class Run:
         self.metric({key: value for key, value in metrics.items() if key not in there})
 
     def epochs(self, curves: Mapping[int, Mapping[str, float]]) -> None:
-        """Log the curves of epochs, by step, in one call, as long as the run is this process's."""
+        """Log the curves of epochs, by step, in one call. This process must hold the run."""
         self.check_held()
         now = int(time.time() * 1000)
         metrics = [
@@ -91,16 +91,16 @@ class Run:
         open_client().log_batch(self.run_id, metrics=metrics)
 
     def renew_lease(self) -> None:
-        """Say that this process still works on the run."""
+        """Record that this process still works on the run."""
         self.tag({Tag.LEASE: take_lease().encode()})
 
     def check_held(self) -> None:
-        """Look whether this process still holds the run.
+        """Check that this process still holds the run.
 
         Raises
         ------
         LeaseLostError
-            If another one has taken it over meanwhile, believing this one dead.
+            If another process has taken over the run because this one seemed dead.
         """
         lease = read_lease(self.tags().get(Tag.LEASE))
         if lease is None or not lease.is_mine():
@@ -112,25 +112,25 @@ class Run:
             )
 
     def release(self) -> None:
-        """Leave the run, as it is, to others that work on it."""
+        """Release the run, unchanged, to other processes that work on it."""
         self.tag({Tag.LEASE: FREE})
 
     def is_open(self) -> bool:
-        """Tell whether the run is in the store and has no result yet."""
+        """Return True if the run is in the store and has no result yet."""
         stored = open_client().get_run(self.run_id)
         is_there = stored.info.lifecycle_stage == LifecycleStage.ACTIVE
         return is_there and Tag.STATUS not in stored.data.tags
 
     def tags(self) -> dict[str, str]:
-        """Return the run's tags as they are in the store now."""
+        """Return the run's current tags from the store."""
         return dict(open_client().get_run(self.run_id).data.tags)
 
     def untag(self, key: str) -> None:
-        """Remove a tag that the run has."""
+        """Remove a tag from the run."""
         open_client().delete_tag(self.run_id, key)
 
     def note(self, markdown: str) -> None:
-        """Write the description that the UI shows."""
+        """Set the description that the UI shows."""
         self.tag({Tag.NOTE: markdown})
 
     def file(self, path: Path, folder: str | None = None) -> None:
@@ -145,7 +145,7 @@ class Run:
             self.file(path)
 
     def picture(self, name: str, png: bytes) -> None:
-        """Store a picture among the run's figures."""
+        """Store a PNG picture in the run's folder of figures."""
         with TemporaryDirectory() as folder:
             path = Path(folder) / f"{name}.png"
             path.write_bytes(png)
@@ -156,13 +156,13 @@ class Run:
         self.text(name, json.dumps(content, indent=1, sort_keys=True))
 
     def artifact_path(self, artifact: str) -> Path | None:
-        """Return where an artifact lies on this machine, or None if it lies elsewhere."""
+        """Return the path of an artifact on this machine, or None if it is stored elsewhere."""
         uri = open_client().get_run(self.run_id).info.artifact_uri
         path = Path(urlparse(uri).path) / artifact
         return path if path.exists() else None
 
     def reopen(self) -> None:
-        """Set the run running again, in the hands of this process: how it ended is past."""
+        """Set the run to running again, held by this process, and remove how it ended before."""
         client = open_client()
         client.update_run(self.run_id, status="RUNNING")
         tags = self.tags()
@@ -178,30 +178,30 @@ class Run:
         self.close(End(status, reason))
 
     def interrupt(self, reason: str) -> None:
-        """Close the run without a result: the same command goes on with it."""
+        """Close the run without a result. The same command continues it."""
         self.close(unfinished(reason))
 
     def close(self, end: End) -> None:
-        """Close the run: every run that ends is closed here.
+        """Close the run. All ways to end a run come here.
 
-        One that has its result already was on its way out, and is let out with that.
+        A run that already has its result keeps it.
         """
         with unbroken():
             there = {} if end.status and not end.note else self.tags()
             had = there.get(Tag.STATUS)
             status = end.status or (Status(had) if had else None)
-            # The tags come first: a kill in between leaves the result readable.
+            # Tags are written first, so that a kill in between leaves the result readable.
             self.tag({Tag.LEASE: FREE, **({} if had and not end.status else _tags_of(end, there))})
             open_client().set_terminated(self.run_id, _MLFLOW_STATUS[status])
         if end.traceback:
-            with suppress(StoreError, OSError):  # it may be the artifact store that failed
+            with suppress(StoreError, OSError):  # the artifact store may be what failed
                 self.text(Artifact.TRACEBACK.value, end.traceback)
 
 
 def create_run(
     kind: Kind, name: str, *, parent: Run | None = None, tags: Mapping[str, Any] | None = None
 ) -> Run:
-    """Start a run: under `parent` and in its experiment, else where the user works."""
+    """Create a run under `parent` and in its experiment, or in the current experiment."""
     experiment_id = parent.experiment_id if parent else current_experiment_id()
     nesting: dict[str, str] = {Tag.PARENT: parent.run_id} if parent else {}
     everything = {
@@ -222,7 +222,7 @@ def stored_run(run_id: str) -> StoredRun:
     Raises
     ------
     StoreError
-        If the store does not hold it.
+        If the store does not contain it.
     """
     try:
         return open_client().get_run(run_id)
@@ -236,7 +236,7 @@ def stored_run(run_id: str) -> StoredRun:
 
 
 def take_up(stored: StoredRun) -> Run:
-    """Go on with a run that is there, in the hands of this process."""
+    """Return the handle of an existing run, which this process now holds."""
     run = handle(stored)
     run.tag({**provenance(), Tag.LEASE: take_lease().encode()})
     return run
@@ -245,7 +245,7 @@ def take_up(stored: StoredRun) -> Run:
 def search(
     filter_string: str, *, deleted: bool = False, order_by: list[str] | None = None
 ) -> Iterator[StoredRun]:
-    """Yield matching runs of every experiment, page by page; `deleted` adds deleted ones."""
+    """Yield matching runs of all experiments; `deleted` includes deleted ones."""
     client = open_client()
     view = ViewType.ALL if deleted else ViewType.ACTIVE_ONLY
     experiments = [e.experiment_id for e in client.search_experiments(view_type=view)]
@@ -261,7 +261,7 @@ def search(
 
 
 def where(**tags: str | None) -> str:
-    """Write a filter on tags by their names in `Tag`; None leaves a tag out.
+    """Return a filter on tags, given by their names in `Tag`; None leaves a tag out.
 
     >>> where(KIND="trial", CELL=None)
     "tags.`finscale.kind` = 'trial'"
@@ -269,7 +269,7 @@ def where(**tags: str | None) -> str:
     Raises
     ------
     ConfigError
-        For a value that no filter can hold.
+        If a value contains quotation marks.
     """
     given = {name: value for name, value in tags.items() if value is not None}
     return " AND ".join(
@@ -278,7 +278,7 @@ def where(**tags: str | None) -> str:
 
 
 def in_study(name: str) -> str:
-    """Write a filter on the runs that belong to a study, whoever made them.
+    """Return a filter on the runs of a study, including those that another study created.
 
     >>> in_study("demo")
     "tags.`finscale.study.demo` = 'true'"
@@ -287,7 +287,7 @@ def in_study(name: str) -> str:
 
 
 def _checked(what: str, value: str) -> str:
-    """Return a value as it is, or refuse one that would end its own quotation in a filter."""
+    """Return the value, or refuse it if its quotation marks would break the filter."""
     if any(mark in value for mark in "'\"`"):
         raise ConfigError(
             what.lower(),
@@ -299,20 +299,20 @@ def _checked(what: str, value: str) -> str:
 
 
 def handle(run: StoredRun) -> Run:
-    """Make a handle to a run that a query has found."""
+    """Return the handle of a run that a query has found."""
     return Run(run.info.run_id, run.info.experiment_id)
 
 
 @contextmanager
 def downloaded(run_id: str, artifact: str) -> Iterator[Path]:
-    """Fetch an artifact for as long as it is needed.
+    """Download an artifact to a temporary folder for the duration of the block.
 
     Raises
     ------
     StoreError
-        If it is gone.
+        If the artifact does not exist.
     """
-    # Many small files: a bar for each would bury what a notebook prints. A user's setting wins.
+    # A progress bar per file would clutter a notebook. A user's own setting has priority.
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     with TemporaryDirectory() as folder:
         try:
@@ -334,7 +334,7 @@ def read_text(run_id: str, artifact: str) -> str:
 
 
 def _tags_of(end: End, there: Mapping[str, str]) -> dict[str, str]:
-    """Return the tags that say how a run ended; its note keeps what it says."""
+    """Return the tags that describe the end of a run. The rest of its note is kept."""
     tags: dict[str, str] = {Tag.REASON: end.reason}
     if end.status:
         tags[Tag.STATUS] = end.status.value
@@ -344,5 +344,5 @@ def _tags_of(end: End, there: Mapping[str, str]) -> dict[str, str]:
 
 
 def as_text(value: Any) -> str:
-    """Write a value as a run keeps it."""
+    """Return a value as the text that a run stores."""
     return repr(value) if isinstance(value, float) else str(value)

@@ -1,4 +1,4 @@
-"""The run of a verb: resumed from `mlflow run` or made anew, found again by its identity."""
+"""Run of a verb: created, or taken over from `mlflow run`, or found again by its identity."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ Turn = Callable[[], AbstractContextManager[None]]
 
 @dataclass(frozen=True)
 class VerbRun:
-    """Where a verb writes.
+    """The runs to which a verb writes.
 
     Attributes
     ----------
     parent : Run
-        Keeps the search, the finals or the study for ever; new children go beneath it.
+        The permanent run of the search, the finals or the study; new child runs are nested in it.
     own : Run
-        The run of this very command: the parent itself the first time, else an `invocation`.
+        The run of this command: the parent itself the first time, later an `invocation`.
     is_new : bool
-        Whether the parent was made by this command.
+        True if this command created the parent.
     """
 
     parent: Run
@@ -69,24 +69,24 @@ def verb_run(
     identity: str | None = None,
     turn: Turn | None = None,
 ) -> Iterator[VerbRun]:
-    """Open the run of a verb and close it with the state the verb ended in.
+    """Open the run of a verb and close it according to how the verb ended.
 
     Parameters
     ----------
     run_id : str or None
-        The run that `mlflow run` made for this command.
+        Id of the run that `mlflow run` created for this command.
     resume : str
-        The line that goes on: what a note says that ends early, and the line of a full disk.
+        The command that continues the work, for the note of an early end and for a full disk.
     identity : str or None
-        Fingerprint under which the parent is found again; None makes a new run each time.
+        Fingerprint by which the parent is found again; None creates a new run each time.
     turn : callable, optional
-        Entered to open and to close, one process at a time: several may then be at work on one
-        parent, and the last to leave closes it. Without it the parent is one process's alone.
+        Returns a lock that is held while the run is opened and closed. With it, several processes
+        may share a parent, and the last one closes it. Without it, only one process may work on it.
 
     Raises
     ------
     StoreError
-        If another living process is at work on a parent that is not shared, or the disk is full.
+        If another process works on a parent that is not shared, or the disk is full.
     """
     runs: VerbRun | None = None
     alone = turn is None
@@ -98,7 +98,7 @@ def verb_run(
             yield runs
     except BaseException as error:
         if runs:
-            # It may be the store that is at fault: what came first is what is said.
+            # The store itself may have failed: the first error is the one to report.
             with suppress(StoreError), turn(), unbroken():
                 _close(runs, end_of(error, resume))
         raise
@@ -108,13 +108,13 @@ def verb_run(
 
 
 def mark_failed(run_id: str, error: FinscaleError) -> None:
-    """Close the run that `mlflow run` made, with the user's mistake in its note.
+    """Close the run that `mlflow run` created, with the user's mistake in its note.
 
-    Nothing is done about a store that does not answer: the line has been printed.
+    A store that does not answer is ignored, because the error is already printed.
     """
     with suppress(StoreError):
         stored = stored_run(run_id)
-        if Tag.KIND not in stored.data.tags:  # a verb has closed its own, or it is another's
+        if Tag.KIND not in stored.data.tags:  # else a verb has closed it, or it is another's
             run = take_up(stored)
             verb = stored.data.tags.get(Tag.ENTRY_POINT, "command")
             run.tag({Tag.KIND: Kind.INVOCATION.value, "mlflow.runName": f"{verb} not begun"})
@@ -122,10 +122,10 @@ def mark_failed(run_id: str, error: FinscaleError) -> None:
 
 
 def tell_invocation(run_id: str, kind: Kind, note: str) -> None:
-    """Close the run that `mlflow run` made for a command that only says something."""
+    """Close the run that `mlflow run` created for a command that only prints something."""
     stored = stored_run(run_id)
     if Tag.KIND in stored.data.tags:
-        return  # one variable for several commands: the run is another one's
+        return  # the variable is set for several commands, and the run belongs to another one
     run = take_up(stored)
     run.tag({Tag.KIND: Kind.INVOCATION.value, "mlflow.runName": f"{kind} dry run"})
     run.note(note)
@@ -133,22 +133,23 @@ def tell_invocation(run_id: str, kind: Kind, note: str) -> None:
 
 
 def prepare_store(now: float) -> None:
-    """Look whether the store takes what a verb will write; close what others left behind.
+    """Check that a verb can write to the store, and close runs that were left open.
 
     Raises
     ------
     StoreError
-        If it does not: before anything has begun.
+        If the store cannot be written. Nothing has begun then.
     """
     check_artifacts(current_experiment_id())
     close_abandoned(now)
 
 
 def close_abandoned(now: float) -> int:
-    """Close runs whose process is gone; return how many.
+    """Close runs whose process is gone, and return their number.
 
-    Ours when their lease has run out; those that `mlflow run` made for one of our verbs and that
-    never reached our code (no conda, say) after a day. Others' runs are not touched.
+    Runs of this project are closed when their lease has expired. Runs that `mlflow run` created
+    for a verb that never started (for example without conda) are closed after a day. Other runs
+    are not touched.
     """
     closed = 0
     for run in search("attributes.status = 'RUNNING'"):
@@ -186,7 +187,7 @@ def _begin(
         runs = VerbRun(parent, parent, found is None)
     else:
         runs = VerbRun(found, _invocation(found, own, name), False)
-        # A study tags what it is the first to make.
+        # Only runs that a study creates get its tag here.
         found.tag({key: value for key, value in tags.items() if key != Tag.STUDY})
     if holder is None:
         runs.parent.reopen()
@@ -195,15 +196,15 @@ def _begin(
 
 
 def _taken_up(run_id: str, kind: Kind, identity: str | None, found: Run | None) -> Run | None:
-    """Take up the run that the environment names, unless it is another command's.
+    """Take over the run that the environment names, unless it belongs to another command.
 
-    A notebook or a scheduler may export one run for several commands.
+    A notebook or a scheduler may set one run for several commands.
     """
     stored = stored_run(run_id)
     tags = stored.data.tags
     is_same = tags.get(Tag.KIND) == kind and tags.get(Tag.FINGERPRINT) == identity is not None
     is_beneath = found is not None and tags.get(Tag.PARENT) == found.run_id
-    is_said = tags.get(Tag.KIND) == Kind.INVOCATION  # a command that has made nothing of its own
+    is_said = tags.get(Tag.KIND) == Kind.INVOCATION  # a command without results of its own
     is_again = is_said and (is_beneath or Tag.PARENT not in tags)
     if Tag.KIND not in tags or is_same or is_again:
         return take_up(stored)
@@ -227,7 +228,7 @@ def _measured(run: Run) -> Iterator[None]:
         monitor.finish()
 
 
-# It logs what it cannot write, and a store that is away is said by the border.
+# The monitor logs failed writes, but `store` already reports a store that is away.
 logging.getLogger("mlflow.system_metrics").setLevel(logging.CRITICAL)
 
 
@@ -237,7 +238,7 @@ def _find_parent(kind: Kind, identity: str) -> Run | None:
     Raises
     ------
     StoreError
-        If it was deleted while runs beneath it were not: they would be lost to a new one.
+        If it was deleted but runs nested in it were not: a new parent would not find them.
     """
     same = where(KIND=kind, FINGERPRINT=identity)
     deleted: list[Run] = []
@@ -261,7 +262,7 @@ def _orphans(parent: Run, n_beneath: int) -> StoreError:
 
 
 def _holder(parent: Run) -> Lease | None:
-    """Return another living process that is at work on a parent, or None."""
+    """Return the lease of another process that works on a parent, or None."""
     now = time.time()
     beneath = where(PARENT=parent.run_id, KIND=Kind.INVOCATION)
     running = "attributes.status = 'RUNNING'"
@@ -279,7 +280,7 @@ def _busy(parent: Run, holder: Lease) -> StoreError:
 
 
 def _left(runs: VerbRun) -> Iterator[Run]:
-    """Yield the runs to close, this command's own first; the parent only if nobody is left."""
+    """Yield the runs to close: this command's own, then the parent if no one else works on it."""
     if runs.own != runs.parent:
         yield runs.own
     if _holder(runs.parent) is None:
@@ -296,7 +297,7 @@ def _invocation(parent: Run, own: Run | None, name: str) -> Run:
 
 
 def _close(runs: VerbRun, end: End) -> None:
-    """Close the runs of this command, and children that were opened and have not begun."""
+    """Close the runs of this command, and nested runs that were created but not started."""
     for run in _left(runs):
         run.close(end if run == runs.own else replace(end, traceback=""))
     for run in _abandoned_children(runs.parent):
@@ -304,26 +305,26 @@ def _close(runs: VerbRun, end: End) -> None:
 
 
 def _abandoned_children(parent: Run) -> set[Run]:
-    """Return running children that no other process is at work on."""
+    """Return running nested runs on which no other process works."""
     beneath = search(f"{where(PARENT=parent.run_id)} AND attributes.status = 'RUNNING'")
     now = time.time()
     return {handle(run) for run in beneath if other_holder(run.data.tags, now) is None}
 
 
 def _is_left(tags: Mapping[str, str], now: float) -> bool:
-    """Tell whether the process that held a run has left it, or has died."""
+    """Return True if the process that held a run has left it or died."""
     lease = read_lease(tags.get(Tag.LEASE))
     return tags.get(Tag.LEASE) == FREE or (lease is not None and not lease.is_alive(now))
 
 
 def _has_workers(run: StoredRun, now: float) -> bool:
-    """Tell whether a process beneath a run still works on it."""
+    """Return True if a process still works on a run nested in this one."""
     beneath = search(f"{where(PARENT=run.info.run_id)} AND attributes.status = 'RUNNING'")
     return any(other_holder(child.data.tags, now) for child in beneath)
 
 
 def _is_ours(tags: Mapping[str, str]) -> bool:
-    """Tell whether `mlflow run` made a run for a verb of this project."""
+    """Return True if `mlflow run` created this run for a verb of this project."""
     source = tags.get("mlflow.source.name", "")
     folder = source.removeprefix("file://").replace("#", "/")  # how MLflow writes a subfolder
     here = "finscale" in source or folder == str(PROJECT)  # a clone may have any name

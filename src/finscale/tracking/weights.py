@@ -1,7 +1,7 @@
-"""The weights of a run: stored with their size, removed with the reason.
+"""Weights of a run: stored with their size, and removed with a reason.
 
-The size is a tag, so that what a search has stored is summed up from its runs' frame alone: to list
-the files of every trial takes a call each.
+The size is a tag, so that the total of a search can be summed from one frame of its runs. Listing
+the files of every trial would take one call per trial.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from finscale.tracking.store import ask, first_line, open_client
 
 
 def log_weights(run: Run, path: Path) -> None:
-    """Store a file of weights, and how large it is."""
+    """Store a file of weights and its size."""
     assert path.name == Artifact.WEIGHTS, path
-    # The size first: a kill in between counts too much, and not too little.
+    # The size is written first: after a kill in between, the total is too high, not too low.
     run.tag({Tag.WEIGHTS_BYTES: path.stat().st_size})
     run.file(path)
 
 
 def remove_weights(run: Run, why: str) -> None:
-    """Delete a run's weights, if they are there; nothing else of it changes.
+    """Delete the weights of a run, if it has any. Its other files are kept.
 
     Parameters
     ----------
     why : str
-        Kept as a tag, for whoever looks for them: "removed: beyond max_artifact_gib".
+        The reason, stored as a tag, such as "removed: beyond max_artifact_gib".
 
     Raises
     ------
     StoreError
-        If the artifact store does not delete.
+        If the artifact store does not delete files.
     """
     uri = open_client().get_run(run.run_id).info.artifact_uri
     try:
@@ -47,5 +47,5 @@ def remove_weights(run: Run, why: str) -> None:
             got=first_line(error),
             todo="Permit it, or keep all weights: -P artifacts=all and a larger max_artifact_gib.",
         ) from None
-    # Afterwards: a kill in between leaves them counted, and they are removed once more.
+    # Tagged afterwards: after a kill in between, they still count and are removed again.
     run.tag({Tag.WEIGHTS_BYTES: 0, Tag.WEIGHTS: why})

@@ -20,7 +20,7 @@ _ELSEWHERE = "the same options on other data, or with other contents of a file t
 
 
 def other_searches(config: SearchConfig, identity: str) -> list[str]:
-    """Describe the other searches of this cell by the options that differ, the most similar first."""
+    """Describe other searches of this cell by their differing options, the most similar first."""
     stored = searches(config.cell_name)
     if stored.empty:
         return []

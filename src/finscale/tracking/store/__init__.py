@@ -1,4 +1,4 @@
-"""The border between us and the store: its address, make, faults, patience and artifacts."""
+"""Access to the tracking store: address, client, retries, error messages, tables and artifacts."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""The address of the tracking store: what kind it is, which file it is, how it is written."""
+"""Address of the tracking store: its kind, its file, and its name in messages."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def store_address() -> str:
 
 
 def is_database(uri: str) -> bool:
-    """Tell whether a store is a database that can be asked directly."""
+    """Return True if a store is a database that can be queried directly."""
     return uri.split(":")[0].split("+")[0] in DATABASE_ENGINES
 
 
 def is_server(uri: str) -> bool:
-    """Tell whether a store is an MLflow server."""
+    """Return True if a store is an MLflow server."""
     return uri.startswith(("http://", "https://"))
 
 
@@ -35,11 +35,11 @@ def database_file(uri: str) -> Path | None:
 
 
 def open_engine(uri: str) -> Engine:
-    """Return an engine that waits for the database no longer than `TIMEOUT_S`."""
+    """Return an engine that waits at most `TIMEOUT_S` seconds for the database."""
     waits = uri.startswith(("postgresql", "mysql"))
     return create_engine(uri, connect_args={"connect_timeout": TIMEOUT_S} if waits else {})
 
 
 def store_name(uri: str) -> str:
-    """Name a store in a message: its address, without its password."""
+    """Return the name of a store for messages: its address without passwords."""
     return f"tracking store {without_passwords(uri)}"

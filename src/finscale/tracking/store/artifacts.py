@@ -1,7 +1,7 @@
-"""Whether artifacts can be written and read where an experiment keeps them.
+"""Check that artifacts can be written and read where an experiment stores them.
 
-Asked before anything is trained. MLflow writes absolute addresses into the store: a folder that was
-moved is missed by every run, and the next artifact would silently make the old folder anew.
+It runs before anything is trained. MLflow stores absolute addresses, so after a folder is moved no
+run finds its files, and the next artifact would silently create the old folder again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from finscale.tracking.store.retry import ask
 _PROBE = b"finscale looks whether artifacts can be written and read\n"
 _SAMPLE = 50
 _WITHOUT = ("invocation", "study", "train", "hpo")
-"""Kinds of run that may keep no file, and then have no folder."""
+"""Kinds of run that may have no files and therefore no folder."""
 _FINISHED = "tags.`finscale.status` = 'ok'" + "".join(
     f" AND tags.`finscale.kind` != '{kind}'" for kind in _WITHOUT
 )
@@ -34,12 +34,12 @@ _seen: set[tuple[str, str]] = set()
 
 
 def check_artifacts(experiment_id: str) -> None:
-    """Write and read a file where an experiment keeps its artifacts; once for a process.
+    """Write and read a file where an experiment stores its artifacts, once per process.
 
     Raises
     ------
     StoreError
-        If that cannot be done, or the folder is gone in which finished runs keep theirs.
+        If this fails, or the folder with the artifacts of finished runs is gone.
     """
     key = store_address(), experiment_id
     if key in _seen:
@@ -56,7 +56,7 @@ def check_artifacts(experiment_id: str) -> None:
 
 
 def local_path(address: str) -> Path | None:
-    """Return the folder of an artifact address on this machine, None of one elsewhere."""
+    """Return the folder of an artifact address, or None if it is not on this machine."""
     parts = urlparse(address)
     if parts.scheme not in ("", "file") or parts.netloc not in ("", "localhost"):
         return None
@@ -64,14 +64,14 @@ def local_path(address: str) -> Path | None:
 
 
 def missing_folders(experiment: Experiment) -> list[Path]:
-    """Return folders of finished runs of an experiment that are not there, of some runs."""
+    """Return the missing artifact folders among a sample of an experiment's finished runs."""
     runs = open_client().search_runs([experiment.experiment_id], _FINISHED, max_results=_SAMPLE)
     folders = [local_path(run.info.artifact_uri) for run in runs]
     return [folder for folder in folders if folder and not folder.exists()]
 
 
 def moved(experiment: Experiment, missing: list[Path]) -> StoreError:
-    """Return the line about artifacts that are no longer where the store says."""
+    """Return the error for artifacts that are not at the address in the store."""
     folder = local_path(experiment.artifact_location)
     assert folder is not None
     old, new = folder.parent, _found_nearby(folder)
@@ -87,12 +87,12 @@ def moved(experiment: Experiment, missing: list[Path]) -> StoreError:
 
 
 def check_folder(folder: Path) -> None:
-    """Write into a folder, or where it would be made; looking makes nothing.
+    """Check that a folder, or its nearest existing parent, is writable. No folder is created.
 
     Raises
     ------
     StoreError
-        If nothing can be written there.
+        If it is not writable.
     """
     nearest = next(path for path in (folder, *folder.parents) if path.exists())
     try:
@@ -113,7 +113,7 @@ def check_folder(folder: Path) -> None:
 
 
 def _probe(location: str) -> None:
-    """Write, read and remove a file in an artifact store that is elsewhere."""
+    """Write, read and remove a file in a remote artifact store."""
     try:
         ask(lambda: _write_and_read(location))
     except StoreError as error:
@@ -135,12 +135,12 @@ def _write_and_read(location: str) -> None:
         repository.log_artifact(str(given))
         back = Path(repository.download_artifacts(name, str(taken)))
         assert back.read_bytes() == _PROBE, "the artifact store gives back another file"
-    with suppress(Exception):  # not every store permits it, and nothing here needs it
+    with suppress(Exception):  # not every store permits deletion, and it is not required
         repository.delete_artifacts(name)
 
 
 def _found_nearby(folder: Path) -> Path | None:
-    """Return where a moved root may be now: beside the database, or in the working directory."""
+    """Return where a moved root folder is likely now: beside the database or in the work folder."""
     roots = (Path.cwd(), Path(urlparse(store_address()).path).parent)
     places = [root / folder.parent.name for root in roots]
     others = [place for place in places if place != folder.parent]
@@ -148,7 +148,7 @@ def _found_nearby(folder: Path) -> Path | None:
 
 
 def faults_of_artifacts() -> list[StoreError]:
-    """Return a line for each experiment of which finished runs miss their artifacts."""
+    """Return an error for each experiment in which finished runs have lost their artifacts."""
     experiments = open_client().search_experiments()
     looked_at = ((one, missing_folders(one)) for one in experiments)
     return [moved(experiment, missing) for experiment, missing in looked_at if missing]

@@ -1,6 +1,6 @@
-"""Whether the store answers and is of this MLflow's make: asked once and at once.
+"""Check that the store answers and fits this version of MLflow, without retries.
 
-MLflow asks a store that is down again and again, for minutes: right in the middle of a training,
+MLflow retries a store that is down for minutes. This is right in the middle of a training, but
 wrong before anything has begun.
 """
 
@@ -27,17 +27,17 @@ from finscale.tracking.store.schema import Make, check_schema, ensure_made, sett
 _ONE_EXPERIMENT = "/api/2.0/mlflow/experiments/search"
 _VERSION = "/version"
 FIRST_WITH_MODELS = 3
-"""Release of MLflow since which servers keep logged models."""
+"""First major version of MLflow whose servers store logged models."""
 _answered: set[str] = set()
 
 
 def check_store_once() -> None:
-    """Check the store when this process first turns to it, and make it where there is none.
+    """Check the store on its first use in this process, and create it if it does not exist.
 
     Raises
     ------
     StoreError
-        If it does not answer, or cannot be used by this MLflow.
+        If the store does not answer or this MLflow cannot use it.
     """
     uri = store_address()
     if uri in _answered:
@@ -51,12 +51,12 @@ def check_store_once() -> None:
 
 
 def check_store() -> None:
-    """Ask the store for one small thing, without a second try; nothing is made.
+    """Send one small request to the store, without retries. Nothing is created.
 
     Raises
     ------
     StoreError
-        If its address is wrong, it does not answer, or it cannot be used by this MLflow.
+        If its address is wrong, it does not answer, or this MLflow cannot use it.
     """
     uri = store_address()
     check_tracking_uri(uri)
@@ -67,7 +67,7 @@ def check_store() -> None:
 
 
 def models_obstacle() -> str:
-    """Say why this store cannot keep models, where that is known beforehand; else nothing."""
+    """Return why this store cannot store models, as far as known beforehand; else an empty text."""
     release = server_version()
     if int(release.partition(".")[0]) >= FIRST_WITH_MODELS:
         return ""
@@ -75,7 +75,7 @@ def models_obstacle() -> str:
 
 
 def server_version() -> str:
-    """Return the version of the MLflow that holds the store: the server's, or our own."""
+    """Return the version of MLflow behind the store: the server's or the installed one."""
     uri = store_address()
     if not is_server(uri):
         return version("mlflow")
@@ -83,7 +83,7 @@ def server_version() -> str:
 
 
 def _is_made_when_asked(uri: str) -> bool:
-    """Tell whether MLflow will make a sqlite file."""
+    """Return True if the store is a sqlite file that MLflow will create."""
     path = database_file(uri)
     return path is not None and not path.exists()
 

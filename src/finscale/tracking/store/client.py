@@ -1,7 +1,7 @@
-"""The one way to the store: every call of MLflow's client goes through the border.
+"""MLflow client with retries and one-line errors, used for all access to the store.
 
-Writes that order depends on are synchronous, whatever the environment says: a lease that is seen
-late is no lease.
+Writes whose order matters are synchronous, whatever the environment says: a lease that becomes
+visible late is useless.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from finscale.tracking.store.checks import check_store, check_store_once
 from finscale.tracking.store.retry import ask, is_doubted
 
 BUSY_MS = 2000
-"""How long one try waits for a locked sqlite file: Ctrl-C is not heard meanwhile."""
+"""Milliseconds that one attempt waits for a locked sqlite file; Ctrl-C has no effect meanwhile."""
 
 
-# A server that does not answer is asked again by this border, which says so: MLflow would ask it
-# seven times on its own, for minutes, without a word. A user's setting wins.
+# Retries are made here, with a message. MLflow on its own would retry seven times, silently and for
+# minutes. A user's own setting has priority.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 
 _clients: dict[str, MlflowClient] = {}
 
 
 def open_client() -> MlflowClient:
-    """Return MLflow's client, with every call in one piece, patient, and with one-line errors.
+    """Return MLflow's client, whose calls are uninterrupted, retried, and raise one-line errors.
 
     Raises
     ------
     StoreError
-        If the store does not answer when it is first asked.
+        If the store does not answer the first request.
     """
     check_store_once()
     uri = store_address()
@@ -57,7 +57,7 @@ def _through_border(method: Any) -> Any:
     @functools.wraps(method)
     def call(*arguments: Any, **named: Any) -> Any:
         if is_doubted() and is_server(store_address()):
-            check_store()  # in seconds: MLflow gives up a server that stands still in minutes
+            check_store()  # takes seconds, while MLflow waits minutes for a frozen server
         return ask(lambda: method(*arguments, **(at_once | named)))
 
     return call
@@ -76,6 +76,6 @@ def _shorten_busy_wait(
     return statement, parameters
 
 
-# MLflow logs each failed try with its traceback, and waits 20 s in each: the border says it once.
+# MLflow logs the traceback of each failed attempt and waits 20 s. Here, it is reported once.
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 event.listen(Engine, "before_cursor_execute", _shorten_busy_wait, retval=True)

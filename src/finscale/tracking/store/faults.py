@@ -1,8 +1,8 @@
-"""What a failed call to the store means for its user: may it pass by itself, and what to do.
+"""Faults of the store: turns the errors of a failed call into one line that says what to do.
 
-MLflow, SQLAlchemy, database drivers, HTTP and clients of object stores raise some hundred classes
-for a dozen situations, often one within another. So the whole chain is written out as text, and the
-first rule that matches says what has happened.
+MLflow, SQLAlchemy, database drivers, HTTP and clients of object stores raise about a hundred
+classes for a dozen situations, often nested. So the whole chain is written as text, and the first
+matching rule decides what has happened.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from finscale.config import StoreError, without_passwords
 from finscale.tracking.store.rules import ANY, RULES, Rule
 
 LONGEST = 300
-"""Characters of a foreign message that are quoted."""
+"""Most characters of a library's message that are quoted."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A failed call: whether it may pass by itself, and the line where it does not."""
+    """A failed call: whether a retry may succeed, and the error to raise if it does not."""
 
     passes: bool
     error: StoreError
 
 
 def read_fault(error: BaseException, store: str, holders: str = "fuser, lsof") -> Fault:
-    """Read what has gone wrong from an error and those that it came from.
+    """Return the fault behind an error and its causes.
 
     Parameters
     ----------
     store : str
-        Names the tracking store in the line.
+        Name of the tracking store in the message.
     holders : str
-        Who may keep its file locked.
+        Processes that may keep its file locked, as text.
     """
     rule, found = find_rule(error)
     groups = [group or "" for group in found.groups()] if found else []
@@ -53,14 +53,14 @@ def read_fault(error: BaseException, store: str, holders: str = "fuser, lsof") -
 
 
 def find_rule(error: BaseException) -> tuple[Rule, re.Match[str] | None]:
-    """Return the rule that says what has happened, and what it was recognised by."""
+    """Return the first rule that matches an error, with its match."""
     text = "\n".join(written(one) for one in _chain(error))
     matching = ((rule, rule.regex.search(text)) for rule in RULES)
     return next(((rule, match) for rule, match in matching if match), (ANY, None))
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of the innermost message: the others are wrapped around it."""
+    """Return the first line of the innermost error's message; outer errors only wrap it."""
     *_, inner = _chain(error)
     said = " ".join(str(inner).strip().split("\n")[0].split())
     text = without_passwords(said) or type(inner).__name__
@@ -68,14 +68,14 @@ def first_line(error: BaseException) -> str:
 
 
 def written(error: BaseException) -> str:
-    """Write an error with its class and MLflow's or sqlite's code: what the rules look at."""
+    """Return an error as text with its class and MLflow's or sqlite's code, for the rules."""
     code = getattr(error, "error_code", None) or getattr(error, "sqlite_errorname", None)
     name = f"{type(error).__module__}.{type(error).__qualname__}"
     return f"{name}{f'[{code}]' if code else ''}: {error}"
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and what it came from, the innermost last."""
+    """Yield an error and its causes, the innermost last."""
     seen: set[int] = set()
     at: BaseException | None = error
     while at is not None and id(at) not in seen:

@@ -1,4 +1,4 @@
-"""Addresses of artifacts after their folder was moved: rewritten in MLflow's own tables."""
+"""Relocation: rewrites the addresses of artifacts in MLflow's tables after a folder was moved."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ COLUMNS: dict[str, Any] = {
     "sources of model versions": SqlModelVersion.source,
     "model versions": SqlModelVersion.storage_location,
 }
-"""Where MLflow keeps absolute addresses, by what they belong to."""
+"""Columns in which MLflow stores absolute addresses, by the kind of their owner."""
 
 
 def relocate(old: str, new: str, *, dry_run: bool) -> dict[str, int]:
-    """Rewrite every address that is `old` or lies below it.
+    """Rewrite every address that is `old` or below it.
 
     Parameters
     ----------
     old, new : str
         Folders, or addresses such as ``s3://bucket/root``.
     dry_run : bool
-        Whether to count only.
+        If True, only count the addresses.
 
     Returns
     -------
     dict of str to int
-        How many addresses of each kind there are (or were) below `old`.
+        Number of addresses below `old`, by kind.
 
     Raises
     ------
     StoreError
-        If the store is no database, or does not answer.
+        If the store is not a database or does not answer.
     """
     uri = store_address()
     if not is_database(uri):
@@ -76,7 +76,7 @@ def relocate(old: str, new: str, *, dry_run: bool) -> dict[str, int]:
 
 
 def _check_is_there(uri: str) -> None:
-    """Refuse a sqlite file that asking would make: there is nothing to rewrite in a new one."""
+    """Refuse a sqlite file that does not exist, because a new one has nothing to rewrite."""
     file = database_file(uri)
     if file is not None and not file.exists():
         raise StoreError(
@@ -88,7 +88,7 @@ def _check_is_there(uri: str) -> None:
 
 
 def _rewrite(connection: Connection, column: Any, old: str, new: str, dry_run: bool) -> int:
-    """Count the addresses of a column below `old`; replace the beginning of each."""
+    """Count the addresses of a column below `old` and replace their beginnings."""
     n = 0
     for prefix in ("", "file://"):
         before, after = prefix + old, prefix + new

@@ -1,7 +1,7 @@
-"""The one border between us and the store: what may pass is tried again, the rest becomes a line.
+"""Retries of calls to the store: temporary faults are retried, others become one-line errors.
 
-A waiting call says so once, in one line of the logger ``finscale``. A store that has used up its
-patience is tried once a call from then on, until it answers: runs are still to be closed.
+A waiting call logs one line to the logger ``finscale``. After a store has not answered in time,
+each further call tries it only once until it answers, so that runs can still be closed.
 """
 
 from __future__ import annotations
@@ -33,34 +33,34 @@ from finscale.tracking.store.faults import read_fault
 FIRST_S = 0.2
 SAID_AFTER_S = 10.0
 CLOSING_S = 10.0
-"""How long runs that Ctrl-C closes wait for a store."""
+"""Seconds to wait for a store when Ctrl-C closes runs."""
 SHORT_S = 90.0
-"""Waits that are told in seconds."""
+"""Waits below this are shown in seconds, others in minutes."""
 Answer = TypeVar("Answer")
 _log = logging.getLogger("finscale")
 _given_up: set[str] = set()
 
 
 def ask(call: Callable[[], Answer], *, once: bool = False) -> Answer:
-    """Call the store in one piece, again where that may help.
+    """Call the store without interruption, and retry if the fault may be temporary.
 
     Parameters
     ----------
     call : callable
-        Such that doing it twice does no harm.
+        The call; repeating it must do no harm.
     once : bool
-        Whether to try only once: before anything has begun.
+        If True, do not retry. Use it before anything has begun.
 
     Raises
     ------
     StoreError
-        One line, where it does not answer in time or cannot.
+        If the store does not answer in time or the call fails.
     """
     uri = store_address()
     began, patience_s = time.monotonic(), _patience_s()
     for pause in _pauses():
         try:
-            # Ctrl-C within a transaction would keep a sqlite store locked.
+            # Ctrl-C within a transaction would leave a sqlite store locked.
             with unbroken(), _told_if_slow(uri):
                 answer = call()
         except FinscaleError:
@@ -85,19 +85,19 @@ def ask(call: Callable[[], Answer], *, once: bool = False) -> Answer:
 
 
 def is_doubted() -> bool:
-    """Tell whether a call to the store may take long in vain, where nobody would wait for it."""
+    """Return True if the store may not answer and the user does not want to wait for it."""
     return was_stopped() or store_address() in _given_up
 
 
 def _patience_s() -> float:
-    """Return how long to wait for a store; whoever has pressed Ctrl-C waits for the end."""
+    """Return the seconds to wait for a store, which are fewer after Ctrl-C."""
     patience_s = store_patience_s(os.environ)
     return min(patience_s, CLOSING_S) if was_stopped() else patience_s
 
 
 @contextmanager
 def _told_if_slow(uri: str) -> Iterator[None]:
-    """Say that an answer takes long: a server that stands still takes minutes to be given up."""
+    """Log a line if an answer takes long: MLflow waits minutes for a server that is frozen."""
     said = f"finscale: {store_name(uri)}: no answer for {SAID_AFTER_S:g} s. Waiting for it."
     timer = threading.Timer(SAID_AFTER_S, _log.warning, [said])
     timer.daemon = True
@@ -109,7 +109,7 @@ def _told_if_slow(uri: str) -> Iterator[None]:
 
 
 def _pauses() -> Iterator[float]:
-    """Yield how long to wait before each further try, in seconds."""
+    """Yield the seconds to wait before each retry."""
     return chain((FIRST_S, 0.5, 1.0, 2.0), repeat(5.0))
 
 
@@ -120,7 +120,7 @@ def _waiting(line: str, patience_s: float) -> str:
 
 
 def _holders(uri: str) -> str:
-    """Name the processes that have a sqlite file open, as far as this user may see them."""
+    """Return the processes that have a sqlite file open, if this user may see them, as text."""
     file = database_file(uri)
     if file is None:
         return "its administrator sees it"

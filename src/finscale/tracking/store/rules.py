@@ -1,6 +1,6 @@
-"""Situations in which a call to the store fails: how each is recognised, and what to do.
+"""Rules for failed calls to the store: how each situation is recognised and what to do.
 
-The order counts: the first rule that matches an error says what has happened.
+The order matters: the first rule that matches an error decides.
 """
 
 from __future__ import annotations
@@ -13,26 +13,26 @@ from finscale.config import UNREADABLE, StoreError
 
 
 class GoneError(StoreError):
-    """What was asked for is not in the store."""
+    """The requested object is not in the store."""
 
 
 class TakenError(StoreError):
-    """What was to be made is there already."""
+    """The object to create exists already."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One situation.
+    """Rule for one situation.
 
     Attributes
     ----------
     pattern : str
-        Looked for in ``module.Class[CODE]: message`` of each error of a chain.
+        Regular expression, searched in ``module.Class[CODE]: message`` of each error of a chain.
     what, expected, got, todo : str
-        The line. ``{store}`` names the tracking store, ``{said}`` is the first line of the
-        innermost message, ``{0}``, ``{1}`` are groups of the pattern.
+        Parts of the message. ``{store}`` is the name of the tracking store, ``{said}`` the first
+        line of the innermost message, and ``{0}``, ``{1}`` are groups of the pattern.
     passes : bool
-        Whether it may pass by itself.
+        True if the fault may be temporary, so that a retry may succeed.
     """
 
     pattern: str
@@ -296,4 +296,4 @@ ANY = Rule(
     "{said}",
     "Look whether it is the MLflow that this project is pinned to (`make verify`).",
 )
-"""What none of them says."""
+"""Rule for errors that no other rule matches."""

@@ -1,9 +1,9 @@
-"""A database's tables: made by one process at a time, and of this MLflow's version.
+"""Tables of a database: created by one process at a time, and checked against this MLflow.
 
-MLflow makes them without a lock: of three commands that begin together in a new store, two die in
-the middle of it, and what they leave can be neither used nor upgraded. It also upgrades an older
-store unasked where tables are missing. Here tables are made under a lock, and only in an empty
-database; older, newer and half-made ones are refused.
+MLflow creates them without a lock: if three commands begin together in a new store, two fail half
+way and leave tables that can be neither used nor upgraded. It also upgrades an older store without
+asking if tables are missing. Here, tables are created under a lock and only in an empty database.
+Older, newer and half-made databases are refused.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from finscale.config import StoreError, without_passwords
 from finscale.tracking.store.address import database_file, open_engine, store_name
 
 SETTLE_S = 20.0
-"""How long another program, MLflow itself say, is believed to be making the tables."""
+"""Seconds to wait for another program, such as MLflow itself, to finish creating the tables."""
 LOCK_S = 120.0
-"""Making takes two seconds: whoever holds the lock for longer has stopped."""
+"""Seconds to wait for the lock. Creation takes two, so a longer holder has stopped."""
 _LEFTOVER = "_alembic_tmp_"
 
 
 class Make(StrEnum):
-    """How a database compares with the tables of this MLflow."""
+    """State of a database's tables, compared with those of this MLflow."""
 
     CURRENT = "current"
     EMPTY = "empty"
@@ -53,9 +53,9 @@ class Schema:
     Attributes
     ----------
     found, expected : str
-        Revisions of MLflow's schema; `found` is empty where none is recorded.
+        Revisions of MLflow's schema; `found` is empty if none is recorded.
     holds_runs : bool
-        Whether any run is stored.
+        True if any run is stored.
     """
 
     make: Make
@@ -65,12 +65,12 @@ class Schema:
 
 
 def ensure_made(uri: str) -> None:
-    """Make the tables of an empty database; refuse those that this MLflow cannot use.
+    """Create the tables of an empty database, and refuse a database that this MLflow cannot use.
 
     Raises
     ------
     StoreError
-        Naming what the database is, and what to do.
+        If this MLflow cannot use the database. The message says what to do.
     """
     engine = open_engine(uri)
     try:
@@ -85,15 +85,15 @@ def ensure_made(uri: str) -> None:
 
 
 def _may_be_unmade(uri: str, engine: Engine) -> bool:
-    """Tell whether there are no tables, or another process may be making them."""
+    """Return True if there are no tables, or another process may be creating them."""
     file = database_file(uri)
-    if file is not None and not file.exists():  # reading would make an empty file
+    if file is not None and not file.exists():  # reading would create an empty file
         return True
     return read_schema(engine).make in (Make.EMPTY, Make.HALF)
 
 
 def read_schema(engine: Engine) -> Schema:
-    """Look at the tables; nothing is changed."""
+    """Read the state of the tables, without changes."""
     with engine.connect() as connection:
         tables = set(inspect(connection).get_table_names())
         expected = _get_latest_schema_revision()
@@ -110,7 +110,7 @@ def check_schema(uri: str, schema: Schema) -> None:
     Raises
     ------
     StoreError
-        Saying what it is, and what to do.
+        If this MLflow cannot use the database. The message says what to do.
     """
     if schema.make is Make.CURRENT:
         return
@@ -144,12 +144,12 @@ def _compare(tables: set[str], found: str, expected: str, *, is_used: bool) -> M
         return Make.NEWER
     if not {"experiments", "runs"} <= tables:
         return Make.HALF if found else Make.FOREIGN
-    # MLflow makes the default experiment last: without any, the tables were never finished.
+    # MLflow creates the default experiment last. Without it, the tables were never finished.
     return Make.OLDER if is_used else Make.HALF
 
 
 def settled_schema(engine: Engine) -> Schema:
-    """Look at the tables, again while another program may be making them."""
+    """Read the state of the tables, and wait while another program may be creating them."""
     until = time.monotonic() + SETTLE_S
     schema = read_schema(engine)
     while schema.make is Make.HALF and not schema.holds_runs and time.monotonic() < until:
@@ -161,13 +161,13 @@ def settled_schema(engine: Engine) -> Schema:
 
 
 def _is_written(engine: Engine) -> bool:
-    """Tell whether the file has changed within the last seconds."""
+    """Return True if the file has changed within the last seconds."""
     file = database_file(str(engine.url))
     return file is not None and file.exists() and time.time() - file.stat().st_mtime < 5.0
 
 
 def _make(uri: str) -> None:
-    """Let MLflow make tables and the default experiment; its own lock is not held for both."""
+    """Let MLflow create its tables and then the default experiment."""
     client = mlflow.MlflowClient(uri)
     client.search_experiments(max_results=1)
 
@@ -178,7 +178,7 @@ def _revision(connection: Connection) -> str:
 
 
 def _count(connection: Connection, table: str) -> int:
-    """Count rows, one at most: a large table takes long."""
+    """Count rows up to one, because counting a large table takes long."""
     with suppress(SQLAlchemyError):
         rows = select(text("1")).select_from(Table(table, MetaData())).limit(1).subquery()
         return int(connection.execute(select(func.count()).select_from(rows)).scalar_one())
@@ -186,7 +186,7 @@ def _count(connection: Connection, table: str) -> int:
 
 
 def _is_known(revision: str) -> bool:
-    """Tell whether this MLflow knows a revision of its schema."""
+    """Return True if this MLflow knows a revision of its schema."""
     scripts = ScriptDirectory.from_config(_get_alembic_config(db_url=""))
     try:
         return scripts.get_revision(revision) is not None
@@ -196,7 +196,7 @@ def _is_known(revision: str) -> bool:
 
 @contextmanager
 def _lock(uri: str, engine: Engine) -> Iterator[None]:
-    """Hold the right to make a store's tables: the kernel's, or the database server's."""
+    """Hold a lock for creating a store's tables, from the kernel or from the database server."""
     file = database_file(uri)
     if file is not None:
         with FileLock(lock_file(file), timeout=LOCK_S):
@@ -204,7 +204,7 @@ def _lock(uri: str, engine: Engine) -> Iterator[None]:
     elif engine.dialect.name == "postgresql":
         with engine.connect() as connection:
             connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _KEY})
-            yield  # the lock is the connection's, and ends with it
+            yield  # the lock belongs to the connection and ends with it
     elif engine.dialect.name == "mysql":
         with engine.connect() as connection:
             connection.execute(text("SELECT GET_LOCK('finscale', 300)"))
@@ -214,12 +214,12 @@ def _lock(uri: str, engine: Engine) -> Iterator[None]:
 
 
 def lock_file(file: Path) -> Path:
-    """Return the lock of a sqlite file, beside it.
+    """Return the path of the lock file beside a sqlite file.
 
     Raises
     ------
     StoreError
-        If nothing can be written there.
+        If the folder is not writable.
     """
     with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -235,7 +235,7 @@ def lock_file(file: Path) -> Path:
 
 
 def _remove_lock(uri: str) -> None:
-    """Remove the lock's file: whoever still waits for it finds the tables made."""
+    """Remove the lock file. A process that still waits for it finds the tables created."""
     file = database_file(uri)
     if file is not None:
         with suppress(OSError):
