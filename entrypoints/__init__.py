@@ -117,7 +117,7 @@ def _unexpected(error: Exception) -> int:
 
 
 def _stopped() -> int:
-    print("finscale: stopped. The same line goes on from here.", file=sys.stderr, flush=True)
+    print("finscale: stopped. The same command continues from here.", file=sys.stderr, flush=True)
     return INTERRUPTED
 
 

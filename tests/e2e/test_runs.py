@@ -86,7 +86,7 @@ def test_data_and_a_search_are_the_runs_that_mlflow_made(shell: Shell) -> None:
 def test_ctrl_c_in_the_middle_of_a_search(shell: Shell) -> None:
     process = shell.start_mlflow_run("hpo", **LONG)
     stopped = shell.stop_when(process, lambda: second_trial_is_at_work(shell), signal.SIGINT)
-    assert "finscale: stopped. The same line goes on from here." in stopped.err
+    assert "finscale: stopped. The same command continues from here." in stopped.err
     assert shell.running() == []
     first, second = by_number(shell)
     (parent,) = shell.lab.runs("hpo")

@@ -21,7 +21,7 @@ from tests.e2e_shell import PINS, Done, Shell
 
 pytestmark = pytest.mark.slow
 
-STOPPED = "finscale: stopped. The same line goes on from here.\n"
+STOPPED = "finscale: stopped. The same command continues from here.\n"
 WITHIN_S = 10.0  # 5 s on a machine that does nothing else
 # An epoch of seconds, so that a signal finds a batch at work.
 SLOW = {**PINS, "budget": "500K", "d_model": "128", "n_layers": "4", "n_heads": "4", "d_ff": "256",

@@ -138,7 +138,7 @@ def _search(context: SearchContext, address: OptunaAddress) -> None:
     if context.is_over_time and standing.n_finished < config.n_trials:
         write_note(context, standing, "stopped by its time limit")
         write_pictures(context, standing)
-        context.listen(Line(f"{config.cell_name}: the time is up; the same line goes on."))
+        context.listen(Line(f"{config.cell_name}: the time is up; the same command continues."))
         raise StoppedError("timeout")
     if standing.n_finished < config.n_trials:
         _say_why(context, standing)

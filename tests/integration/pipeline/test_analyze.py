@@ -376,7 +376,11 @@ def test_outputs_of_another_ticker_or_day_or_kind_stop_the_analysis(study: Lab, 
         "text": {"output": "up"},
     }
     log_predictions(handle(final), frame.assign(**changes[how]))
-    got = {"ticker": "that are others", "order": "do not give the losses", "text": "got text in"}
+    got = {
+        "ticker": "with other samples",
+        "order": "do not match the stored",
+        "text": "got text in",
+    }
     with pytest.raises(StoreError, match=f"predictions of run {final.info.run_id}: .*{got[how]}"):
         study.analyze()
     assert recorded_openings() == []

@@ -113,7 +113,7 @@ def test_a_time_limit_stops_between_epochs_and_the_same_line_goes_on(lab: Lab) -
         assert run.info.status == "KILLED" and run.data.tags[Tag.REASON] == "timeout"
         assert Tag.STATUS not in run.data.tags
     assert "stopped by its time limit, 0 of 1" in parent.data.tags[Tag.NOTE]
-    assert f"{CELL}: the time is up; the same line goes on." in lab.lines
+    assert f"{CELL}: the time is up; the same command continues." in lab.lines
     logged = trial.data.metrics["epoch/val_loss"]
     lab.hpo(n_trials=1, epochs=30)
     (again,) = lab.runs("trial")

@@ -168,5 +168,6 @@ def expected_time(
         f"{config.cell_name}: {counted(config.n_trials - n_done, 'trial')} of at most "
         f"{counted(config.epochs, 'epoch')}, {counted(len(space.architectures), 'architecture')}, "
         f"on {device.type}: about {duration(seconds)} at most (measured "
-        f"{cost.gigaflops(space.architectures):.1f} GFLOP/s). Ctrl-C stops; the same line goes on."
+        f"{cost.gigaflops(space.architectures):.1f} GFLOP/s). Ctrl-C stops; the same command "
+        "continues."
     )

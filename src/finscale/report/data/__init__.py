@@ -1,4 +1,4 @@
-"""The page of prepared data, and its figure."""
+"""Page on the quality and drift of prepared data, with its figure."""
 
 import lazy_loader
 

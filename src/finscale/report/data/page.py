@@ -1,4 +1,4 @@
-"""What there is to say of prepared data: a page and one figure."""
+"""Page on prepared data: quality of the bars, drift of the features, and an overview figure."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from finscale.report.figures import BLACK, BLUE, BROWN, GREEN, GREY, ORANGE, PURPLE, SLATE
 from finscale.report.pages import DASH, Drawing, Table, embedded_png, render_template, show
 
-# Extrapolation these, a legend hides what it explains.
+# Number of tickers in the legend; a longer legend would cover the chart.
 N_NAMED = 8
 N_DRIFTED = 20
 TRADING_DAYS = 252
 _COLOURS = (BLUE, ORANGE, GREEN, PURPLE, BROWN, SLATE)
-# Training, validation, test.
+# Background colours of training, validation and test.
 _PARTS = ("#ffffff", "#fdf3e1", "#eef4f9")
 
 
 @dataclass(frozen=True, eq=False)
 class DataReport:
-    """What `data` has found.
+    """Content of the page on prepared data.
 
     Attributes
     ----------
     bars : mapping of ticker to DataFrame
-        Daily, the target among them.
+        Daily bars of all tickers, including the target.
     quality : DataFrame
-        One row a ticker, columns of counts (`finscale.market.quality_frame`).
+        Counts of unusual sessions, one row per ticker (`finscale.market.quality_frame`).
     marks : DataFrame of bool
-        Of the target: which session is odd in which way (`finscale.market.quality_marks`).
+        Unusual sessions of the target by kind (`finscale.market.quality_marks`).
     drift : DataFrame
-        One row a column of the inputs (`finscale.dataset.drift_report`).
+        Drift of the inputs, one row per column (`finscale.dataset.drift_report`).
     lines : tuple of str
-        What was prepared, in words.
+        Lines that describe the prepared files.
     dates : DataFrame
-        The first dates of what is odd (`finscale.market.quality_dates`).
+        First dates of unusual sessions by kind (`finscale.market.quality_dates`).
     jumps : DataFrame
-        Suspicious moves of all tickers: columns ticker, date, move, verdict.
+        Suspicious moves of all tickers, with columns ticker, date, move, verdict.
     """
 
     title: str
@@ -61,7 +61,7 @@ class DataReport:
 
 
 def render_data_html(report: DataReport, drawing: Drawing, picture: bytes) -> str:
-    """Write the quality and drift report as one HTML page without any outside resource."""
+    """Return the quality and drift report as one self-contained HTML page."""
     return render_template(
         "data.html.j2",
         report=report,
@@ -75,7 +75,7 @@ def render_data_html(report: DataReport, drawing: Drawing, picture: bytes) -> st
 
 
 def overview_drawing(report: DataReport) -> Drawing:
-    """Draw closes, volatility and volume over the parts of the split, and odd sessions below."""
+    """Draw closes, volatility, volume and unusual sessions over the parts of the split."""
     figure = Figure(figsize=(10.0, 7.6), dpi=120, layout="constrained")
     panels = figure.subplots(4, 1, sharex=True, height_ratios=[3, 2, 2, 1.6])
     figure.suptitle(report.title, x=0.01, ha="left", fontsize=12, fontweight="bold", color=BLACK)
@@ -88,9 +88,9 @@ def overview_drawing(report: DataReport) -> Drawing:
     _events(panels[3], report.marks)
     return Drawing(
         figure,
-        f"Closes from their first session on (log scale), and of {report.target}: volatility of "
-        "the last 20 sessions, a year's worth; volume over its mean of a year; sessions that are "
-        "odd in some way. White: training; shaded: validation, then test.",
+        f"Closes relative to their first session (log scale). For {report.target}: annualised "
+        "volatility over 20 sessions, volume relative to its mean over a year, and unusual "
+        "sessions by kind. White: training; shaded: validation, then test.",
     )
 
 
@@ -121,7 +121,7 @@ def _closes(axes: Axes, report: DataReport) -> None:
             bars.index,
             bars["close"] / bars["close"].iloc[0],
             color=BLACK if is_target else _COLOURS[number % len(_COLOURS)],
-            # Extrapolation the last colour they begin again, dashed.
+            # After the last colour, the colours repeat with dashed lines.
             linestyle="-" if is_target or number < len(_COLOURS) else "--",
             linewidth=1.1 if is_target else 0.7,
             zorder=3 if is_target else 2,
@@ -200,7 +200,7 @@ def _drift_table(drift: pd.DataFrame) -> Table:
 
 
 def _title(name: str) -> str:
-    """Write a column's name for people."""
+    """Return a column's name for display."""
     return name.replace("open_is_close", "open_at_last_close").replace("_", " ")
 
 

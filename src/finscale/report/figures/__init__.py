@@ -1,4 +1,4 @@
-"""Figures of one problem's report."""
+"""Figures of the report of one problem."""
 
 import lazy_loader
 

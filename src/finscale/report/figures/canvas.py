@@ -1,4 +1,4 @@
-"""Pieces that the figures draw with. Okabe-Ito colours; markers and dashes differ too."""
+"""Drawing helpers of the figures: axes, panels, cells, levels, and colours by Okabe and Ito."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from finscale.config import format_size
 
 Floats = NDArray[np.float64]
 
-# Okabe & Ito 2008, "Color Universal Design": told apart by all common kinds of vision.
+# Okabe & Ito 2008, "Color Universal Design": distinct for all common kinds of colour vision.
 BLACK, GREY = "#1a1a1a", "#8a8a8a"
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#AA4488"
-# Not theirs: dark enough for text on white, and told apart by their dashes as well.
+# Additional colours, dark enough for text on white; dashes differ as well.
 BROWN, SLATE = "#8C6D00", "#5A6068"
 
 # Share of the axis below which two labels at its edge would touch.
@@ -30,7 +30,7 @@ LABEL_GAP = 0.05
 
 @dataclass(frozen=True)
 class Level:
-    """A horizontal line with its label at the right edge."""
+    """A horizontal line with a label at the right edge."""
 
     name: str
     value: float
@@ -39,7 +39,7 @@ class Level:
 
 
 def new_axes(title: str, subtitle: str, y_label: str) -> tuple[Figure, Axes]:
-    """Start a figure with its title, its verdict as subtitle, and a log axis of sizes."""
+    """Create a figure with a title, the verdict as subtitle, and a log axis of sizes."""
     figure = Figure(figsize=(9.0, 5.6), dpi=120, layout="constrained")
     axes = figure.subplots()
     axes.set_title(title, loc="left", fontsize=13, fontweight="bold", color=BLACK, pad=28)
@@ -57,8 +57,8 @@ def new_axes(title: str, subtitle: str, y_label: str) -> tuple[Figure, Axes]:
 
 
 def new_panels(n_panels: int, n_columns: int = 3, height: float = 2.5) -> tuple[Figure, list[Axes]]:
-    """Start a figure of small panels that share their scale of y."""
-    # Two rows of two rather than three and one.
+    """Create a figure of small panels with a shared y axis."""
+    # Four panels are laid out as 2 + 2 instead of 3 + 1.
     columns = 2 if n_panels == n_columns + 1 == 4 else min(n_columns, n_panels)
     rows = math.ceil(n_panels / columns)
     figure = Figure(figsize=(9.0, 0.7 + height * rows), dpi=120, layout="constrained")
@@ -71,7 +71,7 @@ def new_panels(n_panels: int, n_columns: int = 3, height: float = 2.5) -> tuple[
 
 
 def plain(axes: Axes, grid: Literal["x", "y", "both"] = "y") -> None:
-    """Take away what an axis does not need."""
+    """Apply the plain style: no top and right spines, a light grid, small labels."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis=grid, color="#e6e6e6", linewidth=0.7)
     axes.set_axisbelow(True)
@@ -79,12 +79,12 @@ def plain(axes: Axes, grid: Literal["x", "y", "both"] = "y") -> None:
 
 
 def head(axes: Axes, text: str) -> None:
-    """Write a panel's title."""
+    """Set the title of a panel."""
     axes.set_title(text, loc="left", fontsize=9, color=BLACK)
 
 
 def mark_sizes(axes: Axes, n_params: Floats) -> None:
-    """Label the axis at the cells' true sizes rather than at powers of ten."""
+    """Label the axis at the cells' true sizes instead of powers of ten."""
     axes.set_xlim(n_params.min() / 1.8, n_params.max() * 1.8)
     sizes = np.unique(n_params)
     axes.xaxis.set_major_locator(FixedLocator([float(size) for size in sizes]))
@@ -93,7 +93,7 @@ def mark_sizes(axes: Axes, n_params: Floats) -> None:
 
 
 def draw_seeds(axes: Axes, finals: pd.DataFrame, column: str) -> None:
-    """Every final as a faint dot."""
+    """Draw every final as a faint dot."""
     shown = finals.dropna(subset=[column])
     axes.scatter(
         shown["n_params"], shown[column], s=22, color=GREY, alpha=0.55, linewidths=0, zorder=3,
@@ -102,7 +102,7 @@ def draw_seeds(axes: Axes, finals: pd.DataFrame, column: str) -> None:
 
 
 def draw_cells(axes: Axes, cells: pd.DataFrame, column: str, errors: Floats | None) -> None:
-    """Cell means, with intervals where there are any; collapsed ones hollow squares."""
+    """Draw cell means with their intervals, if any; collapsed cells are hollow squares."""
     for collapsed, marker, face in ((False, "o", BLUE), (True, "s", "white")):
         chosen = (cells["collapsed"].astype(bool) == collapsed).to_numpy()
         if not chosen.any():
@@ -124,14 +124,15 @@ def draw_cells(axes: Axes, cells: pd.DataFrame, column: str, errors: Floats | No
 
 
 def draw_levels(axes: Axes, levels: Sequence[Level], inside: Floats) -> None:
-    """Draw levels as lines with labels at the right; name those far off at the axis' edge.
+    """Draw levels as lines with labels at the right. Distant levels are named at the axis edge.
 
     Parameters
     ----------
     levels : sequence of Level
+        Lines to draw.
     inside : ndarray, shape (N,)
-        Values that must be seen. The axis covers them with a margin, and widens for a level
-        only within as much again: one distant baseline must not flatten the cells.
+        Values that must be visible. The axis covers them with a margin. It is extended for levels
+        within the same range again, but not further: a distant baseline must not flatten the cells.
     """
     low, high = float(inside.min()), float(inside.max())
     reach = max(high - low, 1e-4)
@@ -149,7 +150,7 @@ def draw_levels(axes: Axes, levels: Sequence[Level], inside: Floats) -> None:
 
 
 def finish(axes: Axes, n_columns: int) -> None:
-    """Put the legend below the axes, where it hides nothing."""
+    """Put the legend below the axes."""
     axes.figure.legend(
         *axes.get_legend_handles_labels(),
         loc="outside lower center", ncols=n_columns, frameon=False, fontsize=9,
@@ -173,7 +174,7 @@ def _label_levels(axes: Axes, levels: Sequence[Level], low: float, high: float) 
 
 
 def spread(wanted: Floats, gap: float) -> Floats:
-    """Move sorted positions apart to at least `gap` within [0, 1], as little as needed."""
+    """Spread sorted positions in [0, 1] so that neighbours are at least `gap` apart."""
     placed = np.clip(wanted, 0.0, 1.0)
     for i in range(1, placed.size):
         placed[i] = max(placed[i], placed[i - 1] + gap)

@@ -1,4 +1,4 @@
-"""Figures of the laws and of calibration: what a line leaves, and where it would go."""
+"""Figures of residuals and extrapolations of the laws, and of calibration."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from finscale.report.problem import (
     residuals_of,
 )
 
-# Residuals of two laws at one size stand beside each other.
+# Factor by which the residuals of two laws at one size are shifted apart.
 ASIDE = 1.05
 
 
 def residual_figure(report: Report) -> Figure:
-    """Draw what the laws leave of every cell, and the laws continued by a decade."""
+    """Draw the residuals of every cell, and the laws extrapolated by one decade."""
     figure = Figure(figsize=(9.0, 4.2), dpi=120, layout="constrained")
     left, right = figure.subplots(1, 2)
     for axes in (left, right):
@@ -63,7 +63,7 @@ def residual_figure(report: Report) -> Figure:
 
 
 def calibration_figure(report: Report) -> Figure:
-    """Draw what was said against what happened, a panel for each forecast."""
+    """Draw forecasts against outcomes, one panel per forecast."""
     names = list(dict.fromkeys(report.calibration["name"]))
     figure, panels = new_panels(len(names), n_columns=4, height=2.6)
     end = _end(report.calibration)
@@ -96,7 +96,7 @@ def _residuals(axes: Axes, report: Report) -> None:
         )  # fmt: skip
     mark_sizes(axes, sizes)
     axes.set_ylabel("residual (nats a day)", fontsize=9)
-    head(axes, "What the laws leave")
+    head(axes, "Residuals of the laws")
 
 
 def _continued(axes: Axes, report: Report) -> None:
@@ -121,7 +121,7 @@ def _continued(axes: Axes, report: Report) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(lambda size, _: format_size(int(size)))
     axes.set_ylabel("difference from the reference (nats a day)", fontsize=9)
-    head(axes, "Continued by a decade (grey: beyond the largest size)")
+    head(axes, "Extrapolation by a decade (grey: beyond the largest size)")
 
 
 def _ends(axes: Axes, ends: list[Extrapolation]) -> None:

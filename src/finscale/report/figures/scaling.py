@@ -1,4 +1,4 @@
-"""The scaling figure: differences from the reference on test days, or validation losses."""
+"""Scaling figures: differences from the reference on test days, and validation losses, by size."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ STYLES: dict[str, tuple[str, str | tuple[int, tuple[int, ...]]]] = {
 def scaling_figure(report: Report) -> Figure:
     """Draw the paired difference from the reference against the true size.
 
-    Cells with 95 % intervals, seeds as faint dots, the fitted line with its 95 % band, the
-    slopes within ±delta as a wedge, the reference at zero, other baselines as lines.
+    It shows cells with 95 % intervals, seeds as faint dots, the fitted line with its 95 % band,
+    slopes within ±delta as a wedge, the reference at zero, and other baselines as lines.
     """
     assert report.is_open, "a closed test has no differences: draw validation_figure"
     cells = report.cells
@@ -63,7 +63,7 @@ def scaling_figure(report: Report) -> Figure:
     _draw_line(axes, report.verdict)
     _draw_power_law(axes, report)
     draw_seeds(axes, report.finals, "difference")
-    # A percentile interval need not hold its own mean where seeds are few.
+    # With few seeds, a percentile interval may not contain the mean.
     errors = np.maximum(np.stack([middle - low, high - middle]), 0.0)
     draw_cells(axes, cells, "difference", errors)
     seeds = report.finals["difference"].dropna().to_numpy(dtype=np.float64)
@@ -74,17 +74,17 @@ def scaling_figure(report: Report) -> Figure:
 
 
 def validation_figure(report: Report) -> Figure:
-    """Draw validation losses against the true size: all there is while the test is closed."""
+    """Draw validation losses against the true size, which are known while the test is closed."""
     figure, axes = new_axes(
         report.title,
-        "Validation only: the loss that selection has seen. " + short_answer(report),
+        "Validation only: this loss was used for selection. " + short_answer(report),
         "validation loss (nats)",
     )
     cells = report.cells
     mark_sizes(axes, cells["n_params"].to_numpy(dtype=np.float64))
     draw_seeds(axes, report.finals, "val_loss")
     draw_cells(axes, cells, "val_loss", None)
-    # The reference stays in sight: it is what the cells are judged by.
+    # The reference must be visible, because cells are compared with it.
     reference = report.baselines.loc[report.baselines["name"] == REFERENCE, "val_loss"].dropna()
     seen = np.concatenate([cells["val_loss"], report.finals["val_loss"], reference])
     draw_levels(axes, _levels(report, "val_loss", relative=False), seen.astype(np.float64))
@@ -93,17 +93,17 @@ def validation_figure(report: Report) -> Figure:
 
 
 def save_figure(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
-    """Write ``<name>.png`` and ``<name>.svg`` into `folder`, made if need be."""
+    """Write ``<name>.png`` and ``<name>.svg`` into `folder`, which is created if needed."""
     folder.mkdir(parents=True, exist_ok=True)
     png, svg = folder / f"{name}.png", folder / f"{name}.svg"
     figure.savefig(png, dpi=160)
-    # Without a date, the same study gives the same file.
+    # Without a date, the same study gives an identical file.
     figure.savefig(svg, metadata={"Date": None})
     return png, svg
 
 
 def short_answer(report: Report) -> str:
-    """Give the verdict in the few words that fit above a figure."""
+    """Return the verdict in a few words that fit above a figure."""
     gate = report.verdict.gate
     marks = [
         f"gate {gate.name}" if gate else "",
@@ -125,7 +125,8 @@ def _answer_with_slope(report: Report) -> str:
 def _levels(report: Report, column: str, *, relative: bool) -> list[Level]:
     """Return a level for each baseline of the problem.
 
-    Size-matched baselines are one point each, not levels: they are drawn where there is one only.
+    Size-matched baselines are points at one size and not levels. They are drawn only if there is
+    just one.
     """
     reference = report.baseline_loss(REFERENCE, column)
     if relative and reference is None:

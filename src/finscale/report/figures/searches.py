@@ -1,4 +1,4 @@
-"""Figures of the searches: histories by budget, shapes that were tried, importances."""
+"""Figures of the searches: trial histories, architectures tried, and importances, by budget."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from finscale.report.figures.canvas import BLACK, BLUE, GREY, ORANGE, SLATE, hea
 from finscale.report.problem import Report, best_trials, finished_of
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<")
-# What has no loss stands at the lower edge of its panel: its status, marker and colour.
+# Status, marker and colour of trials without a loss, drawn at the lower edge of their panel.
 WITHOUT_LOSS = (("pruned", "|", SLATE), ("diverged", "x", ORANGE), ("failed", "1", ORANGE))
-# Trials far above the others would flatten them: they are drawn at the upper edge.
+# Trials beyond this many interquartile ranges above the others are drawn at the upper edge.
 REACH = 4.0
 
 
 def history_figure(report: Report) -> Figure:
-    """Draw each budget's trials in their order: losses, the best so far, and what had no loss."""
+    """Draw the trials of each budget in order: losses, the best so far, and trials without loss."""
     budgets = _budgets(report.trials)
     figure, panels = new_panels(len(budgets))
     losses = finished_of(report.trials)["val_loss"].to_numpy(dtype=np.float64)
@@ -45,7 +45,7 @@ def history_figure(report: Report) -> Figure:
 
 
 def shape_figure(report: Report) -> Figure:
-    """Draw depth against width of all trials, the darker the better within their budget."""
+    """Draw depth against width of all trials; darker markers are better within their budget."""
     figure = Figure(figsize=(9.0, 5.2), dpi=120, layout="constrained")
     axes = figure.subplots()
     plain(axes, "both")
@@ -55,7 +55,7 @@ def shape_figure(report: Report) -> Figure:
         mine = finished_of(report.trials[report.trials["budget"] == budget]).iloc[::-1]
         shades = np.linspace(0.85, 0.0, len(mine)) if len(mine) > 1 else np.zeros(1)
         width, depth = (mine[name].to_numpy(dtype=np.float64) for name in ("d_model", "n_layers"))
-        # The best last, so that nothing hides it.
+        # The best trial is drawn last, so that nothing hides it.
         axes.scatter(
             width, depth, s=46, marker=marker, c=[str(shade) for shade in shades],
             edgecolors="#555555", linewidths=0.6, zorder=3,
@@ -102,7 +102,7 @@ def _budgets(trials: pd.DataFrame) -> list[str]:
 
 
 def _window(losses: np.ndarray, reference: float | None) -> tuple[float, float]:
-    """Choose the scale by the middle half of the losses, the best of them and the reference."""
+    """Return the y limits, from the quartiles of the losses, the best loss and the reference."""
     known = [] if reference is None else [reference]
     if not len(losses):
         known = known or [0.0]
@@ -160,7 +160,7 @@ def _shape_legend(budgets: list[str]) -> list[Line2D]:
 
 
 def _mark_axes(axes: Axes, trials: pd.DataFrame) -> None:
-    """Label widths and depths where they are, on scales of octaves."""
+    """Label the widths and depths that occur, on log2 axes."""
     for axis, scale, name in (
         (axes.xaxis, axes.set_xscale, "d_model"),
         (axes.yaxis, axes.set_yscale, "n_layers"),

@@ -1,4 +1,4 @@
-"""What every page is written with: tables, templates, numbers as text."""
+"""Building blocks of pages: tables, templates, and numbers as text."""
 
 import lazy_loader
 

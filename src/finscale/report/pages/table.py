@@ -1,4 +1,4 @@
-"""A table as text, the same for an HTML page and a Markdown note; and how numbers are written."""
+"""Table of text, for HTML pages and Markdown notes, and formatting of numbers."""
 
 from __future__ import annotations
 
@@ -14,19 +14,18 @@ MINUS = "\N{MINUS SIGN}"
 
 @dataclass(frozen=True)
 class Table:
-    """Header and rows of text; what follows a line break in a value is beside the main thing.
+    """Header and rows of text. Text after a line break in a value is shown as secondary.
 
     Attributes
     ----------
     code : tuple of str
-        Columns of run ids, separated by spaces, to be set in fixed width.
+        Columns of run ids, separated by spaces, shown in a fixed-width font.
     below : tuple of str
-        Columns that HTML sets in a line of their own below the row, where they would be too
-        wide beside it.
+        Columns that HTML shows on a line below the row, because they are too wide.
     links : tuple of str
-        Address of what each row's first value names; empty where there is none.
+        Link of each row's first value; empty if there is none.
     is_prose : bool
-        Values are words, set to the left and broken into lines.
+        True if values are words, which are aligned to the left and wrapped.
     """
 
     header: tuple[str, ...]
@@ -38,13 +37,13 @@ class Table:
 
 
 def markdown(table: Table) -> str:
-    """Write a table as Markdown; bars and line breaks in values cannot break it."""
+    """Return a table as Markdown. Bars and line breaks in values are escaped."""
     lines = [_markdown_row(table.header), _markdown_row("---" for _ in table.header)]
     return "\n".join([*lines, *(_markdown_row(row) for row in table.rows)])
 
 
 def show(value: float, form: str) -> str:
-    """Format a number with a true minus sign; a dash where there is none, or no end to it."""
+    """Format a number with a true minus sign; a dash if it is missing or infinite."""
     return (
         DASH
         if pd.isna(value) or math.isinf(value)

@@ -1,4 +1,4 @@
-"""Pages that hold all they need: filled templates, and figures as part of the text."""
+"""Self-contained HTML pages: filling of templates and embedding of figures."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure with the sentence below it."""
+    """A figure with its caption."""
 
     figure: Figure
     caption: str
 
 
 def embedded(drawing: Drawing) -> tuple[str, str]:
-    """Return a drawing's caption and the figure as an address that holds it."""
+    """Return a drawing's caption and its figure as a data URI (SVG)."""
     buffer = io.BytesIO()
     drawing.figure.savefig(buffer, format="svg", metadata={"Date": None})
     content = base64.b64encode(buffer.getvalue()).decode("ascii")
@@ -30,12 +30,12 @@ def embedded(drawing: Drawing) -> tuple[str, str]:
 
 
 def embedded_png(caption: str, picture: bytes) -> tuple[str, str]:
-    """Return a caption and a PNG picture as an address that holds it."""
+    """Return a caption and a PNG picture as a data URI."""
     return caption, f"data:image/png;base64,{base64.b64encode(picture).decode('ascii')}"
 
 
 def render_template(name: str, **shown: object) -> str:
-    """Fill a template of this room."""
+    """Return a template of this room, filled with values."""
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -48,7 +48,7 @@ def render_template(name: str, **shown: object) -> str:
 
 
 def _unbroken(text: str) -> str:
-    """Keep a number and what belongs to it on one line."""
+    """Use no-break spaces, so that a number and its unit or sign stay on one line."""
     for pair in (" %", " = ", " < ", " → ", "n effective", "MCS p"):
         text = text.replace(pair, pair.replace(" ", "\N{NO-BREAK SPACE}"))
     return text

@@ -1,4 +1,4 @@
-"""What is said of one problem: its report's content, tables, page, note and numbers."""
+"""Report of one problem: content, tables, sections, HTML page, note and numbers."""
 
 import lazy_loader
 

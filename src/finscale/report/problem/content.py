@@ -1,4 +1,4 @@
-"""What a report is made of, and the sentences it opens with."""
+"""Content of a report, and the sentences at its beginning."""
 
 from __future__ import annotations
 
@@ -24,76 +24,76 @@ from finscale.report.problem.frames import (
     side_by_side,
 )
 
-# Below this share of chance a p-value is only said to be small.
+# Smaller p-values are shown as "p < 0.001".
 SMALLEST_P = 0.001
 
 
 @dataclass(frozen=True)
 class Report:
-    """Everything a report shows; it neither fits nor queries.
+    """Everything that a report shows. It neither fits models nor queries the store.
 
     Attributes
     ----------
     title, question : str
-        Of the study.
+        Title and question of the study.
     verdict : Verdict
         Answer, reason and the numbers that decided, with the fitted line.
     cells : DataFrame
-        One row a cell: ``budget n_params n_seeds val_loss train_loss architecture collapsed
-        run_ids``, and once the test is open ``difference ci_low ci_high`` (nats a day, 95 %),
-        ``test_loss test_loss_ref test_skill``; optional ``val_loss_ref val_skill``, the 95 %
-        of the skill ``skill_low skill_high``, ``n_effective`` (days that the paired
-        differences are worth), ``mcs_p`` (model confidence set) and, prefixed ``val_`` and
-        ``test_``, ``auc brier ece mae rmse coverage``. Losses and scores are means over seeds;
-        `run_ids` holds a sequence of ids.
+        One row per cell: ``budget n_params n_seeds val_loss train_loss architecture collapsed
+        run_ids``. If the test is open, also ``difference ci_low ci_high`` (nats a day, 95 %) and
+        ``test_loss test_loss_ref test_skill``. Optional: ``val_loss_ref val_skill``, the 95 %
+        interval of the skill ``skill_low skill_high``, ``n_effective`` (number of independent days
+        that the paired differences are worth), ``mcs_p`` (model confidence set) and, prefixed
+        ``val_`` and ``test_``, ``auc brier ece mae rmse coverage``. Losses and scores are means
+        over seeds; `run_ids` holds a sequence of ids.
     baselines : DataFrame
-        One row a baseline (``reference``, ``prior``, ``logistic`` or ``linear``, ``boosting``,
-        ``mlp``): ``name run_id val_loss``; optional the losses, scores and intervals that cells
-        have, ``budget`` (of the cell whose size it matches, else NaN), ``n_params n_seeds``.
+        One row per baseline (``reference``, ``prior``, ``logistic`` or ``linear``, ``boosting``,
+        ``mlp``): ``name run_id val_loss``. Optional: the losses, scores and intervals as for
+        cells, ``budget`` (of the cell whose size it matches, else NaN), ``n_params n_seeds``.
     finals : DataFrame
-        One row a run: ``run_id budget n_params seed val_loss``, then ``test_loss difference``;
+        One row per run: ``run_id budget n_params seed val_loss``, then ``test_loss difference``;
         optional ``best_epoch epochs``.
     left_out : DataFrame
-        One row a run that is in no number: ``run_id status reason``.
+        One row per run that no number includes: ``run_id status reason``.
     opening : int or None
-        How many times this test has been opened, this time included; None: it stays closed.
+        Number of times that this test was opened, including this one; None if it stays closed.
     exploratory : bool
-        Whether other finals have seen this test before.
+        True if other finals were scored on this test before.
     query : str
         The exact query behind the frames.
     power_law : PowerLaw or None
-        Fitted to the cells' differences.
+        Power law fitted to the cells' differences.
     is_binary : bool
-        Labels are classes; else returns scored by a Gaussian's negative log density, which may
-        be negative: skill is then 1 - exp(loss - reference loss).
+        True if labels are classes. Otherwise they are returns, scored by a Gaussian's negative log
+        density, which may be negative: the skill is then 1 - exp(loss - reference loss).
     base_rates : mapping of str to float
-        Share of ones by part: ``training``, ``validation`` and, once it is open, ``test``.
+        Share of ones by part: ``training``, ``validation`` and, if it is open, ``test``.
     partial : str
-        Why the test was opened all the same; empty where it is.
+        Reason why the opening is partial; empty if it is not.
     superior_p : float or None
         Hansen's consistent p-value of the hypothesis that no PatchTST beats the reference.
     n_days : int or None
-        Evaluated test days.
+        Number of test days evaluated.
     rivals : tuple of Rival
-        Rival laws of the cells' differences; the verdict is not drawn from them.
+        Rival laws of the cells' differences; the verdict does not use them.
     problem : str
-        Name of the problem: what tells the reports of a study apart.
+        Name of the problem, which identifies the report within a study.
     trials : DataFrame
-        One row a trial of the searches behind the cells: ``run_id budget number status d_model
+        One row per trial of the cells' searches: ``run_id budget number status d_model
         n_layers n_heads d_ff learning_rate weight_decay warmup_steps dropout batch_size revin``;
         optional ``name n_params val_loss reason start_time``.
     attempts : DataFrame
-        One row a final of the cells, of whatever configuration and end: ``run_id budget
+        One row per final of the cells, with any configuration and status: ``run_id budget
         status``; optional ``reason seed n_params val_loss``.
     importances : mapping of str to mapping of str to float
-        Share of the validation loss's variance by hyperparameter, of each budget's trials; a
-        budget of too few trials is not there.
+        Share of the validation loss's variance by hyperparameter, for each budget's trials;
+        budgets with too few trials are missing.
     calibration : DataFrame
-        One row a bin of a forecast's calibration: ``name run_id forecast frequency n low high``;
-        of the test where it is open, else of validation. For returns, a row is the nominal level
+        One row per bin of a forecast's calibration: ``name run_id forecast frequency n low high``,
+        on the test if it is open, else on validation. For returns, a row is the nominal level
         of an interval and the share of days inside it.
     control : Control or None
-        The procedure on trial, where the true odds are known.
+        Error rates of the procedure, if the true odds are known.
     """
 
     title: str
@@ -121,7 +121,7 @@ class Report:
     control: Control | None = None
 
     def __post_init__(self) -> None:
-        """Fill and order the frames."""
+        """Complete and sort the frames."""
         for name, columns in (
             ("cells", CELLS),
             ("baselines", BASELINES),
@@ -140,12 +140,12 @@ class Report:
 
     @property
     def is_open(self) -> bool:
-        """Whether test losses are shown."""
+        """True if test losses are shown."""
         return self.opening is not None
 
     @property
     def opening_sentence(self) -> str:
-        """What was done with the test, for people."""
+        """Sentence on the opening of the test."""
         if self.opening is None:
             gate = self.verdict.gate
             why = f": {gate.sentence}" if gate else ""
@@ -156,26 +156,26 @@ class Report:
         if self.exploratory:
             return (
                 f"{partial}Exploratory: this is opening {self.opening} of this test, and other "
-                "finals have seen it before; a confirmatory claim needs new data."
+                "finals were scored on it before; a confirmatory claim needs new data."
             )
         return f"{partial}This is opening {self.opening} of this test, with these finals only."
 
     @property
     def base_rate_sentence(self) -> str:
-        """How common ones are in each part; empty where no share is known."""
+        """Sentence on the share of ones in each part; empty if no share is known."""
         if not self.base_rates:
             return ""
         shares = (
             f"{part} {f'{share:.3f}'.removeprefix('0')}" for part, share in self.base_rates.items()
         )
         return (
-            f"Share of ones: {', '.join(shares)}; a constant forecast is only as good as the "
-            "base rate stands still."
+            f"Share of ones: {', '.join(shares)}; a constant forecast is only good if the base "
+            "rate is stable."
         )
 
     @property
     def superior_sentence(self) -> str:
-        """Whether the best PatchTST is more than the luckiest of many; empty where not tested."""
+        """Sentence on Hansen's test of superior predictive ability; empty if not tested."""
         if self.superior_p is None:
             return ""
         is_small = self.superior_p < SMALLEST_P
@@ -187,7 +187,7 @@ class Report:
 
     @property
     def against_reference(self) -> str:
-        """Whether any model beats the reference forecast, for people."""
+        """Sentence on the number of models that beat the reference forecast."""
         part = "test" if self.is_open else "validation"
         n_cells = len(self.cells)
         n_better = int(self.cells["n_params"][self.gains() < 0.0].count())
@@ -207,7 +207,7 @@ class Report:
 
     @property
     def against_logistic(self) -> str:
-        """How the models compare with the simplest one on the same features; may be empty."""
+        """Sentence that compares the models with a linear one on the same features, or empty."""
         name, said = (
             ("logistic", "logistic regression") if self.is_binary else ("linear", "linear model")
         )
@@ -226,10 +226,10 @@ class Report:
 
     @property
     def still_improving(self) -> str:
-        """How many finals ran out of epochs; empty where none did.
+        """Sentence on finals that still improved at their last epoch; empty if there are none.
 
-        A slope over models that were cut off tells how far each size was trained, and perhaps
-        nothing of what it can forecast.
+        A slope over such models shows how far each size was trained, and perhaps nothing about
+        what it can forecast.
         """
         n_cut_off = int((self.finals["best_epoch"] >= self.finals["epochs"]).sum())
         if n_cut_off == 0:
@@ -243,9 +243,9 @@ class Report:
 
     @property
     def unlike_epochs(self) -> str:
-        """How the cells differ in the epochs they were given; empty where they do not.
+        """Sentence on cells with different numbers of epochs; empty if all are equal.
 
-        Cells of several searches may come together; within a study they are alike.
+        Cells from several searches may differ. Within a study they are equal.
         """
         epochs = self.finals["epochs"].dropna()
         if epochs.nunique() < 2:
@@ -256,17 +256,17 @@ class Report:
         )
 
     def forecasts(self) -> pd.DataFrame:
-        """Every forecast side by side, PatchTST cells by size and then the baselines."""
+        """Return all forecasts in one frame: PatchTST cells by size, then the baselines."""
         return side_by_side(self.cells, self.baselines)
 
     def gains(self) -> pd.Series:
-        """Each cell's loss above the reference's on the open part, in nats a day."""
+        """Return each cell's loss minus the reference's on test or validation, in nats a day."""
         if self.is_open:
             return self.cells["difference"]
         reference = self.baseline_loss(REFERENCE, "val_loss")
         return self.cells["val_loss"] - (float("nan") if reference is None else reference)
 
     def baseline_loss(self, name: str, column: str) -> float | None:
-        """Loss of a baseline by name, or None where it was not computed."""
+        """Return the loss of a baseline by name, or None if it was not computed."""
         losses = self.baselines.loc[self.baselines["name"] == name, column].dropna()
         return None if losses.empty else float(losses.iloc[0])

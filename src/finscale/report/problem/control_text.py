@@ -1,4 +1,4 @@
-"""The instrument on trial: what a report says of problems whose answer is known."""
+"""Control section of a report: tests of the procedure on problems whose answer is known."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from finscale.laws import Control, ErrorRates
 from finscale.report.pages import DASH, Table, show
 
 CONTROL_CAPTION = (
-    "Trained models judged again on labels drawn anew from the planted odds, three times over: as "
-    "they are; levelled, with the true trend of their expected losses taken out; and planted, with "
-    "one put in that has to be found in 80 % of studies. Slopes in nats a day per decade. False: "
-    "claims that the loss rises or falls against the true slope, at most 5 %. Intervals hold the "
-    "true slope in 95 % or more: they count the luck of seeds, which stay as they are here. "
-    "Learnt: the best size's share of what can be known beyond the reference; 100 % is the Bayes "
-    "loss."
+    "The trained models are judged on new labels drawn from the planted odds, in three ways: as "
+    "trained; levelled, with the true trend of their expected losses removed; and planted, with an "
+    "added trend that must be found in 80 % of studies. Slopes are in nats a day per decade. "
+    "False: claims that the loss rises or falls against the true slope, at most 5 %. Intervals "
+    "contain the true slope in 95 % of studies or more, because they include the variance of "
+    "seeds, which are fixed here. Learnt: the best size's gain over the reference, as a share of "
+    "the possible gain; 100 % is the Bayes loss."
 )
 HEADER = (
     "control", "studies", "true slope", "false", "found", "intervals right", "learnt", "answers",
@@ -22,7 +22,7 @@ HEADER = (
 
 
 def control_table(names: Sequence[str], controls: Sequence[Control]) -> Table:
-    """Three rows a control: what is true of it, and how often the procedure said so."""
+    """Return a table with three rows per control: the true slope, and how often it was found."""
     rows = tuple(
         row
         for name, control in zip(names, controls, strict=True)
@@ -36,7 +36,7 @@ def control_table(names: Sequence[str], controls: Sequence[Control]) -> Table:
 
 
 def control_sentence(names: Sequence[str], controls: Sequence[Control]) -> str:
-    """Say whether the instrument passed, and where it did not."""
+    """Return a sentence that says whether the procedure passed, and where it failed."""
     objections = [
         f"{name}: {objection}"
         for name, control in zip(names, controls, strict=True)
@@ -45,8 +45,8 @@ def control_sentence(names: Sequence[str], controls: Sequence[Control]) -> str:
     if objections:
         return f"The instrument failed: {'; '.join(objections)}."
     return (
-        "The instrument passed: nothing claimed beyond chance where there is nothing to find, and "
-        "what was planted found."
+        "The instrument passed: where there is nothing to find it claimed nothing beyond chance, "
+        "and it found the planted trend."
     )
 
 

@@ -1,4 +1,4 @@
-"""What the fitted laws leave of each cell, and where they would go a decade beyond the largest."""
+"""Residuals of the fitted laws, and their extrapolation by one decade beyond the largest size."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Extrapolation:
-    """A law's value one decade beyond the largest size, in nats a day; NaN where it has none."""
+    """A law's value one decade beyond the largest size, in nats a day; its interval may be NaN."""
 
     law: str
     n_params: float
@@ -28,7 +28,7 @@ class Extrapolation:
 
 
 def residuals_of(report: Report) -> dict[str, Floats]:
-    """Difference minus law at every cell, in nats a day, by the law's name."""
+    """Return the difference minus the law at every cell, in nats a day, by the law's name."""
     sizes, middle = (
         report.cells[name].to_numpy(dtype=np.float64) for name in ("n_params", "difference")
     )
@@ -42,7 +42,7 @@ def residuals_of(report: Report) -> dict[str, Floats]:
 
 
 def extrapolations_of(report: Report) -> list[Extrapolation]:
-    """Where the laws would be one decade beyond the largest size, with their 95 % intervals."""
+    """Return the laws' values one decade beyond the largest size, with 95 % intervals."""
     largest = float(report.cells["n_params"].max())
     x = 10.0 * largest
     found = []
@@ -59,6 +59,6 @@ def extrapolations_of(report: Report) -> list[Extrapolation]:
 
 
 def fitted_law(report: Report) -> PowerLaw | None:
-    """Return the power law, or None where the fit gave none."""
+    """Return the power law, or None if the fit gave none."""
     law = report.power_law
     return law if law is not None and math.isfinite(law.alpha) else None

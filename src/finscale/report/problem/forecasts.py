@@ -1,4 +1,4 @@
-"""The table of forecasts: models and baselines side by side, each with its uncertainty."""
+"""Table of forecasts: models and baselines with losses, differences, skills and intervals."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from finscale.evaluation import REFERENCE
 from finscale.report.pages import DASH, MINUS, Table, show
 from finscale.report.problem.content import Report
 
-# A forecast with this p-value or more is in the set that holds the best with 95 % confidence.
+# Forecasts with at least this p-value are in the set that contains the best with 95 % confidence.
 MCS_LEVEL = 0.05
 
 Row = Mapping[Hashable, Any]
@@ -20,9 +20,9 @@ RETURN_SCORES = (("MAE", "mae", ".5f"), ("RMSE", "rmse", ".5f"), ("coverage", "c
 
 
 def forecast_table(report: Report) -> Table:
-    """One row a forecast, on the test days or, while these are closed, in validation.
+    """Return a table with one row per forecast, on test days or, if the test is closed, validation.
 
-    Columns in which no forecast has anything are left out.
+    Empty columns are left out.
     """
     columns = _open_columns(report) if report.is_open else _closed_columns(report)
     columns = [("forecast", lambda row: str(row["forecast"])), *columns]
@@ -42,8 +42,8 @@ def forecast_caption(report: Report) -> str:
     )
     if not report.is_open:
         return (
-            "Every forecast on the same validation days, which selection has seen; losses in "
-            "nats, a PatchTST as the mean over its seeds. Difference: loss minus the "
+            "All forecasts on the same validation days, which were used for selection. Losses are "
+            "in nats; a PatchTST is the mean over its seeds. Difference: loss minus the "
             f"reference's; negative is better. Skill: {skill}."
         )
     days = f"{report.n_days:,} test days" if report.n_days is not None else "test days"
@@ -53,11 +53,13 @@ def forecast_caption(report: Report) -> str:
         "coverage": "Coverage: share of days inside the 90 % interval",
         "n effective": "n effective: independent days that the paired differences are worth",
         "MCS p": "MCS p: p-value in the model confidence set (Hansen, Lunde & Nason 2011); "
-        f"those of {MCS_LEVEL} or more are in the set that holds the best with 95 % confidence",
+        f"with {MCS_LEVEL} or more, a forecast is in the set that contains the best with 95 % "
+        "confidence",
     }
     header = forecast_table(report).header
     head = (
-        f"Every forecast on the same {days}; losses in nats, a PatchTST as the mean over its seeds"
+        f"All forecasts on the same {days}. Losses are in nats; a PatchTST is the mean over its "
+        "seeds"
     )
     return ". ".join([head, *(said for name, said in explained.items() if name in header)]) + "."
 
@@ -99,7 +101,7 @@ def _number(title: str, column: str, form: str) -> Column:
 
 
 def _interval(title: str, columns: tuple[str, str, str], form: str) -> Column:
-    """Write an estimate, and its interval on a line of its own where there is one."""
+    """Return a column with an estimate and, if there is one, its interval on a second line."""
 
     def text(row: Row) -> str:
         middle, low, high = (show(row[name], form) for name in columns)

@@ -1,4 +1,4 @@
-"""The frames of a report: their columns, filled up and put in order."""
+"""Frames of a report: their columns, completed and sorted."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from finscale.config import ARCHITECTURE_AXES, TRAINING_AXES, parse_budget
 from finscale.evaluation import BASELINES as NAMES
 
 SCORES = ("auc", "brier", "ece", "mae", "rmse", "coverage")
-# From the test's days, besides what the name says it of: never shown while it is closed.
+# Further columns computed on test days, which are never shown while the test is closed.
 OF_THE_TEST = ("difference", "ci_low", "ci_high", "skill_low", "skill_high", "n_effective", "mcs_p")
-# What a cell and a baseline may both have; NaN where it was not computed.
+# Columns that cells and baselines may both have; NaN if not computed.
 COMPARED = (
     *("val_skill", *(f"val_{name}" for name in SCORES)),
     *("test_loss", "test_skill", *(f"test_{name}" for name in SCORES)),
     *OF_THE_TEST,
 )
 
-# Columns by frame: the first group must be there, the second is NaN where it is not known.
+# Columns by frame: the first group is required, the second is NaN if not known.
 CELLS = (
     [
         *("budget", "n_params", "n_seeds", "val_loss", "train_loss"),
@@ -31,7 +31,7 @@ FINALS = (
     ["test_loss", "difference", "best_epoch", "epochs"],
 )
 LEFT_OUT: tuple[list[str], list[str]] = (["run_id", "status", "reason"], [])
-# A trial that did not finish has no size and no loss; an empty frame needs no column at all.
+# A trial that did not finish has no size and no loss. An empty frame needs no columns.
 TRIALS = (
     [
         *("run_id", "budget", "number", "status"),
@@ -48,7 +48,7 @@ SHOWN_OPEN = ["difference", "ci_low", "ci_high", "test_loss", "test_loss_ref"]
 
 
 def complete(frame: pd.DataFrame, columns: tuple[list[str], list[str]]) -> pd.DataFrame:
-    """Add the optional columns that are not there yet; every later reader finds them all."""
+    """Add missing optional columns as NaN, so that every reader finds all columns."""
     required, optional = columns
     if frame.empty and not len(frame.columns):
         return pd.DataFrame(columns=[*required, *optional])
@@ -59,7 +59,7 @@ def complete(frame: pd.DataFrame, columns: tuple[list[str], list[str]]) -> pd.Da
 
 
 def budget_size(label: str) -> int:
-    """Return the size of a budget; of ``9K+11K``, two cells that share their finals, the smaller.
+    """Return the size of a budget; the smaller one for cells that share finals (``9K+11K``).
 
     >>> budget_size("9K+11K")
     9000
@@ -68,7 +68,7 @@ def budget_size(label: str) -> int:
 
 
 def ordered_baselines(baselines: pd.DataFrame) -> pd.DataFrame:
-    """Sort baselines from simple to rich, those of a cell by its size."""
+    """Sort baselines from simple to complex, and size-matched ones by size."""
     keys = [
         (_rank(str(name)), budget_size(str(budget)) if pd.notna(budget) else 0)
         for name, budget in zip(baselines["name"], baselines["budget"], strict=True)
@@ -77,7 +77,7 @@ def ordered_baselines(baselines: pd.DataFrame) -> pd.DataFrame:
 
 
 def baseline_titles(baselines: pd.DataFrame) -> list[str]:
-    """Name baselines for people: ``boosting``, and ``mlp 2M`` for one of a cell."""
+    """Return display names of baselines: ``boosting``, or ``mlp 2M`` for a size-matched one."""
     return [
         f"{name} {budget}" if pd.notna(budget) else str(name)
         for name, budget in zip(baselines["name"], baselines["budget"], strict=True)
@@ -85,7 +85,7 @@ def baseline_titles(baselines: pd.DataFrame) -> list[str]:
 
 
 def cell_titles(cells: pd.DataFrame) -> list[str]:
-    """Name cells for people: ``PatchTST 2M``."""
+    """Return display names of cells, such as ``PatchTST 2M``."""
     return [f"PatchTST {budget}" for budget in cells["budget"]]
 
 

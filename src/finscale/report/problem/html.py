@@ -1,4 +1,4 @@
-"""One self-contained HTML page: opens offline, prints on paper."""
+"""Self-contained HTML page of a report, which opens offline and can be printed."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from finscale.report.pages import Drawing, embedded, render_template
 from finscale.report.problem.content import Report
 from finscale.report.problem.sections import sections
 
-# What a reader sees first: differences on the test, or validation while that is closed.
+# First figure of the page: test differences, or validation losses while the test is closed.
 FIRST_OPEN, FIRST_CLOSED = ("scaling",), ("validation",)
 
 
 def render_html(report: Report, drawings: Mapping[str, Drawing]) -> str:
-    """Write the report as one HTML page without any outside resource.
+    """Return the report as one self-contained HTML page.
 
     Parameters
     ----------
     report : Report
-        What to show.
+        Content of the page.
     drawings : mapping of str to Drawing
-        By name, as `draw` gives them; they are embedded as SVG.
+        Figures by name, as returned by `draw`; they are embedded as SVG.
     """
     return render_template(
         "report.html.j2",

@@ -1,4 +1,4 @@
-"""Every number that a report shows as one tidy long table, with the runs behind it."""
+"""Numbers of a report as one tidy long table, with the runs behind each number."""
 
 from __future__ import annotations
 
@@ -25,18 +25,17 @@ COLUMNS = ("section", "item", "run_ids", "quantity", "value")
 
 
 def tidy_numbers(report: Report) -> pd.DataFrame:
-    """Return every number of a report, one a row.
+    """Return all numbers of a report, one per row.
 
     Returns
     -------
     DataFrame
         ``section`` (verdict, cell, baseline, final, rival, control, residual, beyond,
         calibration, and of the searches trial, attempt, architecture, transfer, success,
-        importance), ``item`` (a forecast, a run id, a law, or what the number is of),
-        ``run_ids`` (of the runs that it comes from, separated by spaces), ``quantity`` and
+        importance), ``item`` (a forecast, a run id, a law, or another subject of the number),
+        ``run_ids`` (of the runs behind the number, separated by spaces), ``quantity`` and
         ``value`` (float64).
-        What is not known has no row, and while a test is closed neither has what was computed on
-        its days.
+        Unknown numbers have no row; neither have numbers computed on the days of a closed test.
     """
     baselines = report.baselines
     rows = [
@@ -87,7 +86,7 @@ def _rivals(report: Report) -> Iterator[Row]:
 
 
 def _laws(report: Report) -> Iterator[Row]:
-    """What laws leave of each cell, and where they would be a decade on."""
+    """Yield residuals of the laws at each cell, and their extrapolations by one decade."""
     if not report.is_open:
         return
     runs = _compared_runs(report)
@@ -152,6 +151,6 @@ def _is_of_the_test(name: str) -> bool:
 
 
 def _compared_runs(report: Report) -> str:
-    """Name the finals and the reference: what every difference is made of."""
+    """Return the run ids of the finals and the reference, from which differences are computed."""
     reference = report.baselines.loc[report.baselines["name"] == REFERENCE, "run_id"]
     return " ".join(map(str, [*report.finals["run_id"], *reference]))

@@ -1,4 +1,4 @@
-"""Every number of the searches that a report shows, as rows of the tidy table."""
+"""Numbers of the searches of a report, as rows of the tidy table."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TEXTS = {"run_id", "budget", "status", "name", "reason", "start_time"}
 
 
 def search_numbers(report: Report) -> Iterator[Row]:
-    """Yield the numbers of trials, of the best of them, of their ends, and of importances."""
+    """Yield the numbers of trials, best trials, success rates and importances."""
     yield from _trials(report)
     yield from _attempts(report)
     yield from _best(report)
@@ -30,7 +30,7 @@ def search_numbers(report: Report) -> Iterator[Row]:
 
 
 def rows_of(section: str, item: str, runs: str, numbers: Mapping[Any, Any]) -> Iterator[Row]:
-    """Yield a row for each number that is known."""
+    """Yield a row for each known number."""
     for name, value in numbers.items():
         if value is not None and np.isfinite(value):
             yield section, item, runs, str(name), float(value)
@@ -44,7 +44,7 @@ def _trials(report: Report) -> Iterator[Row]:
 
 
 def _attempts(report: Report) -> Iterator[Row]:
-    """Finals that are in no cell: those that are stand under `final` already."""
+    """Yield numbers of finals that no cell uses; the others are listed as `final`."""
     known = set(report.finals["run_id"])
     for row in report.attempts.to_dict("records"):
         if row["run_id"] not in known:

@@ -1,4 +1,4 @@
-"""Tables of the searches behind the cells: best architectures, ends, the best and the worst."""
+"""Tables of the cells' searches: best architectures, success rates, best and worst runs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Row = Mapping[Hashable, Any]
 
 
 def architecture_table(report: Report) -> Table:
-    """One row a budget: the architecture of its best trial, and how much of the budget it uses."""
+    """Return a table of the architecture of each budget's best trial, with its budget use."""
     rows = tuple(
         (
             str(row["budget"]),
@@ -43,17 +43,17 @@ def architecture_table(report: Report) -> Table:
 
 
 def budget_use(row: Row) -> float:
-    """How far the true size lies from the budget, as a share of it."""
+    """Return the difference of the true size from the budget, as a share of the budget."""
     return float(row["n_params"]) / parse_budget(str(row["budget"])) - 1.0
 
 
 def depth_to_width(row: Row) -> float:
-    """Layers for each unit of width."""
+    """Return the number of layers per unit of width."""
     return float(row["n_layers"]) / float(row["d_model"])
 
 
 def extreme_table(report: Report) -> Table:
-    """List the best and the worst finished trials and finals by validation loss."""
+    """Return a table of the best and worst finished trials and finals by validation loss."""
     rows = [
         (
             kind,
@@ -71,7 +71,7 @@ def extreme_table(report: Report) -> Table:
 
 
 def extremes_of(runs: pd.DataFrame) -> list[tuple[str, Row]]:
-    """Return the best three of some runs and, of what is left, the worst three."""
+    """Return the best three runs and the worst three of the rest, with their places."""
     ordered = finished_of(runs).to_dict("records")
     best, rest = ordered[:N_EXTREMES], ordered[N_EXTREMES:]
     worst = rest[::-1][:N_EXTREMES]
@@ -80,7 +80,7 @@ def extremes_of(runs: pd.DataFrame) -> list[tuple[str, Row]]:
 
 
 def success_table(report: Report) -> Table:
-    """One row a budget and kind: how its runs have ended."""
+    """Return a table of the numbers of runs by status, one row per budget and kind."""
     rows = tuple(
         (
             kind,
@@ -95,7 +95,7 @@ def success_table(report: Report) -> Table:
 
 
 def success_counts(report: Report) -> dict[tuple[str, str], dict[str, float]]:
-    """Count trials and finals by status, budget by budget."""
+    """Count trials and finals by status, for each budget."""
     found: dict[tuple[str, str], dict[str, float]] = {}
     for kind, runs in (("trial", report.trials), ("final", finals_of(report))):
         for budget in sorted(runs["budget"].astype(str).unique(), key=parse_budget):
@@ -107,12 +107,12 @@ def success_counts(report: Report) -> dict[tuple[str, str], dict[str, float]]:
 
 
 def finals_of(report: Report) -> pd.DataFrame:
-    """Return every final that was begun; those in the cells where nothing else is known."""
+    """Return all finals that were started, or those of the cells if others are not known."""
     return report.finals.assign(status="ok") if report.attempts.empty else report.attempts
 
 
 def search_sentence(report: Report) -> str:
-    """Say how much was searched, or that nothing is known of it."""
+    """Return a sentence on the number of trials."""
     n_trials = len(report.trials)
     if not n_trials:
         return "The store holds no trial of a search behind these cells."
@@ -123,7 +123,7 @@ def search_sentence(report: Report) -> str:
 
 
 def importance_sentence(report: Report) -> str:
-    """Say of which budgets nothing can be said; empty where all have their importances."""
+    """Return a sentence on budgets without importances; empty if all have them."""
     if report.trials.empty:
         return ""
     budgets = sorted(report.trials["budget"].astype(str).unique(), key=parse_budget)
@@ -131,6 +131,6 @@ def importance_sentence(report: Report) -> str:
     if not missing:
         return ""
     return (
-        "Too few finished trials, or none that differ, for importances of hyperparameters: "
+        "Importances are missing where finished trials are too few or do not differ: "
         f"{', '.join(missing)}."
     )

@@ -1,4 +1,4 @@
-"""The sections of a report in their order: what each is called, says and shows."""
+"""Sections of a report in order, each with its title, sentences, figures and tables."""
 
 from __future__ import annotations
 
@@ -35,19 +35,20 @@ from finscale.report.problem.transfer import (
 
 @dataclass(frozen=True)
 class Section:
-    """A heading with, in this order, sentences, figures, tables, sentences, and a query.
+    """A heading followed by sentences, figures, tables, notes and a query, in this order.
 
     Attributes
     ----------
     title : str
+        The heading.
     texts, notes : tuple of str
-        Sentences before and after what is shown; empty ones are left out.
+        Sentences before and after the figures and tables; empty ones are left out.
     figures : tuple of str
-        Names of drawings; those that are not there are left out.
+        Names of drawings; missing ones are left out.
     tables : tuple of (str, Table)
-        Each with its caption; those without rows are left out.
+        Tables with their captions; tables without rows are left out.
     code : str
-        Set as it is.
+        Preformatted text.
     """
 
     title: str
@@ -59,7 +60,7 @@ class Section:
 
     @property
     def anchor(self) -> str:
-        """What a link to it ends in."""
+        """Anchor of the section for links."""
         return re.sub(r"[^a-z0-9]+", "-", self.title.lower()).strip("-")
 
 
@@ -79,8 +80,8 @@ def _of_the_law(report: Report) -> Iterator[Section]:
             "The numbers that decided",
             tables=(
                 (
-                    "Every number of the procedure; the reference loss and all differences are of "
-                    "the same days.",
+                    "All numbers of the procedure. The reference loss and all differences are "
+                    "computed on the same days.",
                     numbers,
                 ),
             ),
@@ -89,12 +90,12 @@ def _of_the_law(report: Report) -> Iterator[Section]:
         "Scaling curves",
         # While the test is closed this figure is the first of the page.
         figures=("validation",) if report.is_open else (),
-        tables=(("One row a size: means over seeds.", cell_table(report)),),
+        tables=(("One row per size, with means over seeds.", cell_table(report)),),
     )
     if rivals.rows:
         yield Section(
             "Rival laws",
-            texts=("The verdict is drawn by the procedure above, not by this table.",),
+            texts=("The verdict comes from the procedure above, not from this table.",),
             tables=((RIVAL_CAPTION, rivals),),
         )
 
@@ -138,7 +139,7 @@ def _of_searches(report: Report) -> Iterator[Section]:
         )
     is_shown = not report.calibration.empty
     missing = "" if is_shown else "No predictions are at hand to compare with what happened."
-    caption = "Whose forecasts these are, and of how many samples."
+    caption = "The forecasts shown, with their numbers of samples."
     yield Section(
         "Calibration",
         texts=(missing,),
@@ -155,7 +156,7 @@ def _of_searches(report: Report) -> Iterator[Section]:
 
 
 def _of_runs(report: Report) -> Iterator[Section]:
-    caption = "By validation loss, which selection has seen; of those that finished."
+    caption = "Finished runs by validation loss, which was used for selection."
     yield Section("Best and worst runs", tables=((caption, extreme_table(report)),))
     yield Section("Success rate", tables=((SUCCESS_CAPTION, success_table(report)),))
     left_out = left_out_table(report)
@@ -163,13 +164,13 @@ def _of_runs(report: Report) -> Iterator[Section]:
     yield Section(
         "Left out",
         texts=(nothing,),
-        tables=(("Runs that are in no number above. Collapsed runs stay in.", left_out),),
+        tables=(("Runs that no number above includes. Collapsed runs are included.", left_out),),
     )
 
 
 def _of_record(report: Report) -> Iterator[Section]:
     yield Section("Openings of the test", texts=(report.opening_sentence,))
-    yield Section("Finals", tables=(("Every run behind the cells.", final_table(report)),))
+    yield Section("Finals", tables=(("All runs behind the cells.", final_table(report)),))
     yield Section(
         "How to get these numbers again",
         texts=("The tracking store is the only input. The exact query:",),
@@ -178,21 +179,21 @@ def _of_record(report: Report) -> Iterator[Section]:
 
 
 RIVAL_CAPTION = (
-    "Laws of the difference from the reference against size, fitted under the covariance of days "
-    "and seeds. AICc: Akaike's criterion for small samples, lower is better. Held-out error: the "
-    "largest size's distance from what a law of the others predicts. A dash: too few sizes for it. "
-    "Fitted: E is the level that no size gets below and A the fall at N = 1, in nats a day; of the "
-    "logarithm the level at the middle of the sizes, and the slope per decade."
+    "Laws of the difference from the reference by size, fitted with the covariance of days and "
+    "seeds. AICc: Akaike's criterion for small samples; lower is better. Held-out error: distance "
+    "of the largest size from the prediction of a law fitted to the others. A dash: too few sizes. "
+    "Fitted: E is the limit for large sizes and A the fall at N = 1, in nats a day; the logarithm "
+    "has the level at the middle of the sizes and the slope per decade."
 )
 ARCHITECTURE_CAPTION = (
-    "The best trial of each budget by validation loss, which is the luckiest of several: finals "
-    "over seeds decide. Budget use: true size against the budget."
+    "The best trial of each budget by validation loss. It is the luckiest of several, so finals "
+    "over seeds decide. Budget use: difference of the true size from the budget."
 )
 TRANSFER_CAPTION = (
     "Training hyperparameters of each budget's best trial, and the change from the next smaller "
-    "budget. A best trial is one draw of a search: of few trials, changes are mostly chance."
+    "budget. The best trial is one outcome of a search; with few trials, changes are mostly chance."
 )
 SUCCESS_CAPTION = (
-    "How trials and finals of these cells have ended. Pruned trials are no failures: they were "
-    "stopped for being worse than the median."
+    "Numbers of trials and finals of these cells by status. Pruned trials are not failures: they "
+    "were stopped because they were worse than the median."
 )

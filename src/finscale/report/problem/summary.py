@@ -1,4 +1,4 @@
-"""One page of Markdown for each problem, and the note of the analysis run made of them."""
+"""Markdown summary of each problem, and the note of the analysis run made from them."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ ELSEWHERE = "The rest is among the artifacts: report.html, and summary.md with t
 
 
 def render_note(reports: Sequence[Report], limit: int = MAX_NOTE) -> str:
-    """Write the run's note: the whole summaries, or what of them there is room for.
+    """Return the note of an analysis run: the full summaries, or a shorter form that fits.
 
     Parameters
     ----------
     reports : sequence of Report
-        One a problem.
+        One report per problem.
     limit : int
-        Characters that the note never exceeds.
+        Most characters of the note.
 
     Returns
     -------
     str
-        The joined summaries; where these are too long, the verdicts with their openings; where
-        even that is, the answers alone, as many as fit, and how many more there are.
+        The joined summaries. If they are too long, the verdicts with their openings. If these are
+        too long as well, as many answers as fit, and the number of the others.
     """
     whole = "\n\n".join(render_summary(report) for report in reports)
     if len(whole) <= limit:
@@ -48,7 +48,7 @@ def _searched(report: Report) -> list[str]:
 
 
 def _answers(reports: Sequence[Report], limit: int) -> str:
-    """List answers, one a line, as far as they fit."""
+    """List the answers, one per line, as far as they fit."""
     lines = [f"- {report.title}: **{report.verdict.answer.value}**" for report in reports]
 
     def listed(n_shown: int) -> str:
@@ -61,10 +61,10 @@ def _answers(reports: Sequence[Report], limit: int) -> str:
 
 
 def render_summary(report: Report) -> str:
-    """Write the report's first page as Markdown.
+    """Return the summary of a report as Markdown.
 
-    Verdict, standing against the reference, the test's opening, the numbers that decided, and
-    the tables of forecasts and cells; what is longer stays in the HTML report.
+    It contains the verdict, the comparison with the reference, the opening of the test, the
+    numbers that decided, and the tables of forecasts and cells. The HTML report has the rest.
     """
     head = [
         f"# {report.title}",

@@ -1,4 +1,4 @@
-"""Tables of a report: the numbers that decided, its cells, finals, rivals and what was left out."""
+"""Tables of a report: numbers of the verdict, cells, finals, rival laws and runs left out."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from finscale.laws import FitStatus
 from finscale.report.pages import DASH, Table, show
 from finscale.report.problem.content import Report
 
-# What is said of a fit beside its exponent.
+# Remark on a fit beside its exponent.
 FIT_WORDS = {
     FitStatus.CONVERGED: "",
-    FitStatus.BOUND_HIT: "at the end of what was searched",
-    FitStatus.MAX_ITERATIONS: "the fit did not come to its end",
-    FitStatus.NOT_IDENTIFIABLE: "these sizes do not tell which",
+    FitStatus.BOUND_HIT: "at the end of the searched range",
+    FitStatus.MAX_ITERATIONS: "the fit did not converge",
+    FitStatus.NOT_IDENTIFIABLE: "not identifiable from these sizes",
 }
 
-# Name in `Verdict.numbers`, what it is called, decimals.
+# Name in `Verdict.numbers`, label, and format.
 NUMBERS = (
     ("slope", "slope, nats a day per decade", "+.5f"),
     ("slope_se", "its standard error", ".5f"),
@@ -56,14 +56,14 @@ NUMBERS = (
 
 
 def number_table(report: Report) -> Table:
-    """Return the numbers that decided."""
+    """Return a table of the numbers that decided."""
     numbers = report.verdict.numbers
     rows = ((label, show(numbers[key], form)) for key, label, form in NUMBERS if key in numbers)
     return Table(("number", "value"), tuple(rows))
 
 
 def rival_table(report: Report) -> Table:
-    """One row a rival law; a dash where the sizes are too few to fit it or to judge it."""
+    """Return a table of rival laws; a dash if there are too few sizes to fit or judge a law."""
     rows = tuple(
         (
             rival.form,
@@ -89,7 +89,7 @@ def rival_table(report: Report) -> Table:
 
 
 def cell_table(report: Report) -> Table:
-    """One row a cell: what it is made of; what it forecasts is in the table of forecasts."""
+    """Return a table of cells with size, seeds and architecture, one row per cell."""
     rows = tuple(
         (
             str(row["budget"]),
@@ -107,7 +107,7 @@ def cell_table(report: Report) -> Table:
 
 
 def calibration_table(report: Report) -> Table:
-    """One row a forecast whose calibration is shown."""
+    """Return a table of the forecasts whose calibration is shown."""
     rows = tuple(
         (str(name), f"{n_samples_of(report, bins):,.0f}", str(bins["run_id"].iloc[0]))
         for name, bins in report.calibration.groupby("name", sort=False)
@@ -116,12 +116,12 @@ def calibration_table(report: Report) -> Table:
 
 
 def n_samples_of(report: Report, bins: pd.DataFrame) -> float:
-    """Samples behind a curve: each is in one bin, but at every level of an interval."""
+    """Return the samples behind a curve: each is in one bin, but in every interval level."""
     return float(bins["n"].sum() if report.is_binary else bins["n"].max())
 
 
 def final_table(report: Report) -> Table:
-    """One row a final."""
+    """Return a table of finals, one row per run."""
     opened = (("test_loss", ".4f"), ("difference", "+.4f")) if report.is_open else ()
     columns = (("val_loss", ".4f"), *opened)
     rows = tuple(
@@ -139,7 +139,7 @@ def final_table(report: Report) -> Table:
 
 
 def left_out_table(report: Report) -> Table:
-    """One row a run that is in no number above."""
+    """Return a table of the runs that no number of the report includes."""
     frame = report.left_out
     rows = zip(frame["run_id"], frame["status"], frame["reason"], strict=True)
     texts = tuple(tuple(_text(value) for value in row) for row in rows)

@@ -1,4 +1,4 @@
-"""Whether the best hyperparameters of one size or horizon are those of the next."""
+"""Transfer of hyperparameters: changes of the best trials between sizes or horizons."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from finscale.config import TRAINING_AXES, parse_budget
 from finscale.report.pages import MINUS, Table, show
 
 CATEGORICAL = ("revin",)
-# A larger relative change is named in words.
+# Relative change above which a change is mentioned in a sentence.
 NOTABLE = 0.2
 ARROW = "\N{RIGHTWARDS ARROW}"
 
@@ -23,18 +23,18 @@ Row = Mapping[Hashable, Any]
 
 @dataclass(frozen=True)
 class Change:
-    """A hyperparameter of the best trial here, and of the one before.
+    """Change of a hyperparameter between the best trials of two neighbouring places.
 
     Attributes
     ----------
     name : str
-        Of the hyperparameter.
+        Name of the hyperparameter.
     start, end : str
-        Where: two budgets, or two horizons.
+        The two places: budgets or horizons.
     before, after : float
         Its values; a categorical one is 0 or 1.
     run_ids : tuple of str
-        Of the two trials.
+        Run ids of the two trials.
     """
 
     name: str
@@ -46,14 +46,14 @@ class Change:
 
     @property
     def share(self) -> float:
-        """Change relative to the value before; NaN of what is no quantity, or was 0 and is."""
+        """Change relative to the value before; NaN if it is categorical or both values are 0."""
         if self.name in CATEGORICAL or self.before == self.after == 0.0:
             return math.nan
         return math.inf if self.before == 0.0 else self.after / self.before - 1.0
 
     @property
     def is_notable(self) -> bool:
-        """Whether it is worth a word: by more than a fifth, or to another category."""
+        """True if it changes by more than 20 %, or to another category."""
         if self.name in CATEGORICAL:
             return self.before != self.after
         return abs(self.share) > NOTABLE
@@ -67,7 +67,7 @@ class Change:
 
 
 def best_trials(trials: pd.DataFrame) -> pd.DataFrame:
-    """Return each budget's finished trial of the least validation loss, by size."""
+    """Return each budget's finished trial with the lowest validation loss, by size."""
     finished = finished_of(trials)
     if finished.empty:
         return finished
@@ -82,14 +82,14 @@ def finished_of(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def changes(best: pd.DataFrame, places: Sequence[str]) -> list[Change]:
-    """Compare every row with the one before it.
+    """Compare every best trial with the one before it.
 
     Parameters
     ----------
     best : DataFrame
         Best trials, in order.
     places : sequence of str
-        Where each of them is, for people.
+        Place of each trial (its budget or horizon), for display.
     """
     rows = list(zip(places, best.to_dict("records"), strict=True))
     return [
@@ -103,13 +103,13 @@ def changes(best: pd.DataFrame, places: Sequence[str]) -> list[Change]:
 
 
 def budget_changes(trials: pd.DataFrame) -> list[Change]:
-    """Compare every budget's best trial with the next smaller budget's."""
+    """Compare every budget's best trial with that of the next smaller budget."""
     best = best_trials(trials)
     return changes(best, best["budget"].astype(str).tolist())
 
 
 def transfer_table(best: pd.DataFrame, places: Sequence[str], what: str) -> Table:
-    """One row a place: the best trial's hyperparameters, each with its change beside it."""
+    """Return a table of the best trials' hyperparameters with their changes, one row per place."""
     found = {(change.end, change.name): change for change in changes(best, places)}
     rows = tuple(
         (
@@ -124,7 +124,7 @@ def transfer_table(best: pd.DataFrame, places: Sequence[str], what: str) -> Tabl
 
 
 def notable_sentences(found: Sequence[Change]) -> tuple[str, ...]:
-    """Name every change that is worth a word, a sentence a step, or say that there is none."""
+    """Return a sentence per step with its notable changes, or one that says there are none."""
     named: dict[tuple[str, str], list[str]] = {}
     for change in found:
         if change.is_notable:
@@ -135,7 +135,7 @@ def notable_sentences(found: Sequence[Change]) -> tuple[str, ...]:
 
 
 def show_value(name: str, value: float) -> str:
-    """Write a hyperparameter's value; a rate as a power of ten."""
+    """Format the value of a hyperparameter; small rates as powers of ten."""
     if name in CATEGORICAL:
         return "yes" if value else "no"
     if value == 0.0 or abs(value) >= 0.01:
@@ -145,7 +145,7 @@ def show_value(name: str, value: float) -> str:
 
 
 def show_share(share: float) -> str:
-    """Write a relative change as a percentage with its sign."""
+    """Format a relative change as a percentage with its sign."""
     return f"{100.0 * share:+.0f} %".replace("-", MINUS)
 
 

@@ -1,4 +1,4 @@
-"""The page over the problems of a study, and its figures."""
+"""Overview page of a study with several problems, and its figures."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Figures over the problems of a study: a heat map, and a small panel for each problem."""
+"""Figures of the overview of a study: a heat map, and a small panel for each problem."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from finscale.report.pages import show
 from finscale.report.problem import Report, budget_size
 from finscale.report.study.overview import Overview
 
-# Blue is better, and darker than the orange of worse: in grey the ends still differ.
+# Blue means better and is darker than orange (worse), so the ends differ in greyscale too.
 BETTER_WORSE = LinearSegmentedColormap.from_list("better_worse", ["#08457E", "#F7F7F7", "#F2A65A"])
 N_COLUMNS = 3
 MAX_LABELS = 4
-# What has no number is hatched.
+# Squares without a number are hatched.
 HATCH = "////"
 
 
 def heat_map(overview: Overview) -> Figure:
     """Draw the difference from the reference by problem and budget.
 
-    Hatched is what has no number: a closed test, or a cell that was refused or is not there.
+    Squares without a number are hatched: the test is closed, or the cell was refused or is missing.
     """
     budgets = sorted(
         {str(budget) for report in overview.reports for budget in report.cells["budget"]},
@@ -50,7 +50,7 @@ def heat_map(overview: Overview) -> Figure:
 
 
 def panels_figure(overview: Overview) -> Figure:
-    """Draw every problem's cells with their intervals in a small panel, on one scale."""
+    """Draw every problem's cells with intervals in a small panel, on a common scale."""
     n_rows = math.ceil(len(overview.reports) / N_COLUMNS)
     n_columns = min(N_COLUMNS, len(overview.reports))
     figure = Figure(figsize=(9.0, 0.5 + 2.5 * n_rows), dpi=120, layout="constrained")
@@ -132,7 +132,7 @@ def _panel(axes: Axes, name: str, report: Report) -> None:
 
 
 def _thin_labels(axes: Axes) -> None:
-    """Keep as many labels of sizes as a panel has room for, the largest size among them."""
+    """Thin out the labels of sizes to the room of a panel, keeping the largest size."""
     axes.tick_params(labelsize=7.5)
     texts = [label.get_text() for label in axes.get_xticklabels()]
     step = math.ceil(len(texts) / MAX_LABELS)

@@ -1,4 +1,4 @@
-"""One page over the reports of a study with several problems."""
+"""Overview page of the reports of a study with several problems."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ from finscale.report.problem import (
 
 T = TypeVar("T")
 
-# Parts of a problem's name, in its order; what follows them is one more.
+# Parts of a problem's name, in order; the rest of the name is "other".
 PARTS = ("universe", "task", "horizon", "timescale", "tier", "other")
 
 
 @dataclass(frozen=True)
 class Overview:
-    """What the overview shows: the reports, which hold every number of it.
+    """Content of the overview. All its numbers come from the reports.
 
     Attributes
     ----------
     title, question : str
-        Of the study.
+        Title and question of the study.
     reports : tuple of Report
-        One a problem, each named.
+        One report per problem, each with the problem's name.
     differences : tuple of SlopeDifference
-        Of slopes, by the reports' places.
+        Differences of slopes between reports, given by their positions.
     """
 
     title: str
@@ -52,14 +52,14 @@ class Overview:
     differences: tuple[SlopeDifference, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check that the reports can be told apart."""
+        """Check that the names of the reports are unique."""
         problems = [report.problem for report in self.reports]
         assert all(problems), "every report of an overview names its problem"
         assert len(set(problems)) == len(problems), "one report a problem"
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Short names of the problems: the parts in which they differ."""
+        """Short names of the problems, made of the parts in which they differ."""
         varying = self.varying or (PARTS[0],)
         places = [PARTS.index(part) for part in varying]
         parts = [parts_of(report.problem) for report in self.reports]
@@ -73,20 +73,20 @@ class Overview:
 
     @property
     def counts(self) -> str:
-        """How many problems got which answer, for people."""
+        """Sentence with the number of problems for each answer."""
         found = Counter(report.verdict.answer.value for report in self.reports)
         said = ", ".join(f"{number} {answer}" for answer, number in found.most_common())
         return f"{len(self.reports)} problems: {said}."
 
     @property
     def is_confirmatory(self) -> bool:
-        """Whether every test that was opened was opened once, and for a whole study."""
+        """True if every opened test was opened once and for a complete study."""
         opened = [report for report in self.reports if report.is_open]
         return not any(report.exploratory or report.partial for report in opened)
 
     @property
     def opening_sentence(self) -> str:
-        """What was done with the tests, for people."""
+        """Sentence on the openings of the tests."""
         n_open = sum(report.is_open for report in self.reports)
         n_again = sum(report.is_open and report.exploratory for report in self.reports)
         n_partial = sum(report.is_open and bool(report.partial) for report in self.reports)
@@ -99,16 +99,16 @@ class Overview:
 def render_overview_html(
     overview: Overview, drawings: Sequence[Drawing], links: Mapping[str, str]
 ) -> str:
-    """Write the overview as one HTML page without any outside resource.
+    """Return the overview as one self-contained HTML page.
 
     Parameters
     ----------
     overview : Overview
-        What to show.
+        Content of the page.
     drawings : sequence of Drawing
-        In order; they are embedded as SVG.
+        Figures in order; they are embedded as SVG.
     links : mapping of str to str
-        Problem to the address of its own report, relative to this page.
+        Address of each problem's own report, relative to this page.
     """
     return render_template(
         "overview.html.j2",
@@ -132,7 +132,7 @@ def render_overview_html(
 
 
 def verdict_table(overview: Overview, links: Mapping[str, str]) -> Table:
-    """One row a problem: what it was concluded to be, and how sure that is."""
+    """Return a table of verdicts with their p-values, one row per problem."""
     rows = tuple(
         (
             name,
@@ -150,7 +150,10 @@ def verdict_table(overview: Overview, links: Mapping[str, str]) -> Table:
 
 
 def interaction_table(overview: Overview) -> Table:
-    """Slopes per decade with 95 % intervals: the horizons, or what varies first, side by side."""
+    """Return a table of slopes per decade with 95 % intervals, with one column per horizon.
+
+    If the horizon does not vary, the columns are the first part of the names that does.
+    """
     across = _across(overview.varying)
     down = [part for part in overview.varying if part != across]
     slopes = {
@@ -167,7 +170,7 @@ def interaction_table(overview: Overview) -> Table:
 
 
 def difference_table(overview: Overview) -> Table:
-    """One row a pair of problems that differ in one coordinate: how their slopes differ."""
+    """Return a table of slope differences, one row per pair that differs in one coordinate."""
     names = overview.names
     rows = tuple(
         (
@@ -192,13 +195,13 @@ def _controls(overview: Overview) -> tuple[list[str], list[Control]]:
 
 
 def horizons_of(overview: Overview) -> list[tuple[str, pd.DataFrame, list[str]]]:
-    """Gather the best trials of problems that differ in their horizon alone, budget by budget.
+    """Group the best trials of problems that differ only in their horizon, by budget.
 
     Returns
     -------
     list of (str, DataFrame, list of str)
-        What the trials share, for people; one row a horizon; and the horizons, the shortest
-        first. What has one horizon alone is left out.
+        For each group: the parts and the budget that its trials share, the trials with one row per
+        horizon, and the horizons, the shortest first. Groups with a single horizon are left out.
     """
     found: dict[tuple[str, ...], list[tuple[str, pd.DataFrame]]] = {}
     down = [part for part in overview.varying if part != "horizon"]
@@ -218,7 +221,7 @@ def horizons_of(overview: Overview) -> list[tuple[str, pd.DataFrame, list[str]]]
 
 
 def parts_of(problem: str) -> tuple[str, ...]:
-    """Split a problem's name into its `PARTS`; what is not there is empty."""
+    """Split a problem's name into its `PARTS`; missing parts are empty."""
     pieces = problem.split(".", len(PARTS) - 1)
     return tuple(piece for _, piece in zip_longest(PARTS, pieces, fillvalue=""))
 

@@ -84,7 +84,7 @@ def named(made: DataReport) -> list[str]:
 
 
 def test_the_quality_table_has_a_row_a_ticker() -> None:
-    header, first, second = table(page(report("AAA", "BBB")), "One row a ticker")
+    header, first, second = table(page(report("AAA", "BBB")), "Daily bars, one row per ticker")
     assert header[:4] == ["ticker", "rows", "first", "last"]
     said = dict(zip(header, first, strict=True))
     # 307 weekdays from the first of January 2019: 61 weeks and two days.
@@ -98,7 +98,7 @@ def test_the_quality_table_has_a_row_a_ticker() -> None:
 
 def test_the_drift_table_has_the_twenty_most_drifted_columns() -> None:
     html = page(report("AAA"))
-    header, *rows = table(html, "The most drifted columns")
+    header, *rows = table(html, "Columns of the target with the largest drift")
     assert header == [
         "column", "median shift", "spread ratio", "PSI", "KS", "clipped", "shifted",
     ]  # fmt: skip
@@ -126,8 +126,8 @@ def test_the_page_holds_everything_itself() -> None:
 
 def test_what_a_ticker_is_called_is_no_html() -> None:
     html = page(report("<b>", "&amp"))
-    assert "<b>" not in html and "of &lt;b&gt;: volatility" in html
-    _, first, second = table(html, "One row a ticker")
+    assert "<b>" not in html and "For &lt;b&gt;: annualised" in html
+    _, first, second = table(html, "Daily bars, one row per ticker")
     assert (first[0], second[0]) == ("&lt;b&gt;", "&amp;amp")
 
 
@@ -176,7 +176,7 @@ def test_volume_is_shown_over_its_mean_or_said_to_be_missing() -> None:
     assert np.isnan(relative[:19]).all() and (relative[19:] == 1.0).all()
     assert np.isnan(np.asarray(nothing.get_ydata())).all()
     assert [[text.get_text() for text in panel.texts] for panel in panels] == [[], ["no volume"]]
-    header, row = table(page(none), "One row a ticker")
+    header, row = table(page(none), "Daily bars, one row per ticker")
     assert row[header.index("zero volume")] == "307"
 
 
@@ -211,11 +211,11 @@ def test_dates_of_what_is_odd_and_suspicious_moves_have_tables_of_their_own() ->
         ),
     )
     html = page(made)
-    header, *rows = table(html, "When: the first few sessions of each kind")
+    header, *rows = table(html, "The first sessions of each kind")
     assert header == ["ticker", "what", "sessions", "the first of them"]
     assert ["AAA", "outliers", "1", "2020-03-04"] in rows
     assert ["AAA", "splits", "1", "2020-03-04"] in rows
-    _, move = table(html, "Moves that look like a split, another unit or a misprint")
+    _, move = table(html, "Moves that look like a split, a change of unit or a misprint")
     assert move == ["AAA", "2020-03-04", "close 1 &lt;b&gt;", "to be looked at"]
     plain = page(report("AAA"))
-    assert "Moves that look like" not in plain and "When: the first" not in plain
+    assert "Moves that look like" not in plain and "The first sessions" not in plain

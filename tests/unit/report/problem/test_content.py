@@ -115,7 +115,7 @@ def test_a_partial_study_says_so_before_its_opening() -> None:
 def test_base_rates_are_said_by_part() -> None:
     assert make_full().base_rate_sentence == (
         "Share of ones: training .249, validation .153, test .131; a constant forecast is only "
-        "as good as the base rate stands still."
+        "good if the base rate is stable."
     )
     assert "training 1.000;" in replace(make_full(), base_rates={"training": 1}).base_rate_sentence
     assert make_regression().base_rate_sentence == ""

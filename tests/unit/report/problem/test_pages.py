@@ -159,7 +159,7 @@ def test_what_is_said_of_forecasts_is_not_said_again_of_cells() -> None:
 def test_rival_laws_stand_after_the_numbers_that_decided() -> None:
     assert "Rival laws" not in page(make_report())
     html = page(replace(make_report(), rivals=make_rivals())).split("</nav>")[1]
-    marks = ["The numbers that decided", "Rival laws", "not by this table", "Forecasts side by"]
+    marks = ["The numbers that decided", "Rival laws", "not from this table", "Forecasts side by"]
     places = [html.index(mark) for mark in marks]
     assert places == sorted(places)
     table = html.split("Rival laws</h2>")[1].split("</table>")[0]
@@ -213,7 +213,7 @@ def test_without_trials_and_predictions_the_page_says_so() -> None:
 
 
 def test_budgets_of_too_few_trials_have_no_importances() -> None:
-    assert "importances of hyperparameters: 500K, 2M." in page(make_searched())
+    assert "too few or do not differ: 500K, 2M." in page(make_searched())
 
 
 def test_fitted_constants_stand_with_their_law() -> None:
