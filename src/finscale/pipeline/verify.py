@@ -17,6 +17,7 @@ from finscale.config import (
     DataError,
     FinscaleError,
     VerifyConfig,
+    counted,
     read_pins,
     without_passwords,
     would_make_store,
@@ -61,11 +62,11 @@ def verify(config: VerifyConfig, *, listen: Listen = on_terminal) -> None:
         more = [f"{len(wrong) - N_NAMED} more"] if len(wrong) > N_NAMED else []
         raise DataError(
             f"{len(wrong)} of {n_checks} checks",
-            expected="everything as it should be",
+            expected="every check to pass",
             got="; ".join([*named, *more]),
-            todo="Correct what the lines above call WRONG.",
+            todo="Correct what the lines above mark as WRONG.",
         )
-    listen(Line(f"Nothing is wrong ({n_checks} looked at)."))
+    listen(Line(f"Nothing is wrong ({counted(n_checks, 'check')})."))
 
 
 def _checks(config: VerifyConfig) -> Iterator[Check]:

@@ -55,8 +55,8 @@ def _experiment(experiment_id: str) -> Experiment:
             "MLFLOW_EXPERIMENT_ID",
             expected="an experiment of the tracking store",
             got=repr(experiment_id),
-            todo="Unset the variable, or give a name that is made where it is not there: "
-            "MLFLOW_EXPERIMENT_NAME.",
+            todo="Unset the variable, or set MLFLOW_EXPERIMENT_NAME: a new name creates an "
+            "experiment.",
         ) from None
 
 
@@ -64,8 +64,8 @@ def _living(experiment: Experiment) -> Experiment:
     if experiment.lifecycle_stage != LifecycleStage.ACTIVE:
         raise StoreError(
             f"experiment {experiment.name}",
-            expected="one that is there",
-            got="one that was deleted",
+            expected="one that exists",
+            got="a deleted one",
             todo=f"Give `mlflow experiments restore --experiment-id {experiment.experiment_id}`, "
             "or set MLFLOW_EXPERIMENT_NAME to another.",
         )

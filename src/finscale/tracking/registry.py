@@ -151,7 +151,7 @@ def obstacle_to(holder: ModelVersion, candidate: Candidate) -> str | None:
     # Older versions have no number of seeds.
     n_seeds = int(tags.get("n_seeds", "0"))
     if is_same and float(tags["val_loss_mean"]) == candidate.val_loss_mean:
-        return f"{there} is this very configuration"
+        return f"{there} has this configuration already"
     if is_same and n_seeds > candidate.n_seeds:
         return f"{there} is this configuration, with its mean over {counted(n_seeds, 'seed')}"
     if is_same and n_seeds < candidate.n_seeds:

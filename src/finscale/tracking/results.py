@@ -106,7 +106,7 @@ def load_trial(run_id: str) -> PatchTST:
             f"run {run_id}",
             expected=f"the artifact {Artifact.WEIGHTS}",
             got=f"none ({removed})",
-            todo="Take a run that has kept its weights, or train this one anew.",
+            todo="Take a run that has kept its weights, or train this one again.",
         )
     with downloaded(run_id, Artifact.WEIGHTS) as path:
         return load_weights(path, Architecture(**config["architecture"]))

@@ -106,9 +106,9 @@ class Run:
         if lease is None or not lease.is_mine():
             raise LeaseLostError(
                 f"run {self.run_id}",
-                expected="it to be this process's while it trains",
-                got=f"process {lease.pid} on {lease.host} at it" if lease else "it let go of",
-                todo="The other one goes on with it. Give the same line again to join.",
+                expected="this process to hold it while it trains",
+                got=f"process {lease.pid} on {lease.host} as its holder" if lease else "no holder",
+                todo="The other process continues it. Give the same line again to join.",
             )
 
     def release(self) -> None:

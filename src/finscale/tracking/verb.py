@@ -209,8 +209,8 @@ def _taken_up(run_id: str, kind: Kind, identity: str | None, found: Run | None) 
     if Tag.KIND not in tags or is_same or is_again:
         return take_up(stored)
     _log.warning(
-        "finscale: MLFLOW_RUN_ID names run %s, which is another command's (%s): it is left as it "
-        "is, and this one makes a run of its own.",
+        "finscale: MLFLOW_RUN_ID names run %s, which belongs to another command (%s): it is left "
+        "unchanged, and this command creates its own run.",
         run_id,
         stored.info.run_name,
     )
@@ -255,8 +255,8 @@ def _find_parent(kind: Kind, identity: str) -> Run | None:
 def _orphans(parent: Run, n_beneath: int) -> StoreError:
     return StoreError(
         f"run {parent.run_id}",
-        expected="a run that is there, as those beneath it are",
-        got=f"a deleted one, with {n_beneath} beneath it that are not",
+        expected="a run that exists, like the runs nested in it",
+        got=f"a deleted one, whose nested runs ({n_beneath}) are not",
         todo=f"Give `mlflow runs restore --run-id {parent.run_id}`, or delete them too.",
     )
 
@@ -292,7 +292,7 @@ def _left(runs: VerbRun) -> Iterator[Run]:
 def _invocation(parent: Run, own: Run | None, name: str) -> Run:
     own = own or create_run(Kind.INVOCATION, name, parent=parent)
     own.tag({Tag.KIND: Kind.INVOCATION.value, Tag.PARENT: parent.run_id, "mlflow.runName": name})
-    own.note(f"The same command again: everything goes to [its first run]({parent.link}).")
+    own.note(f"The same command again: all results go to [its first run]({parent.link}).")
     return own
 
 

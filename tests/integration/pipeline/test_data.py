@@ -137,7 +137,7 @@ def test_a_split_is_said_with_its_date_by_data_by_searches_and_on_the_page(
     page = handle(lab.runs("data")[0]).artifact_path("quality.html")
     assert page
     html = page.read_text()
-    assert "then 414.695 on 2013-05-15" in html and "to be looked at" in html
+    assert "then 414.695 on 2013-05-15" in html and "to be checked" in html
     true = split.model_copy(update={"true_jumps": (date(2013, 5, 15),)})
     lab.lines.clear()
     lab.problem(universe=true, data_root=tmp_path / "data")

@@ -349,7 +349,7 @@ def test_a_deleted_parent_under_way_is_one_line(lab: Lab) -> None:
         if not isinstance(event, Line):
             lab.delete(lab.runs("hpo")[0].info.run_id)
 
-    with pytest.raises(StoreError, match="expected one that is there while it is worked on"):
+    with pytest.raises(StoreError, match="expected one that exists while it is in use"):
         lab.hpo(n_trials=3, listen=delete)
 
 

@@ -201,7 +201,7 @@ def test_a_second_call_trains_nothing_and_moves_nothing(trained: Lab) -> None:
     assert len(all_finals(trained)) == 4 and len(trained.runs("trial")) == 2
     assert len(trained.runs("train")) == 1 and len(trained.runs("baseline")) == 5
     assert holder().version == version
-    assert trained.lines[-1].endswith(f"version {version} is this very configuration.")
+    assert trained.lines[-1].endswith(f"version {version} has this configuration already.")
     invocation = only(trained.runs("invocation"))
     assert invocation.data.tags[Tag.PARENT] == only(trained.runs("train")).info.run_id
 

@@ -51,7 +51,7 @@ class Machine:
         lines, mistake = looked(self.root, part)
         (line,) = [line for line in lines if line.startswith("WRONG ")]
         said = line.removeprefix("WRONG ")
-        assert mistake.startswith(f"1 of {len(lines)} checks: expected everything as it should be")
+        assert mistake.startswith(f"1 of {len(lines)} checks: expected every check to pass")
         assert f"got {said.removesuffix('.')}. Correct what the lines above" in mistake
         assert len(mistake.splitlines()) == 1
         return said
@@ -89,7 +89,7 @@ def test_on_a_prepared_machine_everything_passes(machine: Machine) -> None:
         "python", "packages", "device", "memory of cpu", "disk for data", "writing of data",
         "disk for artifacts", "writing of artifacts", "tracking store", "data",
     ] or "memory of cuda" in names  # fmt: skip
-    assert lines[-1] == "Nothing is wrong (10 looked at)."
+    assert lines[-1] == "Nothing is wrong (10 checks)."
     assert f"ok    packages: all {len(PINS)} as pinned" in lines
     assert f"ok    data: all 2 below {machine.root} as the manifest says" in lines
 
@@ -100,7 +100,7 @@ def test_the_data_alone_need_no_store_package_or_disk(machine: Machine) -> None:
     machine.patch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
     lines = machine.lines("data")
     assert lines[0].startswith("ok    data: all 2 below")
-    assert lines[1:] == ["Nothing is wrong (1 looked at)."]
+    assert lines[1:] == ["Nothing is wrong (1 check)."]
     assert not (machine.folder / "mlruns").exists()
 
 
@@ -113,7 +113,7 @@ def test_a_file_that_nothing_reads_is_named_and_not_wrong(machine: Machine) -> N
     (machine.root / "processed/left.parquet").write_bytes(b"left")
     lines = machine.lines("data")
     assert lines[0] == "ok    data processed/left.parquet: no entry in manifest.json"
-    assert lines[-1] == "Nothing is wrong (2 looked at)."
+    assert lines[-1] == "Nothing is wrong (2 checks)."
 
 
 @pytest.mark.parametrize("part", ["all", "data"])
@@ -162,7 +162,7 @@ def test_a_package_that_is_not_the_pinned_one_is_wrong(
 
 def test_what_a_package_was_built_for_makes_no_other_version(machine: Machine) -> None:
     machine.pins["torch"] = f"{PINS['torch']}+cu130"
-    assert machine.lines()[-1] == "Nothing is wrong (10 looked at)."
+    assert machine.lines()[-1] == "Nothing is wrong (10 checks)."
 
 
 def test_too_old_a_python_is_wrong(machine: Machine) -> None:
@@ -262,7 +262,7 @@ def test_the_command_says_all_and_ends_with_one_line_and_code_2(machine: Machine
         f"ok    data: the other 1 below {machine.root} as the manifest says",
     ]
     (line,) = done.stderr.splitlines()
-    assert line.startswith("finscale: 1 of 2 checks: expected everything as it should be; got data")
+    assert line.startswith("finscale: 1 of 2 checks: expected every check to pass; got data")
     assert not (machine.folder / "mlflow.db").exists()
 
 
@@ -275,4 +275,4 @@ def test_a_part_that_there_is_not_is_a_typo(tmp_path: Path) -> None:
 
 def test_on_a_screen_it_ends_with_how_many_passed(machine: Machine, capsys: Any) -> None:
     verify(VerifyConfig(data_root=machine.root))
-    assert capsys.readouterr().out.endswith("Nothing is wrong (10 looked at).\n")
+    assert capsys.readouterr().out.endswith("Nothing is wrong (10 checks).\n")

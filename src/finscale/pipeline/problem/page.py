@@ -159,7 +159,7 @@ def _draw(run: Run, config: DataConfig, inputs: PreparedInputs, lines: Sequence[
 def _jumps_frame(bars: Mapping[str, pd.DataFrame], universe: Universe) -> pd.DataFrame:
     """Return all suspicious moves, and whether the universe's file confirms them."""
     rows = [
-        (ticker, jump.day, jump.text, "true, says the universe" if is_true else "to be looked at")
+        (ticker, jump.day, jump.text, "confirmed by the universe" if is_true else "to be checked")
         for ticker, frame in bars.items()
         for jump in find_jumps(frame)
         if (is_true := jump.day in universe.true_jumps) or jump in open_jumps(frame, universe)

@@ -68,7 +68,7 @@ def _of_searches(report: Report) -> dict[str, Drawing]:
 def _of_calibration(report: Report) -> dict[str, Drawing]:
     if report.calibration.empty:
         return {}
-    days = "test days" if report.is_open else "validation days, which selection has seen"
+    days = "test days" if report.is_open else "validation days, which were used for selection"
     how = (
         "Bins have equal counts. Intervals are Wilson's and treat days as independent. Below the "
         "dashed line, the forecast probabilities are too high."

@@ -78,9 +78,9 @@ def moved(experiment: Experiment, missing: list[Path]) -> StoreError:
     gone = "delete those runs" if folder.exists() else f"mkdir -p {folder}"
     return StoreError(
         f"artifacts of experiment {experiment.name}",
-        expected=f"the folder {folder}, in which finished runs keep theirs",
+        expected=f"the folder {folder} with the artifacts of finished runs",
         got=f"none at {missing[0]}",
-        todo="If it was moved, move it back, or have the addresses rewritten: "
+        todo="If it was moved, move it back, or rewrite the addresses: "
         f"python -m entrypoints.relocate --old={old} --new={new or 'WHERE-IT-IS-NOW'} "
         f"--dry_run=true. If it was removed for good: {gone}.",
     )
@@ -119,7 +119,7 @@ def _probe(location: str) -> None:
     except StoreError as error:
         raise StoreError(
             f"artifact store {without_passwords(location)}",
-            expected="one that takes a file and gives it back",
+            expected="one that accepts a file and returns it",
             got=error.line,
             todo="Nothing has been trained yet.",
         ) from error

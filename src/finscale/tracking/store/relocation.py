@@ -83,7 +83,7 @@ def _check_is_there(uri: str) -> None:
             store_name(uri),
             expected="a store that holds addresses",
             got=f"no file {file}",
-            todo="Stand in the folder in which it lies, or name it in MLFLOW_TRACKING_URI.",
+            todo="Give the command in the folder of the store, or set MLFLOW_TRACKING_URI to it.",
         )
 
 

@@ -202,8 +202,8 @@ RULES = (
     Rule(
         r"The (run|experiment) ['\"]?([\w-]+)['\"]? must be in the 'active' state",
         "{0} {1}",
-        "one that is there while it is worked on",
-        "one that was deleted",
+        "one that exists while it is in use",
+        "a deleted one",
         f"Give `mlflow {{0}}s restore --{{0}}-id {{1}}` (or restore the experiment, if that was "
         f"deleted with all its runs), {_AGAIN}.",
     ),

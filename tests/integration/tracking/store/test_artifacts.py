@@ -32,7 +32,10 @@ def locate(lab: Lab, location: str, experiment_id: str = "0") -> None:
     [
         ("{folder}/file/mlruns/0", "expected a folder that can be written: {folder}/file/mlruns/0"),
         ("/proc/nowhere/mlruns/0", "expected a folder that can be written: /proc/nowhere"),
-        ("s3://bucket/mlruns", "artifact store s3://bucket/mlruns: expected one that takes a file"),
+        (
+            "s3://bucket/mlruns",
+            "artifact store s3://bucket/mlruns: expected one that accepts a file",
+        ),
         ("gs://bucket/mlruns", "artifact store gs://bucket/mlruns"),
         ("wasbs://c@me.blob.core.windows.net/x", "artifact store wasbs://"),
         ("strange://bucket/mlruns", "artifact store strange://bucket/mlruns"),
@@ -98,7 +101,7 @@ def moved(trained: Lab) -> Lab:
 
 
 def test_a_folder_that_was_moved_is_said_with_both_ways_out(moved: Lab) -> None:
-    with pytest.raises(StoreError, match="in which finished runs keep theirs") as caught:
+    with pytest.raises(StoreError, match="with the artifacts of finished runs") as caught:
         moved.train()
     line = caught.value.line
     assert f"artifacts of experiment Default: expected the folder {moved.folder}/mlruns/0" in line

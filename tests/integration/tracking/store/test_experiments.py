@@ -27,7 +27,7 @@ def test_a_deleted_experiment_of_the_variable_likewise(
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "mine")
     run = lab.hpo()
     MlflowClient().delete_experiment(run.experiment_id)
-    with pytest.raises(StoreError, match="experiment mine: expected one that is there") as caught:
+    with pytest.raises(StoreError, match="experiment mine: expected one that exists") as caught:
         lab.hpo()
     assert f"--experiment-id {run.experiment_id}`" in caught.value.line
     MlflowClient().restore_experiment(run.experiment_id)
@@ -87,7 +87,7 @@ def test_a_run_that_is_a_search_already_is_left_alone_by_train(
     assert [run.info.run_id for run in lab.runs(Kind.HPO)] == [exported]
     assert len(trials(cell=CELL)) == 2, "nothing was searched again"
     (said,) = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
-    assert f"MLFLOW_RUN_ID names run {exported}, which is another command's" in said
+    assert f"MLFLOW_RUN_ID names run {exported}, which belongs to another command" in said
 
 
 def test_another_search_with_the_same_run_gets_one_of_its_own(lab: Lab) -> None:
@@ -148,7 +148,7 @@ def test_a_trial_that_another_process_took_over_is_left_to_it(lab: Lab) -> None:
             Run(trial.info.run_id, "0").tag({Tag.LEASE: others})
             taken.append(trial.info.run_id)
 
-    with pytest.raises(StoreError, match="expected it to be this process's while it trains"):
+    with pytest.raises(StoreError, match="expected this process to hold it while it trains"):
         lab.hpo(n_trials=1, epochs=3, listen=listen)
     stored = lab.run(taken[0])
     assert stored.data.tags[Tag.LEASE] == others

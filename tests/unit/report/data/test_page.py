@@ -206,7 +206,7 @@ def test_dates_of_what_is_odd_and_suspicious_moves_have_tables_of_their_own() ->
         report("AAA"),
         dates=quality_dates(bars),
         jumps=pd.DataFrame(
-            [("AAA", date(2020, 3, 4), "close 1 <b>", "to be looked at")],
+            [("AAA", date(2020, 3, 4), "close 1 <b>", "to be checked")],
             columns=["ticker", "date", "move", "verdict"],
         ),
     )
@@ -216,6 +216,6 @@ def test_dates_of_what_is_odd_and_suspicious_moves_have_tables_of_their_own() ->
     assert ["AAA", "outliers", "1", "2020-03-04"] in rows
     assert ["AAA", "splits", "1", "2020-03-04"] in rows
     _, move = table(html, "Moves that look like a split, a change of unit or a misprint")
-    assert move == ["AAA", "2020-03-04", "close 1 &lt;b&gt;", "to be looked at"]
+    assert move == ["AAA", "2020-03-04", "close 1 &lt;b&gt;", "to be checked"]
     plain = page(report("AAA"))
     assert "Moves that look like" not in plain and "The first sessions" not in plain
