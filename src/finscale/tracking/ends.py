@@ -73,7 +73,7 @@ def without_end(note: str) -> str:
 
 
 def _goes_on(resume: str) -> str:
-    return f"Go on: `{resume}`" if resume else "The same command goes on."
+    return f"Go on: `{resume}`" if resume else "The same command continues."
 
 
 def _failure_reason(error: BaseException) -> str:

@@ -293,7 +293,7 @@ def _checked(what: str, value: str) -> str:
             what.lower(),
             expected="a name without quotation marks",
             got=quoted(value),
-            todo="Correct the name: no run has such a one.",
+            todo="Correct the name: no run has such a name.",
         )
     return value
 

@@ -288,7 +288,7 @@ def members(study: Study, prospects: Sequence[Prospect], *, allow_partial: bool 
             choices.setdefault(each.cell.problem_name, []).append(each.finished.choice)
     missing = tuple(_unfinished(prospects))
     if not choices or (missing and not allow_partial):
-        or_partial = ", or look at what there is with allow_partial=true" if choices else ""
+        or_partial = ", or analyze the finished cells with allow_partial=true" if choices else ""
         line = spell("study", StudyConfig(study=study, data_root=prospects[0].cell.data_root))
         raise StoreError(
             f"study {study.name}",

@@ -36,7 +36,7 @@ from finscale.tracking import (
 )
 
 _NOTES = {
-    PRIOR: "The prior: the average of the training labels, as the same forecast for every day.",
+    PRIOR: "The prior: the distribution of the training labels, as one forecast for every day.",
     REFERENCE: "The reference forecast: linear in past volatility and returns. "
     "Skill and paired differences of every model are measured against it.",
     LOGISTIC: "A logistic regression on the last bar's features.",

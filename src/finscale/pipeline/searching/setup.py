@@ -102,7 +102,7 @@ def optuna_address(config: HpoConfig, identity: str) -> OptunaAddress:
             "data_root",
             expected="a path without a question mark, which would end Optuna's address",
             got=repr(str(config.data_root)),
-            todo="Give another folder, or -P storage an address of its own.",
+            todo="Give another folder, or an address with -P storage.",
         )
     return file_address(config.data_root / "searches", name)
 

@@ -49,7 +49,7 @@ def join(order: Order, listen: Listen) -> None:
         raise StoreError(
             f"study {order.address.name}",
             expected="the data and files in configs that the search was started with",
-            got="others",
+            got="other data or files",
             todo="Give the worker the same checkout and data_root.",
         )
     context = open_context(

@@ -227,7 +227,7 @@ def lock_file(file: Path) -> Path:
         raise StoreError(
             "tracking store",
             expected=f"a folder that can be written: {file.parent}",
-            got="one that this user may not write, or cannot make",
+            got="one that this user cannot write or create",
             todo="Work in a folder of your own, or name one: "
             "MLFLOW_TRACKING_URI=sqlite:////tmp/me/mlflow.db, say.",
         )

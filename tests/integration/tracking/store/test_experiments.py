@@ -16,7 +16,7 @@ from tests.lab import CELL, Lab, living_lease
 
 def test_a_deleted_default_experiment_is_restored_as_an_experiment(lab: Lab) -> None:
     MlflowClient().delete_experiment("0")
-    with pytest.raises(StoreError, match="experiment Default: expected one that is") as caught:
+    with pytest.raises(StoreError, match="experiment Default: expected one that exists") as caught:
         lab.hpo()
     assert "`mlflow experiments restore --experiment-id 0`" in caught.value.line
 

@@ -128,5 +128,5 @@ def test_a_folder_that_cannot_be_made_is_said_before_anything_is(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/file/store/mlflow.db")
     with pytest.raises(StoreError, match="expected a folder that can be written"):
         create_run(Kind.DATA, "a run")
-    with pytest.raises(StoreError, match="one that this user may not write, or cannot make"):
+    with pytest.raises(StoreError, match="one that this user cannot write or create"):
         lock_file(tmp_path / "file" / "store" / "mlflow.db")
