@@ -1,4 +1,4 @@
-"""Where bars come from: one file a source."""
+"""Sources of bars, with one file for each source."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def fetch_bars(
     sleep: Callable[[float], None],
     rng: random.Random,
 ) -> Fetched:
-    """Return bars of a ticker or macro series, not yet validated; some sources give more days."""
+    """Fetch bars of a ticker or macro series, not yet validated, possibly with additional days."""
     for series in universe.fred:
         if ticker == series:
             frame = fred_bars(series, start, end, session=session, sleep=sleep, rng=rng)
@@ -61,14 +61,14 @@ def fetch_bars(
 
 
 def source_name(universe: Universe, ticker: str) -> str:
-    """Return what a ticker's bars are: the user's own file, or the ticker of a source."""
+    """Return the name of a ticker's bars in messages: the user's own file, or ticker and source."""
     own = _own_file(universe, ticker)
     source = "fred" if ticker in universe.fred else universe.source
     return str(own) if own else f"{ticker} of source {source}"
 
 
 def source_sha256(universe: Universe, ticker: str) -> str:
-    """Digest the user's own file of a ticker; nothing where there is none, or no such source."""
+    """Return the digest of the user's own file of a ticker; empty without such a file."""
     own = _own_file(universe, ticker)
     try:
         return table_sha256(own) if own else ""
@@ -88,7 +88,7 @@ def _own_file(universe: Universe, ticker: str) -> Path | None:
 
 
 def _made_bars(universe: Universe, ticker: str, end: date) -> pd.DataFrame:
-    """Return bars that need neither a file nor a network; drawn ones begin with the universe."""
+    """Return bundled or generated bars; generated ones begin at the universe's start."""
     match universe.source:
         case "planted":
             assert universe.planted is not None, "Universe holds that planted has its values"
