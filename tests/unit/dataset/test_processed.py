@@ -70,7 +70,7 @@ def test_a_changed_file_is_refused_until_it_is_deleted(stored: tuple[Universe, P
     universe, root = stored
     path = prepare_inputs(universe, "a20", "daily", root, now=NOW).path
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(DataError, match=f"Delete {path}: the next run builds it anew"):
+    with pytest.raises(DataError, match=f"Delete {path}: the next run builds it again"):
         prepare_inputs(universe, "a20", "daily", root, now=NOW)
     path.unlink()
     assert prepare_inputs(universe, "a20", "daily", root, now=NOW).fresh
