@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -134,16 +134,33 @@ OpenCopy = Callable[[Path], Lab]
 def copy_store(template: Path, folder: Path) -> Path:
     """Copy a store; its runs then keep their artifacts beside the copy."""
     shutil.copytree(template, folder)
-    connection = sqlite3.connect(folder / "mlflow.db")
-    with connection:
-        for table, columns in TABLES.items():
-            for column in columns:
-                connection.execute(
-                    f"UPDATE {table} SET {column} = replace({column}, ?, ?)",
-                    (str(template), str(folder)),
-                )
-    connection.close()
+    readdress(folder, str(template), str(folder))
     return folder
+
+
+def readdress(store: Path, old: str, new: str, tables: Iterable[str] = TABLES) -> None:
+    """Let runs keep their artifacts somewhere else, as a store of another machine does."""
+    columns = [(table, column) for table in tables for column in TABLES[table]]
+    _change(
+        store,
+        [
+            (f"UPDATE {table} SET {name} = replace({name}, ?, ?)", (old, new))
+            for table, name in columns
+        ],
+    )
+
+
+def rewrite_param(store: Path, name: str, value: str) -> None:
+    """Let every run have another value of a param: MLflow itself never changes one."""
+    _change(store, [("UPDATE params SET value = ? WHERE key = ?", (value, name))])
+
+
+def _change(store: Path, statements: Sequence[tuple[str, tuple[str, ...]]]) -> None:
+    connection = sqlite3.connect(store / "mlflow.db")
+    with connection:
+        for statement, values in statements:
+            connection.execute(statement, values)
+    connection.close()
 
 
 def forget_artifacts() -> None:

@@ -28,7 +28,7 @@ def check(shell: Shell, done: Done, run_id: str, said: str) -> None:
     assert "Traceback" not in done.out + done.err
     run = shell.lab.run(run_id)
     assert run.info.status == "FAILED"
-    assert run.data.tags[Tag.NOTE] == line.removeprefix("finscale: ")
+    assert line.removeprefix("finscale: ").rstrip() in run.data.tags[Tag.NOTE]
     assert run.data.tags[Tag.STATUS] == "failed"
     assert shell.running() == []
 
@@ -118,7 +118,7 @@ def test_mlflow_run_shows_the_line_and_fails_the_run(shell: Shell) -> None:
     assert "got 'x'" in line and "Traceback" not in done.out + done.err
     (run,) = shell.every_run()
     assert run.info.status == "FAILED"
-    assert run.data.tags[Tag.NOTE] == line.removeprefix("finscale: ")
+    assert line.removeprefix("finscale: ").rstrip() in run.data.tags[Tag.NOTE]
 
 
 def test_a_python_without_the_packages_is_one_line(shell: Shell) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from mlflow import environment_variables
+from mlflow import MlflowClient, environment_variables
 from mlflow.environment_variables import _EnvironmentVariable
 
 from tests.e2e_shell import PINS
@@ -65,12 +64,11 @@ def give(store: Path, data_root: Path, **variables: str) -> subprocess.Completed
 
 def losses(store: Path) -> list[float]:
     """Return the objective of every trial, and check that no run is left running."""
-    connection = sqlite3.connect(store / "mlflow.db")
-    found = connection.execute("SELECT value FROM latest_metrics WHERE key = 'val_loss'").fetchall()
-    running = connection.execute("SELECT name FROM runs WHERE status = 'RUNNING'").fetchall()
-    connection.close()
-    assert running == []
-    return sorted(row[0] for row in found)
+    client = MlflowClient(f"sqlite:///{store}/mlflow.db")
+    every = [experiment.experiment_id for experiment in client.search_experiments()]
+    runs = client.search_runs(every)
+    assert [run.info.run_name for run in runs if run.info.status == "RUNNING"] == []
+    return sorted(run.data.metrics["val_loss"] for run in runs if "val_loss" in run.data.metrics)
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,9 @@ def is_disk_full(error: BaseException) -> bool:
 
 @contextmanager
 def disk_watched(resume: str = "") -> Iterator[None]:
-    """Turn an error from a full disk into one line; a `FinscaleError` stays as it is.
+    """Turn an error from a full disk into one line, with the command that continues, if known.
+
+    A `FinscaleError` stays as it is, unless it comes from the store, which knows no command.
 
     Parameters
     ----------
@@ -36,7 +38,10 @@ def disk_watched(resume: str = "") -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if isinstance(error, FinscaleError) or not is_disk_full(error):
+        says_enough = isinstance(error, FinscaleError) and not (
+            resume and isinstance(error, StoreError)
+        )
+        if says_enough or not is_disk_full(error):
             raise
         raise StoreError(
             "disk",

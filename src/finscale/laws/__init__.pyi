@@ -1,10 +1,10 @@
 from .differences import DifferenceFit, fit_differences
 from .error_rates import Control, ErrorRates, measure_error_rates
 from .evidence import Answer, Evidence, Verdict
-from .form_test import FormTest, HeldOut
 from .forms import BROKEN, CONSTANT, DATA, FLOORED, JOINT, LOG_LINEAR, POWER, Form
 from .gates import Conditions, Gate, Rules, check_gates
 from .huber import LossFit, fit_loss
+from .improvement import FormTest, HeldOut
 from .interaction import SlopeDifference, compare_slopes
 from .joint import JointLaw, fit_joint_law
 from .power import FitStatus, PowerLaw, fit_power_law

@@ -1,4 +1,4 @@
-"""Do points identify a law: what its curvature at the solution says of every constant.
+"""Identifiability of a law: standard errors of its constants, from the curvature at the solution.
 
 Legend: `P` points, `K` constants.
 """
@@ -16,8 +16,8 @@ from finscale.laws.slope import quantile
 Floats = NDArray[np.float64]
 
 LEVEL = 0.95
-# Singular values below this share of the largest, columns of unit length: what lies along them
-# changes no prediction that a double could hold apart.
+# A combination of constants counts as undetermined when its singular value (columns scaled to
+# unit length) is below this share of the largest: it changes predictions by rounding errors only.
 RANK = 1e-6
 
 
@@ -32,7 +32,7 @@ class Curvature:
     noise : float
         Standard deviation of a residual.
     dof : float
-        Behind `noise`; infinite where it is known.
+        Degrees of freedom of `noise`; infinite where the noise is known.
     """
 
     slopes: Floats
@@ -41,7 +41,7 @@ class Curvature:
 
     @property
     def is_full(self) -> bool:
-        """Whether no combination of constants can change without changing the residuals."""
+        """True if every combination of constants changes the residuals."""
         unit, _ = self._columns()
         singular = np.linalg.svd(unit, compute_uv=False)
         return bool(singular[-1] > RANK * singular[0])
@@ -60,17 +60,17 @@ class Curvature:
 
 
 def identifies(curvature: Curvature, form: Form, constants: Floats, *, in_logs: bool) -> bool:
-    """Whether every falling term is there, with an exponent of its own.
+    """Return True if the data determine every falling term and its exponent.
 
-    The 95 % intervals of its height and of its exponent, by curvature, must leave 0 out: where
-    that of the exponent holds 0, a logarithm fits as well.
+    The 95 % intervals of the height and of the exponent, computed from the curvature, must exclude
+    0. If the interval of the exponent contains 0, a logarithm fits as well.
 
     Parameters
     ----------
     constants : ndarray, shape (K,)
-        Those that `curvature` is by.
+        The constants by which `curvature` is differentiated.
     in_logs : bool
-        Whether heights stand by their logarithms, whose errors are shares of them.
+        True if heights are given as logarithms; their errors are then relative.
     """
     if not curvature.is_full:
         return False
@@ -83,7 +83,7 @@ def identifies(curvature: Curvature, form: Form, constants: Floats, *, in_logs: 
 
 
 def n_places(form: Form, x: Floats) -> int:
-    """Count the points that differ in what the form depends on.
+    """Count the distinct points in the variables that the form depends on.
 
     Parameters
     ----------

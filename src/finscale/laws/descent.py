@@ -1,4 +1,4 @@
-"""Descent of Huber's loss on log residuals, from a wide delta to the one that was asked for.
+"""Minimisation of Huber's loss on log residuals, with a delta that shrinks to the one requested.
 
 Legend: `P` points, `V` variables, `K` constants.
 """
@@ -17,16 +17,16 @@ from finscale.laws.power import FitStatus
 
 Floats = NDArray[np.float64]
 
-# Far below the residuals Huber's loss is a sum of absolute values, on which a method for squares
-# crawls and stops in the wrong place: delta falls to what was asked for by these factors, each
-# solution the start of the next.
+# When delta is far below the residuals, Huber's loss is a sum of absolute values. A least-squares
+# method is slow there and stops in the wrong place. So delta starts wide and shrinks by this
+# factor; each solution is the start of the next.
 FACTOR = 10.0
 ON_THE_WAY = 200
-# Where the pulls of the points on a constant cancel to this share of their sum, it is at rest.
+# A constant is at a minimum if the gradients of the points cancel to this share of their sum.
 AT_REST = 0.02
-# Pulls of points on the law to the last digit are rounding.
+# Gradients of points that lie exactly on the law are rounding errors.
 EXACT = 1e-8
-# Two minima agree where their losses do to this share.
+# Two minima are the same if their losses agree to this share.
 SAME = 1e-6
 
 
@@ -89,19 +89,19 @@ def huber(residuals: Floats) -> float:
 
 
 def descend(problem: Problem, starts: list[Floats], low: Floats, high: Floats) -> Descent:
-    """Refine all starts and return the best place that was seen on the way.
+    """Refine every start and return the best point on all paths.
 
     Parameters
     ----------
     low, high : ndarray, shape (K,)
-        Where a constant counts as lying at an end of what was searched.
+        A constant at one of these bounds counts as lying at the end of the searched range.
     """
     paths = [_path(problem, start) for start in starts]
     best = min((path[-1] for path in paths), key=lambda end: problem.cost(end.x))
     status = fit_status(best, low, high)
     if status is FitStatus.CONVERGED and not _is_at_rest(problem, best.x):
         status = FitStatus.MAX_ITERATIONS
-    # A place on the way that is better than every end shows that none of them is a minimum.
+    # If a point on a path is better than every end, then no end is a minimum.
     seen = min((stage.x for path in paths for stage in path), key=problem.cost)
     if problem.cost(seen) < problem.cost(best.x) * (1.0 - SAME):
         return Descent(seen, problem.cost(seen), FitStatus.MAX_ITERATIONS)
@@ -109,10 +109,10 @@ def descend(problem: Problem, starts: list[Floats], low: Floats, high: Floats) -
 
 
 def fit_status(result: OptimizeResult, low: Floats, high: Floats) -> FitStatus:
-    """How a trust-region search between bounds ended."""
+    """Return how a trust-region search between bounds ended."""
     if result.status == 0:
         return FitStatus.MAX_ITERATIONS
-    # The method stays inside its bounds, at a distance of its own choosing.
+    # The method stays strictly inside its bounds, at a distance that it chooses.
     ends = np.isclose(result.x, low, rtol=1e-3, atol=0.0) | (result.x < low)
     ends |= np.isclose(result.x, high, rtol=1e-3, atol=0.0)
     return FitStatus.BOUND_HIT if ends.any() else FitStatus.CONVERGED
@@ -152,7 +152,7 @@ def _refine(problem: Problem, theta: Floats) -> OptimizeResult:
 
 
 def _remembered(problem: Problem) -> tuple[Callable[[Floats], Floats], Callable[[Floats], Floats]]:
-    # The solver asks for residuals and for their derivatives at one point, one after another.
+    # The solver asks for the residuals and then for their derivatives at the same point.
     known: dict[bytes, tuple[Floats, Floats]] = {}
 
     def evaluate(at: Floats) -> tuple[Floats, Floats]:

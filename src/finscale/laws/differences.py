@@ -1,4 +1,4 @@
-"""Forms fitted in nats by generalised least squares, heights of either sign.
+"""Fits of functional forms to differences in nats, by generalised least squares.
 
 Legend: `P` points, `K` terms.
 """
@@ -22,7 +22,7 @@ from finscale.laws.power import FitStatus
 Floats = NDArray[np.float64]
 
 N_REFINED = 4
-# Sums of doubles are known to this share of their largest term.
+# Relative precision of a sum of doubles, by its largest term.
 EXACT = 1e-12
 
 
@@ -113,7 +113,7 @@ def _is_identified(fit: DifferenceFit, offset: Floats, whitening: Floats, is_kno
         return False
     theta = np.concatenate([np.zeros(form.n_heights), fit.shape])
     terms = form.terms(theta, offset[:, None])
-    # A height's own derivative is its term, a shape's that of the sum.
+    # The derivative by a height is its term; the derivative by a shape is that of the sum.
     basis = np.stack([np.exp(log) for log, _ in terms], axis=1)
     shapes = sum(
         height * np.exp(log)[:, None] * by[:, form.n_heights :]
@@ -131,7 +131,7 @@ def _is_identified(fit: DifferenceFit, offset: Floats, whitening: Floats, is_kno
 
 def _basis(form: Form, shape: Floats, offset: Floats) -> Floats:
     if form is LOG_LINEAR:
-        # A line through 0 has no level to be a share of: here it is linear in its constants.
+        # A line through 0 has no level to scale by, so the line is fitted linearly here.
         return np.stack([np.ones_like(offset), offset], axis=1)
     theta = np.concatenate([np.zeros(form.n_heights), shape])
     return np.stack([np.exp(log) for log, _ in form.terms(theta, offset[:, None])], axis=1)

@@ -1,4 +1,4 @@
-"""The procedure on trial: studies whose answer is known, and what it says of them."""
+"""Error rates of the procedure, measured on studies whose true slope is known."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ FALLS = (Answer.IMPROVES, Answer.POWER_LAW, Answer.SATURATING, Answer.FORM_UNKNO
 NO_CLAIM = (Answer.FLAT, Answer.NOT_IDENTIFIABLE)
 
 MAX_FALSE, MIN_FOUND, NOMINAL = 0.05, 0.80, 0.95
-# A sound instrument passes the dozen checks of four controls in ninety-nine of a hundred cases.
+# A procedure that is right passes all twelve checks of four controls 99 times in 100.
 SIGNIFICANCE = 0.001
 
 
 @dataclass(frozen=True)
 class ErrorRates:
-    """What the procedure answered to studies of one truth.
+    """Answers of the procedure to studies with the same true slope.
 
     Attributes
     ----------
@@ -45,17 +45,17 @@ class ErrorRates:
 
     @property
     def n_found(self) -> int:
-        """Studies that were said to improve with size, in whatever form."""
+        """Number of studies with an answer that improves with size, in any form."""
         return sum(self.answers.get(answer.value, 0) for answer in FALLS)
 
     @property
     def n_claims(self) -> int:
-        """Studies that were said to rise or fall with size."""
+        """Number of studies with a claim that the loss rises or falls with size."""
         return self.n - sum(self.answers.get(answer.value, 0) for answer in NO_CLAIM)
 
     @property
     def n_wrong(self) -> int:
-        """Claims against the true slope's sign; without a slope, all claims."""
+        """Number of claims with the wrong sign; if the true slope is 0, all claims."""
         if self.slope == 0.0:
             return self.n_claims
         return self.n_found if self.slope > 0.0 else self.n_claims - self.n_found
@@ -63,7 +63,7 @@ class ErrorRates:
 
 @dataclass(frozen=True)
 class Control:
-    """A control's trained models, judged again and again on labels drawn from the true odds.
+    """Trained models of a planted market, judged repeatedly on labels drawn from the true odds.
 
     Attributes
     ----------
@@ -88,7 +88,7 @@ class Control:
 
     @property
     def objections(self) -> tuple[str, ...]:
-        """What speaks against the procedure, beyond chance; empty where nothing does."""
+        """Failed checks of the procedure that chance does not explain; empty if there are none."""
         said = []
         for rates in (self.as_trained, self.levelled):
             if _is_above(rates.n_wrong, rates.n, MAX_FALSE):
@@ -109,7 +109,7 @@ def measure_error_rates(
     rules: Rules,
     draw: Callable[[Evidence, Rules], Verdict] = verdict,
 ) -> ErrorRates:
-    """Draw the verdict of every study and count.
+    """Draw the verdict of every study and count the answers.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Evidence and verdict: what a conclusion is drawn from, and what it holds."""
+"""The evidence that a verdict is drawn from, and the verdict itself."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from finscale.laws.form_test import FormTest
 from finscale.laws.gates import Conditions, Gate
 from finscale.laws.gls import check_variances, ridged
+from finscale.laws.improvement import FormTest
 from finscale.laws.seeds import moderate
 from finscale.laws.slope import Slope
 
@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 
 
 class Answer(StrEnum):
-    """What a study may conclude."""
+    """The possible answers of a study."""
 
     FLAT = "flat"
     IMPROVES = "improves"
@@ -33,7 +33,7 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the verdict is drawn from.
+    """Everything that the verdict depends on.
 
     Attributes
     ----------
@@ -133,6 +133,6 @@ class Verdict:
             found |= {"ci90_low": self.interval_90[0], "ci90_high": self.interval_90[1]}
             found |= {"ci95_low": self.interval_95[0], "ci95_high": self.interval_95[1]}
         found |= self.form.numbers if self.form else {}
-        # Infinite is an interval without an end, and NaN what could not be asked: no numbers.
+        # An infinite interval and NaN (not asked) are no numbers.
         known = {name: float(value) for name, value in found.items() if value is not None}
         return {name: value for name, value in known.items() if math.isfinite(value)}

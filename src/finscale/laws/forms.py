@@ -1,4 +1,4 @@
-"""Functional forms on positive losses: logarithms of their terms, and the derivatives of these.
+"""Functional forms of positive losses: logarithms of their terms, with derivatives.
 
 Legend: `P` points, `V` variables (log N, or log N and log D, around their middle), `K` constants.
 Heights (E, A, B) are fitted by their logarithms, and forms added up in logarithms, so that neither
@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 # Logarithm of a term (P,) and its derivatives (P, K).
 Term = tuple[Floats, Floats]
 
-# Where exponents are searched, and where they start.
+# Range in which exponents are searched, and their starting values.
 EXPONENTS = (1e-3, 5.0)
 GRID = tuple(float(value) for value in np.geomspace(0.03, 2.0, 16))
 
@@ -71,7 +71,7 @@ class Form:
         shares = np.exp(logs - highest)
         total = shares.sum(axis=0)
         shares /= total
-        # Each term's derivatives count by its share of the sum.
+        # The derivatives of each term are weighted by its share of the sum.
         derivatives = shares[0][:, None] * terms[0][1]
         for share, (_, by) in zip(shares[1:], terms[1:], strict=True):
             derivatives += share[:, None] * by
@@ -94,7 +94,7 @@ def constant(theta: Floats, x: Floats) -> list[Term]:
 
 def log_linear(theta: Floats, x: Floats) -> list[Term]:
     """``level (1 - share log x)``: every decade gains as much (the limit of a power law at 0)."""
-    # A line that reaches 0 has no logarithm beyond: it counts as this little.
+    # Beyond the point where a line reaches 0 it has no logarithm: this small value replaces it.
     left = np.maximum(1.0 - theta[1] * x[:, 0], 1e-12)
     return [(theta[0] + np.log(left), np.stack([np.ones_like(left), -x[:, 0] / left], axis=1))]
 
@@ -153,7 +153,7 @@ def _grid(n_heights: int, n_exponents: int, _: Floats) -> list[Floats]:
 
 
 def _shares(x: Floats) -> list[Floats]:
-    # Short of the slope at which the line reaches 0 within the points.
+    # Just below the slope at which the line reaches 0 within the points.
     reach = float(np.abs(x[:, 0]).max())
     return [np.array([0.0, share / reach]) for share in np.linspace(-0.9, 0.9, 19)]
 
@@ -166,7 +166,7 @@ def _broken_shapes(x: Floats) -> list[Floats]:
 
 LOW, HIGH = EXPONENTS
 CONSTANT = Form("constant", ("E",), 1, constant, partial(_grid, 1, 0))
-# Level at the middle of the points, and the share of it that a factor of e in size gains.
+# The level at the middle of the points, and the relative gain by a factor of e in size.
 LOG_LINEAR = Form("log-linear", ("level", "share"), 1, log_linear, _shares, (-HIGH,), (HIGH,))
 POWER = Form(
     "power law", ("A", "alpha"), 1, power_law, partial(_grid, 1, 1), (LOW,), (HIGH,), ((0, 1, 0),)

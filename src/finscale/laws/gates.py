@@ -1,4 +1,4 @@
-"""Gates: what must hold before any verdict, known before the test is opened."""
+"""Gates: conditions of a verdict that can be checked before the test is opened."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Rules:
-    """Numbers of the procedure, fixed before looking.
+    """Thresholds of the procedure, fixed before looking at the data.
 
     Attributes
     ----------
@@ -34,13 +34,13 @@ class Rules:
 
 DEFAULT_RULES = Rules()
 
-# Cells that differ in one of these were not asked the same: no day of theirs can be paired.
+# Cells that differ in one of these answer different questions: their days cannot be paired.
 _IDENTITIES = ("data digest", "label version", "split")
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """What is known of a study before its test is opened.
+    """Properties of a study that are known before its test is opened.
 
     Attributes
     ----------
@@ -86,20 +86,20 @@ class Gate:
 
     @property
     def sentence(self) -> str:
-        """The gate for people: ``gate seeds: expected ..., got ...``."""
+        """The gate as text: ``gate seeds: expected ..., got ...``."""
         return f"gate {self.name}: expected {self.expected}, got {self.got}"
 
     @property
     def is_comparable(self) -> bool:
-        """Whether losses pair day by day all the same: to be looked at, without a verdict."""
+        """True if losses can still be paired by day: they may be looked at, without a verdict."""
         return self.name not in _IDENTITIES
 
 
 def check_gates(conditions: Conditions, rules: Rules = DEFAULT_RULES) -> Gate | None:
     """Return the first gate that does not hold, or None.
 
-    Needs no loss: it is asked before the test is opened, so that a study that cannot carry a
-    verdict leaves the test closed.
+    Gates need no loss. They are checked before the test is opened, so that a study without a
+    possible verdict leaves the test closed.
     """
     assert len(conditions.n_params) == len(conditions.n_seeds), "one count of seeds a cell"
     return next(_failures(conditions, rules), None)
@@ -130,7 +130,7 @@ def _size_failures(n_params: tuple[int, ...], rules: Rules) -> Iterator[Gate]:
     if len(sizes) < rules.min_sizes:
         yield Gate("sizes", f"at least {rules.min_sizes} true sizes", str(len(sizes)))
     decades = math.log10(sizes[-1] / sizes[0]) if sizes else 0.0
-    # A factor of exactly 10^1.5 must not fail for its rounding.
+    # A factor of exactly 10^1.5 must not fail because of rounding.
     if decades < rules.min_decades - 1e-9:
         expected = f"at least {rules.min_decades:g} decades of true parameters"
         yield Gate("decades", expected, f"{decades:.2f}")

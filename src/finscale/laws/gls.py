@@ -1,4 +1,4 @@
-"""Generalised least squares, and what every fit refuses."""
+"""Generalised least squares, and the checks of points that all fits share."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def whitener(cov: ArrayLike | None, n_points: int) -> Floats:
 
 
 def ridged(day_cov: Floats, seed_variance: Floats) -> Floats:
-    """Full covariance of the cells, of days and of seeds, kept away from singular.
+    """Full covariance of the cells over days and seeds, kept from being singular.
 
     Raises
     ------
@@ -141,7 +141,7 @@ def in_order(
     matrix = np.asarray(cov, dtype=np.float64)
     if matrix.shape != 2 * sizes.shape:
         return sizes, values, matrix
-    # Points that agree in both are told apart by how they vary.
+    # Points with equal size and value are ordered by their variances.
     shared = np.sort(matrix, axis=1).T[::-1]
     order = np.lexsort((*shared, np.diag(matrix), values, sizes))
     return sizes[order], values[order], np.ascontiguousarray(matrix[np.ix_(order, order)])

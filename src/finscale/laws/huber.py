@@ -1,4 +1,4 @@
-"""Fits to positive losses: Huber's loss on log residuals, from many starts.
+"""Fits to positive losses with Huber's loss on log residuals, from many starting points.
 
 Legend: `P` points, `V` variables, `K` constants.
 """
@@ -25,7 +25,7 @@ MIN_DISTINCT = 3
 # Heights lie this far, in log, from the losses at the centre of the points at most: e^-40 of a
 # loss is nothing.
 REACH = 40.0
-# No loss is known better than to this share of itself.
+# Smallest relative error with which a loss can be known.
 EXACT = 1e-6
 
 
@@ -124,7 +124,7 @@ def fit_loss(
     """
     assert huber_delta > 0.0, "a positive delta"
     logs, log_loss = _points(points, len(form.constants))
-    # Around the middle of the points a height and its exponent are nearly uncorrelated.
+    # With variables centred on the points, a height and its exponent are nearly uncorrelated.
     centre = logs.mean(axis=0)
     x = logs - centre
     low, high = _bounds(form, log_loss, REACH)
@@ -147,7 +147,7 @@ def fit_loss(
 
 
 def _judged(problem: Problem, found: Descent) -> tuple[FitStatus, bool]:
-    """How the fit ended, and whether the points determine every constant."""
+    """Return how the fit ended; also checks that the points determine every constant."""
     if found.status is FitStatus.BOUND_HIT:
         return found.status, True
     form, x, theta = problem.form, problem.x, found.theta

@@ -1,4 +1,4 @@
-"""Does the slope depend on the horizon, the features, the market: slopes compared in pairs.
+"""Interactions: differences between the slopes of two problems (horizon, features, market).
 
 Legend: `P` problems.
 """
@@ -23,7 +23,7 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class SlopeDifference:
-    """How much steeper the loss falls in one problem than in another.
+    """Difference between the slopes of two problems.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ def compare_slopes(
     seed_variance: ArrayLike,
     pairs: Sequence[tuple[int, int]],
 ) -> tuple[SlopeDifference, ...]:
-    """Compare slopes that were measured on common days, by models of their own.
+    """Compare slopes that different models had on the same days.
 
     Days move the losses of all problems together, so that a difference may be surer than either
     slope; seeds are each problem's own.
@@ -87,7 +87,7 @@ def _compare(
     days = cov_PP[first, first] + cov_PP[second, second] - 2.0 * cov_PP[first, second]
     variance = max(float(days), 0.0) + float(seeds_P[first] + seeds_P[second])
     difference = slopes[second].slope - slopes[first].slope
-    if variance == 0.0:  # equal models on equal days differ by nothing, surely
+    if variance == 0.0:  # the same models on the same days differ by exactly 0
         return SlopeDifference(first, second, difference, difference, difference, 1.0)
     # Satterthwaite 1946, Biometrics Bulletin 2: se^4 / dof is what the seeds leave uncertain of
     # each slope's own variance.

@@ -131,7 +131,7 @@ def fit_joint_law(
 
 
 def _as_fit(law: JointLaw) -> LossFit:
-    # A law without constants has none to start from: NaN says so to the fit.
+    # A law that could not be fitted has no constants to start from; NaN tells the fit so.
     heights = [math.log(height) for height in (law.E, law.A, law.B)]
     theta = np.array([*heights, law.alpha, law.beta])
     return LossFit(JOINT, theta, np.zeros(2), law.objective, law.n_points, law.status)

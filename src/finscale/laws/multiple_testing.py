@@ -1,4 +1,4 @@
-"""Holm's correction of p-values for being several."""
+"""Holm's correction of p-values for multiple testing."""
 
 from __future__ import annotations
 

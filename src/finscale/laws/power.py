@@ -22,7 +22,7 @@ NEIGHBOURS = 4
 N_PROFILE = 41
 MIN_POINTS = 4
 LEVEL = 0.95
-# Sums of doubles are known to this share of their largest term.
+# Relative precision of a sum of doubles, by its largest term.
 EXACT = 1e-12
 
 
@@ -225,7 +225,7 @@ def gain_interval(
 
 
 def _is_bounded(law: PowerLaw, x: ArrayLike, y: ArrayLike, cov: ArrayLike | None) -> bool:
-    """Whether the exponent's 95 % interval ends on both sides within what is searched."""
+    """Return True if the 95 % interval of the exponent lies within the searched range."""
     noise, dof = 1.0, math.inf
     if cov is None:
         exact = EXACT * float(np.abs(np.asarray(y)).max())
@@ -235,7 +235,7 @@ def _is_bounded(law: PowerLaw, x: ArrayLike, y: ArrayLike, cov: ArrayLike | None
 
 
 def _misfit(offset: Floats, values: Floats, whitening: Floats) -> Callable[[float], float]:
-    # E once projected out, a column is left to be fitted at every exponent.
+    # Once E is projected out, one column is left to fit at each exponent.
     ones = whitening.sum(axis=1)
     ones /= np.linalg.norm(ones)
     left = whitening - np.outer(ones, ones @ whitening)
@@ -270,7 +270,7 @@ def _best_alpha(
         method="bounded",
         options={"xatol": 1e-12, "maxiter": max_iterations},
     )
-    # At a bound the grid's own point may be the lower one.
+    # At a bound, the point of the grid may be lower.
     alpha = start * math.exp(float(result.x))
     return (alpha if misfit(alpha) <= misfit(start) else start), not result.success
 
@@ -281,7 +281,7 @@ def _best_start(misfit: Callable[[float], float], grid: Floats, near: float) -> 
         middle = int(np.argmin(np.abs(np.log(grid / near))))
         first, last = max(middle - NEIGHBOURS, 0), min(middle + NEIGHBOURS + 1, len(grid))
     best = first + int(np.argmin([misfit(float(alpha)) for alpha in grid[first:last]]))
-    # Lowest at an end of the neighbourhood: the minimum lies beyond, so all are tried.
+    # If the lowest value is at an end of the neighbourhood, the minimum lies beyond it.
     is_end = (best == first and first > 0) or (best == last - 1 and last < len(grid))
     return _best_start(misfit, grid, math.nan) if is_end else best
 

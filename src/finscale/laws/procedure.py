@@ -1,4 +1,4 @@
-"""The verdict: a fixed procedure from paired differences to one of eight answers."""
+"""The verdict: a fixed procedure that turns paired differences into one of eight answers."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from finscale.laws.evidence import Answer, Evidence, Verdict
-from finscale.laws.form_test import MIN_FORM_SIZES, FormTest, check_form
 from finscale.laws.gates import DEFAULT_RULES, Gate, Rules, check_gates
+from finscale.laws.improvement import MIN_FORM_SIZES, FormTest, check_form
 from finscale.laws.multiple_testing import holm_adjusted
 from finscale.laws.sentences import sentence, uncorrected
 from finscale.laws.slope import Slope, fit_slope, slope_of
@@ -88,7 +88,7 @@ def verdict(evidence: Evidence, rules: Rules = DEFAULT_RULES) -> Verdict:
 
 
 def refuse(gate: Gate) -> Verdict:
-    """Return the verdict of a study that a gate stopped; the test may be closed still."""
+    """Return the verdict of a study that a gate stopped, perhaps before its test was opened."""
     reason = f"Not identifiable: {gate.sentence}."
     return Verdict(answer=Answer.NOT_IDENTIFIABLE, reason=reason, gate=gate)
 
@@ -117,13 +117,13 @@ def _form(evidence: Evidence, line: Slope) -> FormTest:
 def _named(form: FormTest, delta: float) -> Answer:
     if form.objection:
         return Answer.FORM_UNKNOWN
-    # The whole interval, as in step 3: exponents that stand out of noise by luck are too large,
-    # and the gains predicted from them too small.
+    # The whole interval counts, as in step 3: an exponent that is significant by luck is too large,
+    # and the gain predicted from it is too small.
     return Answer.SATURATING if form.next_gain_high < delta else Answer.POWER_LAW
 
 
 def _p_value(answer: Answer, line: Slope, delta: float) -> float | None:
-    """Of the claim: of no slope, two-sided; of one beyond delta, the larger one-sided of two."""
+    """Return the p-value of a claim: two-sided against no slope, or that of two one-sided tests."""
     if answer is Answer.NOT_IDENTIFIABLE:
         return None
     if answer is Answer.FLAT:
@@ -133,10 +133,10 @@ def _p_value(answer: Answer, line: Slope, delta: float) -> float | None:
 
 
 def holm(verdicts: Sequence[Verdict]) -> tuple[Verdict, ...]:
-    """Correct the claims of a study's verdicts for being several.
+    """Correct the claims of a study's verdicts for multiple testing.
 
-    By `holm_adjusted`. A verdict that was tested and claims nothing is one of the m, and of the
-    largest p-values; one that a gate stopped was never tested.
+    Uses `holm_adjusted`. A verdict without a claim counts among the m, with the largest p-values;
+    a verdict that a gate stopped was never tested and does not count.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Bootstrap of a law: refitted to resampled points or to given draws of its values.
+"""Bootstrap of a law: refits to resampled points or to given draws of the values.
 
 Legend: `R` draws, `P` points, `K` constants.
 """
@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 
 
 class Law(Protocol):
-    """What every fitted law has: its constants by name."""
+    """A fitted law: it has constants with names."""
 
     @property
     def constants(self) -> dict[str, float]: ...
@@ -51,7 +51,7 @@ class Bootstrap:
 
     @property
     def n_identified(self) -> int:
-        """Draws with constants of their own; intervals are of these."""
+        """Number of draws that determine the constants; intervals use these draws only."""
         return int(np.isfinite(self.draws).all(axis=1).sum())
 
     def intervals(self, level: float = 0.95) -> dict[str, tuple[float, float]]:
@@ -118,7 +118,7 @@ def bootstrap(
     if workers == 1:
         parts = [_refit(jobs[0])]
     else:
-        # Spawned: a fork of a process with threads may hang.
+        # Processes are spawned, because a fork of a process with threads may hang.
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
             parts = list(pool.map(_refit, jobs))
     found = np.empty((len(sets), len(law.constants)))
@@ -134,7 +134,7 @@ def _refit(job: tuple[Fit, Law, list[list[Floats]]]) -> Floats:
         try:
             row[:] = list(fit(*points, start=law).constants.values())
         except DataError:
-            # By chance too few sizes that differ: a draw that identifies nothing.
+            # A draw may have too few distinct sizes by chance; it determines no constants.
             continue
     return found
 

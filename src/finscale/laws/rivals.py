@@ -1,4 +1,4 @@
-"""Rival laws on the same points, each with what it costs and what it predicts."""
+"""Rival laws fitted to the same points, with their misfit and their prediction error."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WITH_SAMPLES = (*ON_SIZES, DATA, JOINT)
 
 @dataclass(frozen=True)
 class Rival:
-    """A law among others.
+    """A rival law with its fit.
 
     Attributes
     ----------
@@ -97,7 +97,7 @@ def compare(
     variables = [n_params] if n_samples is None else [n_params, n_samples]
     sizes, values = check_points(n_params, loss)
     points = np.stack([np.asarray(column, dtype=np.float64) for column in variables], axis=1)
-    whitener(cov, len(sizes))  # refuses what is no covariance, before any of it is taken
+    whitener(cov, len(sizes))  # refuses what is not a covariance
     is_kept = sizes < sizes.max()
 
     def fitted(form: Form, chosen: NDArray[np.bool_]) -> LossFit | DifferenceFit | None:
@@ -133,7 +133,7 @@ def _row(
         objective, deviance = fit.chi2, fit.chi2
         if not is_known:
             deviance = n_points * math.log(max(fit.chi2, TINY) / n_points)
-    # A noise that is estimated is one more constant.
+    # An estimated noise counts as one more constant.
     aicc = _aicc(deviance, n_constants + (0 if is_known else 1), n_points)
     return Rival(form.name, n_constants, objective, aicc, error, fit.status, fit.constants)
 

@@ -1,4 +1,4 @@
-"""Variance between seeds, steadied over the cells of a study."""
+"""Variance between seeds, moderated over the cells of a study."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from scipy.special import digamma, polygamma
 
 Floats = NDArray[np.float64]
 
-# A cell whose seeds agree to the digit has no logarithm of a variance: it counts as this share
-# of the median (as in limma, the reference implementation of Smyth 2004).
+# A variance of exactly 0 has no logarithm; it is replaced by this share of the median (as in
+# limma, the reference implementation of Smyth 2004).
 FLOOR_SHARE = 1e-5
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from finscale.laws.evidence import Answer, Verdict
-from finscale.laws.form_test import MIN_FORM_SIZES
 from finscale.laws.gates import Conditions
+from finscale.laws.improvement import MIN_FORM_SIZES
 
 MINUS = "\N{MINUS SIGN}"
 
 
 def sentence(found: Verdict, conditions: Conditions) -> str:
-    """Say what was found, and why, in one sentence."""
+    """Write the answer and its reason in one sentence."""
     assert found.interval_90 and found.delta
     outer = _slope(found)
     if found.answer is Answer.FLAT:
@@ -28,7 +28,7 @@ def sentence(found: Verdict, conditions: Conditions) -> str:
 
 
 def uncorrected(found: Verdict, n_tested: int) -> str:
-    """Say that a claim does not survive Holm's correction."""
+    """Write that a claim does not survive Holm's correction."""
     assert found.p_value is not None and found.p_adjusted is not None
     return (
         f"Not identifiable: {_slope(found)}; alone it would be {found.answer.value} "

@@ -296,7 +296,7 @@ def _invocation(parent: Run, own: Run | None, name: str) -> Run:
 
 
 def _close(runs: VerbRun, end: End) -> None:
-    """Close what this command leaves, and children that it had runs and not begun."""
+    """Close the runs of this command, and children that were opened and have not begun."""
     for run in _left(runs):
         run.close(end if run == runs.own else replace(end, traceback=""))
     for run in _abandoned_children(runs.parent):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import re
-import sqlite3
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlparse
@@ -46,7 +45,7 @@ from finscale.tracking import (
     read_text,
 )
 from finscale.tracking import test_openings as recorded_openings
-from tests.lab import PROBLEM, TINY, Lab, MakeStore, OpenCopy
+from tests.lab import PROBLEM, TINY, Lab, MakeStore, OpenCopy, rewrite_param
 from tests.reports import make_overview
 
 SHAPES = [(16, 2), (32, 3), (64, 4), (128, 6)]  # 9K to 1.2M parameters: 2.1 decades
@@ -256,8 +255,7 @@ def test_a_whole_study_after_a_look_at_a_part_is_exploratory(study: Lab) -> None
 
 
 def test_a_diagnostic_split_carries_no_verdict(study: Lab) -> None:
-    with sqlite3.connect(study.folder / "mlflow.db") as connection:
-        connection.execute("UPDATE params SET value = 'cpcv' WHERE key = 'split'")
+    rewrite_param(study.folder, "split", "cpcv")
     study.analyze()
     line = study.lines[-1]
     assert "Not identifiable: gate diagnostic split" in line and "stays closed" in line
@@ -275,8 +273,7 @@ def test_sizes_of_other_labels_are_no_study(study: Lab) -> None:
 
 def test_a_copy_of_a_task_asks_the_same_question(study: Lab) -> None:
     study.analyze()
-    with sqlite3.connect(study.folder / "mlflow.db") as connection:
-        connection.execute("UPDATE params SET value = 'renamed' WHERE key = 'task'")
+    rewrite_param(study.folder, "task", "renamed")
     study.analyze()
     assert [opening.number for opening in recorded_openings()] == [1, 1]
     data = study.problem()

@@ -23,7 +23,7 @@ from finscale.config import (
 )
 from finscale.pipeline.data import data
 from finscale.pipeline.running import Line, Progress
-from finscale.tracking import Run, Tag
+from finscale.tracking import Tag
 from tests.lab import TINY, Lab
 
 DATA = DataError("bars", expected="closes above 0", got="-7", todo="Correct the file.")
@@ -112,7 +112,8 @@ def test_a_mistake_within_a_baseline_leaves_none_running(
 
 
 def no_artifacts(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Run, "file", raising(NO_ROOM))
+    """Let MLflow find no room for a file."""
+    patch.setattr("mlflow.MlflowClient.log_artifact", raising(NO_ROOM))
 
 
 @pytest.mark.parametrize("verb", ["data", "hpo", "train", "analyze"])

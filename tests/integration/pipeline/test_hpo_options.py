@@ -19,7 +19,7 @@ from optuna.distributions import IntDistribution
 from finscale.config import ConfigError, HpoConfig, StoreError
 from finscale.pipeline.problem.identity import search_identity
 from finscale.pipeline.problem.recipe import from_params
-from finscale.pipeline.running.progress import Line
+from finscale.pipeline.running.progress import Line, Progress
 from finscale.pipeline.searching.dry_run import dry_run
 from finscale.pipeline.searching.setup import search_space
 from finscale.search import search_pictures
@@ -95,13 +95,19 @@ def test_a_new_search_names_the_others_and_what_they_were_given(searched: Lab) -
 
 
 def test_a_time_limit_stops_between_epochs_and_the_same_line_goes_on(lab: Lab) -> None:
-    looks = iter([*[False] * 5, *[True] * 99])
+    passed: list[str] = []
+
+    def listen(event: object) -> None:
+        lab.listen(event)
+        if isinstance(event, Progress) and "epoch 2:" in event.text:
+            passed.append("the time limit")
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
             "finscale.pipeline.searching.context.SearchContext.is_over_time",
-            property(lambda _: next(looks)),
+            property(lambda _: bool(passed)),
         )
-        lab.hpo(n_trials=1, epochs=30, timeout=5)
+        lab.hpo(n_trials=1, epochs=30, timeout=5, listen=listen)
     (parent,), (trial,) = lab.runs("hpo"), lab.runs("trial")
     for run in (parent, trial):
         assert run.info.status == "KILLED" and run.data.tags[Tag.REASON] == "timeout"

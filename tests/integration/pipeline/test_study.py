@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from finscale.config import (
 from finscale.pipeline.running.workers import Failure
 from finscale.pipeline.study import dry_run_study
 from finscale.pipeline.study import study as verb
-from finscale.tracking import Tag
+from finscale.tracking import Run, Tag
 from tests.lab import PROBLEM, Lab, MakeStore, OpenCopy
 from tests.rehearsal import KINDS, PLAN, counts, finish, knows
 
@@ -54,6 +56,25 @@ def test_every_cell_is_searched_trained_and_concluded(finished: Lab) -> None:
     assert analysis.data.tags[Tag.VERDICT] == "not identifiable"
     for kind in KINDS:
         assert {run.data.tags[Tag.STUDY] for run in finished.runs(kind)} == {"rehearsal"}
+
+
+def test_a_disk_that_fills_up_is_one_line_and_what_is_finished_is_kept(
+    finished: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def no_room(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "file", no_room)
+        with pytest.raises(StoreError, match=r"got .*none left\. Free some.* -e study"):
+            run_study(finished, capsys, n_trials=2)
+    every = [run for kind in (*KINDS, "invocation") for run in finished.runs(kind)]
+    assert {run.info.status for run in every} == {"FINISHED", "FAILED", "KILLED"}
+    (study,) = finished.runs("study")
+    assert study.info.status == "FAILED" and "none left" in study.data.tags[Tag.NOTE]
+    run_study(finished, capsys, n_trials=2)
+    (study,) = finished.runs("study")
+    assert study.info.status == "FINISHED" and "none left" not in study.data.tags[Tag.NOTE]
 
 
 def test_a_second_study_finds_everything_done(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sqlite3
 import subprocess
 import sys
 import time
@@ -34,7 +33,7 @@ from finscale.tracking import (
     trials,
 )
 from finscale.tracking.frames import read_runs
-from tests.lab import PROBLEM, ROOT, copy_store, forget_artifacts
+from tests.lab import PROBLEM, ROOT, copy_store, forget_artifacts, readdress
 from tests.servers import free_port, mlflow_server, postgres
 
 pytestmark = pytest.mark.slow
@@ -64,12 +63,7 @@ def back_ends(trained_store: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     base = tmp_path_factory.mktemp("back_ends")
     file = copy_store(trained_store, base / "file")
     served = copy_store(trained_store, base / "served")
-    with sqlite3.connect(served / "mlflow.db") as connection:
-        connection.execute(
-            "UPDATE runs SET artifact_uri = replace(artifact_uri, ?, 'mlflow-artifacts:')",
-            (f"{served}/mlruns",),
-        )
-        connection.execute("UPDATE experiments SET artifact_location = 'mlflow-artifacts:/0'")
+    readdress(served, f"{served}/mlruns", "mlflow-artifacts:", ["runs", "experiments"])
     found = BackEnds({"sqlite": f"sqlite:///{file}/mlflow.db"}, {})
     with ExitStack() as everything:
         for name in BACK_ENDS:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from finscale.laws import Answer, Conditions, Evidence, FitStatus, Verdict, verdict
-from finscale.laws.form_test import FormTest, check_form
+from finscale.laws.improvement import FormTest, check_form
 from finscale.laws.power import alpha_interval, fit_power_law
 from tests.studies import DELTA, LOSS_SCALE, SIX, line, power
 

@@ -10,7 +10,6 @@ from mlflow import MlflowClient
 
 from finscale.config import StoreError
 from finscale.tracking.store import GoneError, TakenError, ask, open_client
-from finscale.tracking.store.client import _BorderClient
 from finscale.tracking.store.faults import LONGEST, read_fault
 from tests import faults
 
@@ -63,7 +62,7 @@ def test_the_page_of_faults_is_of_today() -> None:
 
 
 def test_every_call_of_the_client_goes_through_the_border() -> None:
-    client = _BorderClient(tracking_uri="http://127.0.0.1:9")
+    client = open_client()
     assert all(getattr(client, call).__name__ == call for call in CALLS)
     assert all(getattr(client, call).__qualname__ != "" for call in CALLS)
     assert getattr(client, "log_batch") is not getattr(client, "log_batch")  # noqa: B009 - wrapped

@@ -58,8 +58,14 @@ def _close(run: Run, error: BaseException, leave: Callable[[str], None]) -> None
     if fault_of(error) is not Fault.OUTSIDE:
         # Only a cell is refused: what is trained for it has failed.
         run.close(replace(end_of(error), status=Status.FAILED))
-    elif isinstance(error, StoreError):
-        leave("store")
     else:
-        is_stop = isinstance(error, KeyboardInterrupt) or was_stopped()
-        leave("interrupted" if is_stop else "disk")
+        leave(_why_left(error))
+
+
+def _why_left(error: BaseException) -> str:
+    """Name what a run was left for that goes on another time."""
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    if is_disk_full(error):
+        return "disk"
+    return "store" if isinstance(error, StoreError) else "interrupted"

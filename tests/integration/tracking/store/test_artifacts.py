@@ -14,7 +14,7 @@ from finscale.pipeline.relocate import relocate
 from finscale.pipeline.verify import verify
 from finscale.tracking import Kind, create_run, faults_of_artifacts, finals, load_trial
 from finscale.tracking.store import check_artifacts
-from tests.lab import PROBLEM, Lab, forget_artifacts, open_lab
+from tests.lab import PROBLEM, Lab, forget_artifacts, open_lab, readdress
 
 
 def locate(lab: Lab, location: str, experiment_id: str = "0") -> None:
@@ -187,11 +187,8 @@ def test_a_copy_of_a_store_from_another_machine(
     trained_store: Path, data_root: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(trained_store, tmp_path / "copy")
-    with sqlite3.connect(tmp_path / "copy" / "mlflow.db") as connection:
-        for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
-            change = f"UPDATE {table} SET {column} = replace({column}, ?, '/home/another/project')"
-            connection.execute(change, (str(trained_store),))
-    connection.close()
+    elsewhere = "/home/another/project"
+    readdress(tmp_path / "copy", str(trained_store), elsewhere, ["experiments", "runs"])
     with open_lab(tmp_path / "copy", data_root) as lab:
         with pytest.raises(StoreError, match="--old=/home/another/project/mlruns") as caught:
             create_run_after_looking(lab)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
 from pathlib import Path
 
 import mlflow
@@ -13,7 +12,7 @@ import torch
 from mlflow import MlflowClient
 
 from finscale.tracking import Kind, Tag
-from tests.lab import PROBLEM, Lab, open_lab
+from tests.lab import PROBLEM, Lab, open_lab, readdress
 from tests.old_server import without_logged_models
 from tests.servers import mlflow_server
 
@@ -97,13 +96,7 @@ def test_a_server_without_logged_models_is_known_before_training(
     monkeypatch.setenv("FINSCALE_STORE_WAIT_S", "5")
     folder = tmp_path / "served"
     shutil.copytree(searched_store, folder)
-    with sqlite3.connect(folder / "mlflow.db") as connection:
-        connection.execute(
-            "UPDATE runs SET artifact_uri = replace(artifact_uri, ?, 'mlflow-artifacts:')",
-            (f"{searched_store}/mlruns",),
-        )
-        connection.execute("UPDATE experiments SET artifact_location = 'mlflow-artifacts:/0'")
-    connection.close()
+    readdress(folder, f"{searched_store}/mlruns", "mlflow-artifacts:", ["runs", "experiments"])
     database = f"sqlite:///{folder}/mlflow.db"
     with (
         mlflow_server(database, folder / "mlruns") as real,

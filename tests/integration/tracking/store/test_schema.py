@@ -33,20 +33,15 @@ def open_together(address: str, folder: Path, **variables: str) -> list[str]:
 def test_processes_that_begin_together_make_one_store(tmp_path: Path) -> None:
     address = f"sqlite:///{tmp_path}/new/mlflow.db"
     runs = open_together(address, tmp_path)
-    connection = sqlite3.connect(tmp_path / "new" / "mlflow.db")
-    stored = {row[0] for row in connection.execute("SELECT run_uuid FROM runs")}
-    connection.close()
+    stored = {run.info.run_id for run in MlflowClient(address).search_runs(["0"])}
     assert stored == set(runs) and len(runs) == 4
     assert not list((tmp_path / "new").glob("*.lock"))
 
 
 def test_processes_that_name_a_new_experiment_together_make_one(lab: Lab) -> None:
     address = f"sqlite:///{lab.folder}/mlflow.db"
-    open_together(address, lab.folder, MLFLOW_EXPERIMENT_NAME="a new name")
-    connection = sqlite3.connect(lab.folder / "mlflow.db")
-    query = "SELECT count(*), count(DISTINCT experiment_id) FROM runs"
-    assert connection.execute(query).fetchone() == (4, 1)
-    connection.close()
+    runs = open_together(address, lab.folder, MLFLOW_EXPERIMENT_NAME="a new name")
+    assert len(runs) == 4 and len({lab.run(run_id).info.experiment_id for run_id in runs}) == 1
 
 
 def changed(lab: Lab, *statements: str) -> None:

@@ -36,7 +36,7 @@ def test_it_passes_or_says_where_it_failed() -> None:
         0.007, SOUND.as_trained, SOUND.levelled, ErrorRates(-0.014, {"flat": 100}, 96), None
     )
     said = control_sentence(["flat", "null"], [SOUND, blind])
-    assert said == "The instrument failed: null: a slope of -0.0140 found in 0 of 100."
+    assert "failed" in said and "-0.0140 found in 0 of 100" in said
 
 
 def test_every_count_is_a_number_with_its_runs() -> None:

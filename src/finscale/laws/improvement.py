@@ -1,4 +1,4 @@
-"""The form of an improvement: a power law, one that saturates, or unknown."""
+"""Tests of the form of an improvement: power law, saturating power law, or unknown."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from finscale.laws.slope import quantile
 
 Floats = NDArray[np.float64]
 
-# Three constants, one size to be predicted, and two to disagree.
+# Three constants, one size to be predicted, and two spare sizes.
 MIN_FORM_SIZES = 6
 LEVEL = 0.95
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """The largest size, predicted from the others.
+    """Prediction of the largest size from the others.
 
     Attributes
     ----------
@@ -44,18 +44,18 @@ class HeldOut:
 
     @property
     def is_inside(self) -> bool:
-        """Whether what was observed lies in the prediction interval."""
+        """True if the observed value lies in the prediction interval."""
         return self.low <= self.observed <= self.high
 
     @property
     def is_closest(self) -> bool:
-        """Whether the power law came closer than the logarithm and the constant."""
+        """True if the power law predicted better than the logarithm and the constant."""
         return self.error_power < min(self.error_log, self.error_constant)
 
 
 @dataclass(frozen=True)
 class FormTest:
-    """What was asked of the power law, and what it answered.
+    """Results of the tests of a power law.
 
     Attributes
     ----------
@@ -83,7 +83,7 @@ class FormTest:
 
     @property
     def objection(self) -> str:
-        """What speaks against a power law, the first thing of these; empty if nothing does."""
+        """The first objection to a power law; empty if there is none."""
         if self.law.status is not FitStatus.CONVERGED:
             return f"no exponent fits ({self.law.status.value.replace('_', ' ')})"
         if self.p_misfit < 1.0 - LEVEL:
@@ -128,7 +128,7 @@ class FormTest:
 
 
 def check_form(n_params: Floats, difference: Floats, cov: Floats, dof: float) -> FormTest:
-    """Ask of a power law whether it fits, has an exponent, and predicts the largest size.
+    """Test whether a power law fits, has an exponent, and predicts the largest size.
 
     Parameters
     ----------
