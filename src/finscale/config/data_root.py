@@ -51,7 +51,7 @@ def _can_be(path: Path) -> Path:
     if len(os.fsencode(path)) > MOST_BYTES or any(len(os.fsencode(p)) > 255 for p in path.parts):
         raise ConfigError(
             "data_root",
-            expected=f"a path of {MOST_BYTES:,} bytes at most, and 255 a folder",
+            expected=f"a path of {MOST_BYTES:,} bytes at most, with 255 at most for each folder",
             got=quoted(str(path)),
             todo="Give a shorter path.",
         )

@@ -25,8 +25,8 @@ _PLAIN = {
 }
 """Plain words for what pydantic expects, by its type of error."""
 _IN_QUOTES = (
-    'Write it in quotes, as "000001" or "ON": without them YAML makes a number, a truth value or a '
-    "date of it."
+    'Write it in quotes, as "000001" or "ON": without quotes, YAML reads it as a number, a truth '
+    "value or a date."
 )
 MOST_NAMES = 60
 """Most names that a message lists: all of the project's own, and some of a user's."""
@@ -90,7 +90,7 @@ def load_named(kind: str, name: object, model: type[Model], folder: Path = CONFI
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise _unreadable(where, quoted(values))
     if "name" in values:
-        raise _unreadable(where, "a name, which is the file's own")
+        raise _unreadable(where, "a field called name, but the name is that of the file")
     try:
         return model.model_validate({**values, "name": name})
     except ValidationError as error:

@@ -32,7 +32,7 @@ def check_ticker(ticker: str, where: str) -> None:
         raise ConfigError(
             where,
             expected=f"tickers of letters, digits and ^ = . _ -, {MAX_LENGTH} at most, "
-            "a letter or a digit first (^ may stand before it), no device",
+            "a letter or a digit first (or after ^), not the name of a device",
             got=repr(shown) + (f" ({len(ticker)} characters)" if shown != ticker else ""),
             todo="Correct the ticker: it becomes a file name.",
         )

@@ -144,7 +144,7 @@ def _check_finite(values_CT: FloatArray, names: list[str], index: pd.Index) -> N
             f"feature {names[column]}",
             expected="bars whose indicators are finite numbers",
             got=f"{values_CT[column, row]} on {index[row]:%Y-%m-%d}",
-            todo="Look for prices or volumes before that day that no market has had.",
+            todo="Look for impossible prices or volumes up to that day, and correct them.",
         )
 
 

@@ -156,7 +156,7 @@ def _check_steps(index: pd.DatetimeIndex, where: str, rows: Rows) -> None:
     if (steps == zero).any():
         row = int(np.flatnonzero(steps == zero)[0])
         both = f" in {rows.name(row)} and {rows.name(row + 1)}" if rows.names else ""
-        raise _malformed(where, "one row a date", f"{index[row].date()} twice{both}")
+        raise _malformed(where, "one row per date", f"{index[row].date()} twice{both}")
 
 
 def _check_days(index: pd.DatetimeIndex, where: str, rows: Rows) -> None:

@@ -70,8 +70,8 @@ def read_manifest(root: Path) -> dict[str, Entry]:
             str(path),
             expected="a manifest that finscale wrote",
             got=f"{type(error).__name__}: {error}",
-            todo=f"Delete the folders raw and processed beside it and the file, "
-            f"then run: {data_line('NAME', root)}",
+            todo=f"Delete the file and the folders raw and processed beside it, then run: "
+            f"{data_line('NAME', root)}",
         ) from None
 
 

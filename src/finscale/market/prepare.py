@@ -140,7 +140,7 @@ def _check_end_is_over(universe: Universe, now: datetime) -> None:
     if universe.source == "yahoo" and universe.end >= now.date():
         raise DataError(
             f"universe {universe.name}",
-            expected="an end whose session is over, so that its bars stay what they are",
+            expected="an end whose session is over, so that its bars no longer change",
             got=f"end {universe.end} on {now.date()}",
             todo="Set end to an earlier date.",
         )

@@ -55,7 +55,7 @@ def resample(bars: pd.DataFrame, timescale: Timescale) -> pd.DataFrame:
     if whole.empty:
         raise DataError(
             f"bars of timescale {timescale}",
-            expected="at least one that is over",
+            expected="at least one complete bar",
             got=f"{len(bars)} sessions",
             todo="Take a longer universe or a finer timescale.",
         )

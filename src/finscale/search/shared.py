@@ -296,7 +296,7 @@ def _file_database(address: OptunaAddress, file: Path) -> RDBStorage:
         if not (address.is_ours and file.is_file()):
             raise StoreError(
                 "storage",
-                expected=f"a file of Optuna {optuna.__version__}'s, or none yet",
+                expected=f"a database of Optuna {optuna.__version__}, or a new file",
                 got=str(getattr(error, "orig", error)).split("\n")[0],
                 todo=f"Move {file} away, or give another -P storage.",
             ) from None

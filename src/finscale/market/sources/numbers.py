@@ -77,8 +77,8 @@ def _with_points(
     unclear = None if point or comma else _first(r"^[+-]?\d{1,3},\d{3}$", texts)
     if unclear:
         name, row = unclear
-        got = f"{show(columns[name].iat[row])} in {file.row(row)}, where the comma may be either"
-        raise file.malformed(f"a number in {name} whose decimal mark is sure", got, _ADVICE)
+        got = f"{show(columns[name].iat[row])} in {file.row(row)}"
+        raise file.malformed(f"a number in {name} whose decimal mark is unambiguous", got, _ADVICE)
     swapped = str.maketrans(".,", ",.") if comma else {}
     return {name: _plain(cells.str.translate(swapped)) for name, cells in texts.items()}
 
