@@ -18,7 +18,7 @@ VIX = "^VIX"
 
 
 class Planted(Frozen):
-    """Parameters of an artificial market whose next direction depends on the bars by known odds.
+    """Parameters of an artificial market with a planted signal of known strength.
 
     Attributes
     ----------

@@ -149,7 +149,7 @@ def _check_finite(values_CT: FloatArray, names: list[str], index: pd.Index) -> N
 
 
 def _unit(values: FloatArray, size: int) -> float:
-    """Return the power of two that scales the first positive value into [2^size, 2^(size + 1))."""
+    """Return the power of two by which to divide to bring the first positive value near 2^size."""
     positive = np.flatnonzero(values > 0.0)
     if len(positive) == 0:
         return 1.0

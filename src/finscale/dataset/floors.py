@@ -92,7 +92,7 @@ def _autocorrelation_time(losses_T: FloatArray) -> float:
     """
     n = len(losses_T)
     centred = losses_T - losses_T.mean()
-    # Padding to twice the length makes the convolution linear instead of circular.
+    # Padding to twice the length makes the correlation linear instead of circular.
     spectrum = np.fft.rfft(centred, 2 * n)
     covariance = np.fft.irfft(spectrum * spectrum.conj(), 2 * n)[:n]
     if covariance[0] <= 0.0:

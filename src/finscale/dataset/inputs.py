@@ -50,7 +50,7 @@ def load_extra_series(universe: Universe, root: Path, vix: bool) -> ExtraSeries:
     digests: dict[str, str] = {}
     frame: pd.DataFrame | None = None
     if vix:
-        assert universe.vix is not None, "DataConfig holds that the universe has one"
+        assert universe.vix is not None, "DataConfig ensures that the universe has one"
         frame = load_bars(universe, root, universe.vix)
         digests[universe.vix] = bars_sha256(frame, universe.end)
     # In the fixed order of the columns, whatever the order in the universe's file.

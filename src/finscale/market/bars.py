@@ -24,7 +24,7 @@ LARGEST_ROUNDING = 0.05
 LARGEST = 1e100
 # Smaller values would underflow to zero there.
 SMALLEST = 1e-100
-# The first exchanges opened shortly before 1700; a date outside is a misread unit of time.
+# Records of prices begin around 1700; a date outside this range is a misread unit of time.
 FIRST_DAY, LAST_DAY = date(1700, 1, 1), date(2200, 12, 31)
 
 

@@ -86,7 +86,7 @@ def outside_bars(window: int) -> Feature:
 
 
 def overlap(window: int) -> Feature:
-    """Overlap of the ranges of two neighbouring bars, as a share of their union."""
+    """Overlap of the ranges of two neighbouring bars, as a share of their joint range."""
 
     def compute(bars: BarArrays) -> FloatArray:
         top, bottom = lagged(bars.high, 1), lagged(bars.low, 1)

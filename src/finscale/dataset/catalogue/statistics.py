@@ -219,7 +219,7 @@ def largest(period: int) -> Feature:
 
 
 def tail_balance(period: int) -> Feature:
-    """Balance of the largest gain and the largest loss, relative to their distance."""
+    """Largest gain minus largest loss, as a share of their sum."""
 
     def compute(bars: BarArrays) -> FloatArray:
         low, high = talib.MINMAX(bars.returns, period)

@@ -50,7 +50,7 @@ def fetch_bars(
             frame = fred_bars(series, start, end, session=session, sleep=sleep, rng=rng)
             return Fetched(frame, source_name(universe, ticker))
     if universe.source in ("csv", "parquet"):
-        assert universe.path is not None, "Universe holds that these come with a path"
+        assert universe.path is not None, "Universe ensures that these come with a path"
         read = csv_bars if universe.source == "csv" else parquet_bars
         return read(Path(universe.path), ticker)
     if universe.source == "yahoo":
@@ -79,7 +79,7 @@ def source_sha256(universe: Universe, ticker: str) -> str:
 def _own_file(universe: Universe, ticker: str) -> Path | None:
     if universe.source not in ("csv", "parquet") or ticker in universe.fred:
         return None
-    assert universe.path is not None, "Universe holds that these come with a path"
+    assert universe.path is not None, "Universe ensures that these come with a path"
     kind = "CSV" if universe.source == "csv" else "Parquet"
     try:
         return find_table(Path(universe.path), ticker, f".{universe.source}", kind)
@@ -91,10 +91,10 @@ def _made_bars(universe: Universe, ticker: str, end: date) -> pd.DataFrame:
     """Return bundled or generated bars; generated ones begin at the universe's start."""
     match universe.source:
         case "planted":
-            assert universe.planted is not None, "Universe holds that planted has its values"
+            assert universe.planted is not None, "Universe ensures that planted has its values"
             return planted_bars(universe.planted, universe.start, end)
         case "synthetic":
-            assert universe.synthetic is not None, "Universe holds that synthetic has its values"
+            assert universe.synthetic is not None, "Universe ensures that synthetic has its values"
             if ticker == universe.vix:
                 return synthetic_vix(universe.synthetic, universe.target, universe.start, end)
             return synthetic_bars(universe.synthetic, ticker, universe.start, end)
