@@ -15,6 +15,8 @@ from finscale.config.tickers import check_file_names, check_ticker
 FredSeries = Literal["DGS10", "DGS2", "DFF", "UNRATE", "CPIAUCSL"]
 Source = Literal["bundled", "yahoo", "csv", "parquet", "planted", "synthetic"]
 VIX = "^VIX"
+OWN_FILES: dict[Source, str] = {"csv": "CSV", "parquet": "Parquet"}
+"""Sources that are files of the user's own, one for each ticker, with the name of their format."""
 
 
 class Planted(Frozen):
@@ -186,7 +188,7 @@ def _check_source(universe: Universe, where: str) -> None:
     source = universe.source
     folder = "a path, the folder that holds <ticker>"
     for sources, field, needs in (
-        (("csv", "parquet"), "path", f"{folder}.csv or .parquet,"),
+        (tuple(OWN_FILES), "path", f"{folder}.{' or .'.join(OWN_FILES)},"),
         (("planted",), "planted", "n_lags and strength under planted"),
         (("synthetic",), "synthetic", "values (or {} for the usual ones) under synthetic"),
     ):

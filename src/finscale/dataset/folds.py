@@ -54,14 +54,11 @@ class Split:
         block and has no test; otherwise it is the first fold.
     purged : ndarray of int64
         Samples with a complete label that are in no part of any fold.
-    carries_verdict : bool
-        False if training uses bars after an evaluated block: a diagnostic, not evidence.
     """
 
     folds: tuple[Fold, ...]
     search: Fold
     purged: Positions
-    carries_verdict: bool
 
 
 def make_fold(samples: Positions, train: Positions, validation: Positions, test: Positions) -> Fold:
@@ -71,14 +68,8 @@ def make_fold(samples: Positions, train: Positions, validation: Positions, test:
     return Fold(frozen(train), frozen(validation), frozen(test), frozen(purged))
 
 
-def make_split(
-    samples: Positions,
-    folds: Sequence[Fold],
-    *,
-    search: Fold | None = None,
-    carries_verdict: bool = True,
-) -> Split:
+def make_split(samples: Positions, folds: Sequence[Fold], *, search: Fold | None = None) -> Split:
     """Join folds to a split; `search` is the first fold by default."""
     taken = [part for fold in folds for part in (fold.train, fold.validation, fold.test)]
     purged = frozen(np.setdiff1d(samples, np.concatenate(taken)))
-    return Split(tuple(folds), search or folds[0], purged, carries_verdict)
+    return Split(tuple(folds), search or folds[0], purged)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from finscale.config import (
+    OWN_FILES,
     ConfigError,
     DataError,
     Universe,
@@ -121,7 +122,7 @@ def names_of(universe: Universe, vix: bool) -> list[str]:
 
 def _check_sessions(universe: Universe) -> None:
     # A file is cut to start and end, whatever they are; other sources must deliver every day.
-    is_cut = universe.source in ("csv", "parquet", "bundled") and not universe.fred
+    is_cut = universe.source in (*OWN_FILES, "bundled") and not universe.fred
     if not is_cut and not FIRST_DAY <= universe.start < universe.end <= LAST_DAY:
         raise ConfigError(
             f"universe {universe.name}",

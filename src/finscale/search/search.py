@@ -25,7 +25,7 @@ from finscale.config import COUNTED
 from finscale.model import Architecture
 from finscale.search.address import OptunaAddress, OptunaStudyGoneError, turn
 from finscale.search.methods import Methods
-from finscale.search.samplers import make_pruner, make_sampler
+from finscale.search.sampling_and_pruning import STATEFUL_PRUNERS, make_pruner, make_sampler
 from finscale.search.shared import SharedOptunaStudy
 from finscale.search.space import AXES, Params, SearchSpace, extremes, shape_of
 from finscale.search.trials import RUNNING, PastTrial, SearchTrial, Standing
@@ -178,7 +178,7 @@ class Search:
 
         The caller asks only after the trial's warm-up.
         """
-        if self._methods.pruner == "hyperband":  # stores its state in the trial itself
+        if self._methods.pruner in STATEFUL_PRUNERS:
             with suppress(OptunaStudyGoneError, IndexError), self._shared.watched():
                 frozen = self._shared.trials()[number]
                 return bool(self._pruner.prune(self._shared.study, frozen))

@@ -94,7 +94,7 @@ def scattered_chunks(
         samples[whole & np.isin(chunk, validation)],
         samples[whole & np.isin(chunk, test)],
     )
-    return make_split(samples, [fold], carries_verdict=False)
+    return make_split(samples, [fold])
 
 
 def combinatorial(samples: Positions, horizon: int, context_length: int) -> Split:
@@ -110,7 +110,7 @@ def combinatorial(samples: Positions, horizon: int, context_length: int) -> Spli
         _combination(samples, group, pair, horizon, context_length + horizon)
         for pair in combinations(range(N_GROUPS), N_TEST_GROUPS)
     ]
-    return make_split(samples, folds, carries_verdict=False)
+    return make_split(samples, folds)
 
 
 def _combination(

@@ -1,4 +1,4 @@
-"""Optuna's samplers and pruners by name."""
+"""Optuna's samplers and pruners, by their names in the options."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ from optuna.samplers import (
 
 from finscale.config import Sampler
 from finscale.search.methods import Methods
+
+STATEFUL_PRUNERS = ("hyperband",)
+"""Pruners that store their state in the trial: they need the trial of the shared study."""
 
 # Silence Optuna's log: many studies are made in memory, and we report failures of a database.
 optuna.logging.set_verbosity(optuna.logging.ERROR)

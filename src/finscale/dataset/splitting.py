@@ -10,7 +10,12 @@ import pandas as pd
 
 from finscale.config import N_BLOCKS, ChunkSamples, ConfigError, SplitKind, unknown
 from finscale.dataset.folds import Split
-from finscale.dataset.schemes import chronological, combinatorial, scattered_chunks, walk_forward
+from finscale.dataset.split_schemes import (
+    chronological,
+    combinatorial,
+    scattered_chunks,
+    walk_forward,
+)
 
 DIAGNOSTIC_SPLITS: tuple[SplitKind, ...] = ("chunk", "cpcv")
 """Splits that train on bars after an evaluated block, so that they carry no verdict."""
