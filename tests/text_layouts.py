@@ -267,7 +267,7 @@ TEXTS = (
     Case(
         "prices of 1,234 alone, whose comma may be either",
         _csv(header="Date;Open;High;Low;Close", row="{d:%Y-%m-%d};1,234;1,234;1,234;1,234"),
-        says="a number in open whose decimal mark is sure; got '1,234' in line 2",
+        says="a number in open whose decimal mark is unambiguous; got '1,234' in line 2",
     ),
     Case(
         "dates of 03/04/2024 alone, whose month may be either",
@@ -299,7 +299,7 @@ TEXTS = (
     Case(
         "a date twice",
         lambda path, frame: path.write_text(_text(frame.iloc[[0, 1, 1, 2]])),
-        says="one row a date; got 2024-01-03 twice in line 3 and line 4",
+        says="one row per date; got 2024-01-03 twice in line 3 and line 4",
     ),
     Case(
         "rows out of order",

@@ -242,7 +242,7 @@ def _column(feature: Feature, inputs: pd.DataFrame | None = None, tier: str = ""
         formula=_plain(feature.formula),
         source=", ".join(feature.inputs),
         unit=feature.unit,
-        rule=(feature.rule.__doc__ or "").removeprefix("Give ").removesuffix("."),
+        rule=(feature.rule.__doc__ or "").removeprefix("Return ").removesuffix("."),
         tier=tier,
         warmup=feature.warmup,
         statistics=None if inputs is None else _statistics(inputs[feature.name]),

@@ -1,4 +1,4 @@
-"""User-facing errors, budgets and frozen configs: the border where text becomes types."""
+"""User-facing errors, budgets and frozen configs: text from the user becomes types here."""
 
 import lazy_loader
 

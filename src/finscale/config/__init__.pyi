@@ -61,8 +61,10 @@ from .store import (
 from .study import AnalyzeConfig, Study, StudyConfig, load_study
 from .tickers import check_ticker, file_stem
 from .universe import (
+    OWN_FILES,
     FredSeries,
     Planted,
+    Source,
     Synthetic,
     Universe,
     load_universe,
@@ -90,6 +92,7 @@ __all__ = [
     "DEFAULT_WAIT_S",
     "LOG_SIGMA_BOUNDS",
     "N_BLOCKS",
+    "OWN_FILES",
     "PATCH_LENGTH",
     "PATCH_STRIDE",
     "TIMESCALES",
@@ -116,6 +119,7 @@ __all__ = [
     "RelocateConfig",
     "Sampler",
     "SearchConfig",
+    "Source",
     "Space",
     "SplitKind",
     "StoreError",

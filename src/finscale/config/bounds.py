@@ -1,4 +1,4 @@
-"""How large and how small a number of a user's may be: beyond, it is a slip of the keyboard.
+"""Bounds of the numbers that a user may give; a number outside them is a typing error.
 
 The bounds are wide: nobody who trains such models comes near them. They are part of no identity.
 """
@@ -9,9 +9,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-# Below, a weight of 1 does not change in float32; above, AdamW takes steps of a weight's own size.
+# Below 1e-8, a weight of 1 does not change in float32; above 1, AdamW's steps are as large as the
+# weights.
 LearningRate = Annotated[float, Field(ge=1e-8, le=1)]
-# Drawn on a logarithmic scale, which has no zero; pinned, it may be 0.
+# A search draws on a logarithmic scale, which has no zero; a pinned value may be 0.
 DrawnDecay = Annotated[float, Field(ge=1e-10, le=1)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
 Dropout = Annotated[float, Field(ge=0, le=0.95)]
@@ -26,23 +27,23 @@ Trials = Annotated[int, Field(ge=1, le=100_000)]
 Epochs = Annotated[int, Field(ge=1, le=10_000)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Seeds = Annotated[int, Field(ge=1, le=1_000)]
-# The digests of all of them fit into one tag, which holds 8,000 characters.
+# The digests of all chosen configurations fit into one tag, which holds 8,000 characters.
 Chosen = Annotated[int, Field(ge=1, le=100)]
 Horizon = Annotated[int, Field(ge=1, le=250)]
 BlockCount = Annotated[int, Field(ge=2, le=50)]
 Context = Annotated[int, Field(ge=2, le=2_000)]
 Patch = Annotated[int, Field(ge=1, le=2_000)]
-# A tenth of a basis point: less than a tick of any market.
+# 1e-5 is a tenth of a basis point: less than a tick of any market.
 Rise = Annotated[float, Field(ge=1e-5, lt=1)]
 Shuffled = Annotated[int, Field(ge=1, le=2_500)]
-# Of a slope that matters, as a share of the loss: no study can tell less apart.
+# The smallest slope that matters, as a share of the loss; no study can detect less than 1e-6.
 Delta = Annotated[float, Field(ge=1e-6, lt=1)]
-# A year: a process does not last longer.
+# One year in seconds: no process lasts longer.
 Timeout = Annotated[int, Field(ge=0, le=31_536_000)]
 Workers = Annotated[int, Field(ge=1, le=64)]
 Side = Annotated[int, Field(ge=0, le=64)]
 Gibibytes = Annotated[float, Field(ge=1e-6, le=1_000_000)]
-# Strict: YAML reads `yes` as true, which would pass for a floor of 1.
+# Strict, because YAML reads `yes` as true, which would be accepted as a floor of 1.
 Floor = Annotated[int, Field(ge=1, le=1_000_000_000, strict=True)]
 
 

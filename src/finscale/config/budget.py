@@ -1,4 +1,4 @@
-"""Parameter budgets: "20M" becomes 20_000_000 here, once."""
+"""Parameter budgets: the only place where "20M" becomes 20_000_000."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def parse_budget(text: str | int) -> int:
     Raises
     ------
     ConfigError
-        If it is no such size, not whole, or not positive.
+        If the text is not a number of parameters, or the number is not whole or not positive.
 
     Examples
     --------
@@ -33,7 +33,7 @@ def parse_budget(text: str | int) -> int:
     if match:
         number, unit = match.groups()
         whole, _, decimals = number.partition(".")
-        # In integers throughout: 2.3 * 1_000_000 is not a whole number in floats.
+        # Integer arithmetic throughout: 2.3 * 1_000_000 is not a whole number in floats.
         tenths: int = 10 ** len(decimals)
         value, remainder = divmod(int(whole + decimals) * _UNITS[unit], tenths)
         if value > 0 and remainder == 0:
@@ -47,7 +47,7 @@ def parse_budget(text: str | int) -> int:
 
 
 def format_budget(n_params: int) -> str:
-    """Name a budget without a dot, as tags and registry aliases need it.
+    """Write a budget without a dot, as tags and registry aliases require.
 
     >>> format_budget(20_000_000), format_budget(2_500_000)
     ('20M', '2500K')
@@ -59,7 +59,7 @@ def format_budget(n_params: int) -> str:
 
 
 def format_size(n_params: int) -> str:
-    """Give a size in three digits for people, as run names and figures show it.
+    """Write a size with three digits, as run names and figures show it.
 
     >>> format_size(19_640_001), format_size(32_100)
     ('19.6M', '32.1K')

@@ -1,4 +1,4 @@
-"""Command line → frozen config in one hop, with one line for every mistake."""
+"""Parser of the command line: options become a frozen config, and a mistake becomes one line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from finscale.config.files import from_validation
 Config = TypeVar("Config", bound=BaseModel)
 
 SEARCHED = "search"
-"""Value of an option that is not pinned: it is left to the search."""
+"""Value of an option that is not pinned: the search chooses it."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -31,17 +31,17 @@ class _Parser(argparse.ArgumentParser):
 
 
 def option_names(config: type[BaseModel]) -> list[str]:
-    """Return the fields a user may set: those with a description."""
+    """Return the fields that a user may set: those with a description."""
     return [name for name, field in config.model_fields.items() if field.description]
 
 
 def parse(config: type[Config], argv: Sequence[str], prog: str) -> Config:
-    """Read ``--parameter value`` or ``--parameter=value`` into `config`.
+    """Parse ``--parameter value`` or ``--parameter=value`` into a `config`.
 
     Raises
     ------
     ConfigError
-        On an unknown parameter or a value that the config refuses.
+        If a parameter is unknown, or the config refuses its value.
     """
     parser = _Parser(prog=prog, description=config.__doc__, allow_abbrev=False)
     for name in option_names(config):
@@ -58,7 +58,7 @@ def parse(config: type[Config], argv: Sequence[str], prog: str) -> Config:
 
 
 def options(config: BaseModel) -> dict[str, str]:
-    """Return the options of a config as text, as a user would write them."""
+    """Return the options of a config as text, spelled as a user would write them."""
     return {name: _written(name, getattr(config, name)) for name in option_names(type(config))}
 
 
@@ -69,7 +69,7 @@ def _written(name: str, value: Any) -> str:
         return str(value).lower()
     if value is None:
         return SEARCHED
-    if isinstance(value, Path):  # has a `name` too: its last part alone
+    if isinstance(value, Path):  # first, because a path also has a `name`: its last part
         return str(value)
     return str(getattr(value, "name", value))
 

@@ -1,4 +1,4 @@
-"""What is said never ends the work: a console that takes less gets less, a broken one nothing."""
+"""Console streams that never end the work: text is simplified or dropped instead of raising."""
 
 from __future__ import annotations
 
@@ -30,44 +30,44 @@ _READABLE = str.maketrans(
 
 
 class _Nowhere(io.StringIO):
-    """A stream of which nothing remains."""
+    """A stream that discards everything."""
 
     def write(self, text: str) -> int:
         return len(text)
 
 
 class SteadyStream:
-    """A text stream that fails nobody who writes to it.
+    """A text stream whose writes never raise.
 
-    Characters that its encoding lacks are spelled, or become question marks. Once it is broken
-    (a reader that has left, a terminal that is gone, a full disk) what is written goes nowhere.
+    Characters that the encoding lacks are replaced by ASCII, or by question marks. Once the stream
+    is broken (closed pipe, lost terminal, full disk), all further output is discarded.
     """
 
     def __init__(self, stream: TextIO | None) -> None:
         self._stream: TextIO = stream or _Nowhere()
 
     def write(self, text: str) -> int:
-        """Write what can be written."""
+        """Write the text as far as the stream can take it."""
         try:
             self._stream.write(_fitting(text, self._stream.encoding or "utf-8"))
-        except (OSError, ValueError):  # a stream that somebody closed is a ValueError
+        except (OSError, ValueError):  # a closed stream raises ValueError
             self._give_up()
         return len(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
-        """Write one after another."""
+        """Write the lines one after another."""
         for line in lines:
             self.write(line)
 
     def flush(self) -> None:
-        """Send off what was written."""
+        """Flush the stream."""
         try:
             self._stream.flush()
         except (OSError, ValueError):
             self._give_up()
 
     def _give_up(self) -> None:
-        """Write to nowhere, what waits in a buffer too: Python flushes it again when it ends."""
+        """Discard all output from now on, with the buffer, which Python flushes again at exit."""
         lost, self._stream = self._stream, _Nowhere()
         with suppress(OSError, ValueError):
             descriptor = lost.fileno()
@@ -80,15 +80,15 @@ class SteadyStream:
 
 
 def steady(stream: TextIO | None) -> TextIO:
-    """Return a stream that fails nobody who writes to `stream`."""
+    """Return a stream that writes to `stream` and never raises."""
     if isinstance(stream, SteadyStream):
         return cast(TextIO, stream)
     return cast(TextIO, SteadyStream(stream))
 
 
 def steady_console() -> None:
-    """Let nothing that this process says end it, from here on."""
-    # A closed descriptor would be given to the next file that is opened, a database say.
+    """Make standard output and standard error of this process steady, from now on."""
+    # A closed descriptor would be given to the next file that is opened, for example a database.
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(descriptor)
@@ -96,7 +96,7 @@ def steady_console() -> None:
 
 
 def _fitting(text: str, encoding: str) -> str:
-    """Return what an encoding takes: the text itself, or its signs spelled."""
+    """Return the text, with the characters that the encoding lacks replaced."""
     try:
         text.encode(encoding)
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""Where data are kept: beside the code, unless the code itself will be thrown away."""
+"""The folder of the data: beside the code, unless the checkout of the code is temporary."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ MOST_BYTES = 3_500
 
 
 def lasting(path: Path, project: Path = CONFIGS.parent) -> Path:
-    """Keep a relative path out of a checkout that is temporary.
+    """Move a relative path out of a temporary checkout.
 
-    ``mlflow run <git url>`` clones into a new folder of the system's temporary one, for this one
-    command: data in it would be fetched again by the next. They go below ``$XDG_DATA_HOME`` (by
-    default ``~/.local/share``) ``/finscale`` instead.
+    ``mlflow run <git url>`` clones into a new temporary folder for each command, so the next
+    command would have to fetch data in it again. Such data go below ``$XDG_DATA_HOME/finscale``
+    instead (by default ``~/.local/share/finscale``).
     """
     if path.is_absolute() or not _is_temporary(project):
         return path
@@ -29,13 +29,13 @@ def lasting(path: Path, project: Path = CONFIGS.parent) -> Path:
 
 
 def _is_temporary(project: Path) -> bool:
-    """Tell whether `tempfile.mkdtemp` made the folder, which is what MLflow clones into."""
+    """Tell whether the folder was made by `tempfile.mkdtemp`, as MLflow does for a clone."""
     is_there = project.parent == Path(tempfile.gettempdir()).resolve()
     return is_there and project.name.startswith(tempfile.gettempprefix())
 
 
 def _given(value: object) -> object:
-    """Refuse no folder at all, which would mean the working directory."""
+    """Refuse an empty text, which would mean the working directory."""
     if value == "":
         raise ConfigError(
             "data_root",
@@ -47,13 +47,13 @@ def _given(value: object) -> object:
 
 
 def _can_be(path: Path) -> Path:
-    """Refuse a path that no file system takes, with the names of our files behind it."""
+    """Refuse a path that is too long for a file system once our file names are appended."""
     if len(os.fsencode(path)) > MOST_BYTES or any(len(os.fsencode(p)) > 255 for p in path.parts):
         raise ConfigError(
             "data_root",
-            expected=f"a path of {MOST_BYTES:,} bytes at most, and 255 a folder",
+            expected=f"a path of {MOST_BYTES:,} bytes at most, with 255 at most for each folder",
             got=quoted(str(path)),
-            todo="Give a shorter one.",
+            todo="Give a shorter path.",
         )
     return path
 

@@ -1,4 +1,4 @@
-"""A full disk, told from all else that can go wrong, and said in one line."""
+"""Detection of a full disk, which becomes one line for the user."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SAYS = ("database or disk is full", "No space left on device")
 
 
 def is_disk_full(error: BaseException) -> bool:
-    """Tell whether an error, or one that it came from, is of a full disk."""
+    """Tell whether an error, or one of its causes, comes from a full disk."""
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
     cause = error.__cause__ or error.__context__
     said = any(text in str(error) for text in _SAYS)
@@ -21,14 +21,14 @@ def is_disk_full(error: BaseException) -> bool:
 
 @contextmanager
 def disk_watched(resume: str = "") -> Iterator[None]:
-    """Turn a full disk into one line, with the line that goes on where it is known.
+    """Turn an error from a full disk into one line, with the command that continues, if known.
 
-    What is one line already stays as it is, unless it is the store's, which knows no line.
+    A `FinscaleError` stays as it is, unless it comes from the store, which knows no command.
 
     Parameters
     ----------
     resume : str
-        The line that goes on, where it is known.
+        The command that continues the work, where it is known.
 
     Raises
     ------

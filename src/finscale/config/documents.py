@@ -1,4 +1,4 @@
-"""YAML as text: how much of it is read, and what no config may be."""
+"""Safe reading of YAML files: limits of size and depth, and no key given twice."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import yaml
 
 MOST_BYTES = 1_000_000
 MOST_VALUES = 100_000
-"""Values of a file with every alias written out: more than any list of tickers has."""
+"""Most values of a file, with every alias written out: more than any list of tickers has."""
 MOST_LEVELS = 20
-"""Of lists and mappings within each other: a config has three."""
+"""Most levels of nested lists and mappings: a config has three."""
 
 
 class _Once(yaml.SafeLoader):
-    """PyYAML's safe loader, which would take the last of two equal keys without a word."""
+    """PyYAML's safe loader, but two equal keys are an error: PyYAML silently takes the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
@@ -28,12 +28,12 @@ class _Once(yaml.SafeLoader):
 
 
 def read_document(path: Path) -> Any:
-    """Read a YAML file of a sane size.
+    """Read a YAML file of a reasonable size.
 
     Raises
     ------
     ValueError
-        If it is too large, too deep, or an alias in it stands for too much.
+        If the file is too large or too deeply nested, also after aliases are written out.
     """
     if (size := path.stat().st_size) > MOST_BYTES:
         raise ValueError(f"{size:,} bytes: {MOST_BYTES:,} at most")
@@ -44,18 +44,18 @@ def read_document(path: Path) -> Any:
             return None
         _check_size(node)
         return loader.construct_document(node)
-    except RecursionError:  # deeper than Python can follow
+    except RecursionError:  # nested too deeply for Python's own stack
         raise _too_deep() from None
     finally:
         loader.dispose()
 
 
 def _check_size(root: yaml.Node) -> None:
-    """Refuse nodes that become too many values, or too deep, once aliases are written out."""
+    """Refuse a document with too many values or levels once its aliases are written out."""
     counts: dict[int, int] = {}
 
     def n_values(node: yaml.Node, level: int) -> int:
-        if level > MOST_LEVELS:  # an alias of what it stands in never ends
+        if level > MOST_LEVELS:  # an alias of its own parent never ends
             raise _too_deep()
         if id(node) not in counts:
             within = [n_values(child, level + 1) for child in _children(node)]

@@ -1,4 +1,4 @@
-"""The environment of a command, looked at before anything is made."""
+"""Checks of the environment of a command, before anything is created."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from finscale.config.places import own_folder
 from finscale.config.store import check_tracking_uri, store_patience_s
 
 UNREADABLE = r"(?:Failed to convert .* for )?(MLFLOW_\w+)(?:: | value must be)"
-"""What MLflow says of a variable of its own that it cannot read."""
+"""MLflow's message about an environment variable of its own that it cannot read."""
 _YES = ("true", "1")
 
 
 def check_environment(variables: Mapping[str, str]) -> None:
-    """Refuse an environment in which MLflow or the libraries beneath it end in a traceback.
+    """Refuse an environment in which MLflow or its libraries would end in a traceback.
 
     Raises
     ------
     ConfigError
-        Naming the variable.
+        If a variable or the working directory is wrong; the message names it.
     """
     allow_folders = variables.get("MLFLOW_ALLOW_FILE_STORE", "").lower() in _YES
     for variable in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
@@ -38,12 +38,12 @@ def check_environment(variables: Mapping[str, str]) -> None:
             "HOME",
             expected="a home folder, where MLflow and matplotlib keep their settings",
             got="none: the variable is unset, and this user has no entry in the list of users",
-            todo="Set it to a folder that can be written: HOME=/tmp, say.",
+            todo="Set it to a folder that can be written, for example HOME=/tmp.",
         ) from None
 
 
 def _check_logging_level(level: str) -> None:
-    """Refuse a level that MLflow would stumble over while it is imported."""
+    """Refuse a level that makes the import of MLflow fail."""
     known = logging.getLevelNamesMapping()
     if level and level.upper() not in known:
         raise ConfigError(
@@ -60,14 +60,14 @@ def _check_working_directory() -> None:
     except FileNotFoundError:
         raise ConfigError(
             "working directory",
-            expected="a folder that is there",
-            got="one that was removed while this shell stood in it",
-            todo="Change to another (cd), then give the same line again.",
+            expected="a folder that exists",
+            got="one that was removed while this shell was in it",
+            todo="Change to another folder (cd), then give the same line again.",
         ) from None
 
 
 def variable_fault(error: BaseException) -> ConfigError | None:
-    """Return the line about a variable that MLflow could not read, if that is what went wrong."""
+    """Return the user's error if MLflow failed to read one of its variables, else None."""
     found = re.search(UNREADABLE, str(error))
     if not isinstance(error, ValueError) or found is None:
         return None

@@ -1,4 +1,4 @@
-"""What a user sees when something is wrong: one line, never a traceback."""
+"""Errors for users: one line instead of a traceback."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MOST_OF_A_WORD = 400
 _MOST_OF_A_PART = 1_500
 _MOST_OF_A_COMMAND = 20_000
 _FIRST = 5
-# What moves a terminal's cursor, rings, colours, or writes from right to left.
+# Characters that move a terminal's cursor, ring its bell, colour, or write from right to left.
 _CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]"
 )
@@ -35,7 +35,7 @@ class _Short(reprlib.Repr):
 
 
 def quoted(value: Any) -> str:
-    """Quote a value as Python writes it, its beginning alone when it is long.
+    """Quote a value as Python writes it; of a long value, only the beginning.
 
     >>> quoted("20X"), quoted([1, 2, 3, 4, 5, 6, 7])
     ("'20X'", '[1, 2, 3, 4, 5, ...]')
@@ -46,7 +46,7 @@ def quoted(value: Any) -> str:
 
 
 def cut(text: str, most: int = _MOST_OF_A_VALUE) -> str:
-    """Return a text, or the beginning of a long one and how long it is.
+    """Return a short text as it is, and of a long one the beginning and the length.
 
     >>> cut("abcdefgh", 3)
     'abc... (8 characters)'
@@ -55,7 +55,7 @@ def cut(text: str, most: int = _MOST_OF_A_VALUE) -> str:
 
 
 def listed(names: Sequence[object], most: int = _FIRST) -> str:
-    """Write names in a row: the first few, and how many there are beside them.
+    """Join the first few names with commas, and say how many more there are.
 
     >>> listed(["a", "b"]), listed("abcdefgh")
     ('a, b', 'a, b, c, d, e and 3 more')
@@ -66,7 +66,7 @@ def listed(names: Sequence[object], most: int = _FIRST) -> str:
 
 
 def printable(text: str) -> str:
-    r"""Spell what would move or colour a terminal, as Python does; lines stay lines.
+    r"""Escape control characters as Python writes them; line breaks stay.
 
     >>> printable("red: \x1b[31m")
     'red: \\x1b[31m'
@@ -75,16 +75,16 @@ def printable(text: str) -> str:
 
 
 class FinscaleError(Exception):
-    """A mistake of the user, said in one line of a length that can be read.
+    """Base class of the errors that a user sees as one line of readable length.
 
     Parameters
     ----------
     what : str
         The thing that is wrong: a parameter, a file, a run.
     expected, got : str
-        What would have been right, and what was there instead.
+        The right value, and the value that was found instead.
     todo : str
-        What the user can do about it: it may hold a command, whose words are not cut.
+        Advice to the user. It may hold a command, whose words are not cut.
 
     Examples
     --------
@@ -105,12 +105,12 @@ class FinscaleError(Exception):
 
     @property
     def line(self) -> str:
-        """The message as it is printed and written into the run's note."""
+        """The message, as it is printed and written into the run's note."""
         return str(self)
 
 
 def _bounded(text: str) -> str:
-    """Cut words without end, and what is still too long."""
+    """Cut overlong words, then the text itself if it is still too long."""
     return cut(_LONG_WORD.sub(lambda found: cut(found[0]), text), _MOST_OF_A_PART)
 
 
@@ -119,12 +119,12 @@ class ConfigError(FinscaleError):
 
 
 class DataError(FinscaleError):
-    """Market data is missing, malformed, or not what its manifest says."""
+    """Market data is missing, malformed, or differs from its manifest."""
 
 
 class StoreError(FinscaleError):
-    """The tracking store cannot answer, or does not hold what was asked for."""
+    """The tracking store does not answer, or lacks a run or file that is needed."""
 
 
 class RefusedError(FinscaleError):
-    """A cell lies below a floor: it is refused and counted, not trained."""
+    """A cell is below a floor: it is counted as refused and not trained."""

@@ -1,4 +1,4 @@
-"""YAML under ``configs/``: read, checked against a frozen type, or refused in one line."""
+"""Loading of the YAML files in ``configs/`` into frozen types, with one line for a mistake."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ _PLAIN = {
     "date_from_datetime_parsing": "a date such as 2024-01-31",
     "date_from_datetime_inexact": "a date such as 2024-01-31",
 }
-"""Pydantic's words for what a YAML file has, in those of its writer."""
+"""Plain words for what pydantic expects, by its type of error."""
 _IN_QUOTES = (
-    'Write it in quotes, as "000001" or "ON": without them YAML makes a number, a truth value or a '
-    "date of it."
+    'Write it in quotes, as "000001" or "ON": without quotes, YAML reads it as a number, a truth '
+    "value or a date."
 )
 MOST_NAMES = 60
-"""Names that a line lists: all that come with the project, and some of a user's."""
+"""Most names that a message lists: all of the project's own, and some of a user's."""
 _NAME = re.compile(r"[a-z][a-z0-9_-]*", re.ASCII)
 
 
 class Frozen(BaseModel):
-    """Base of every config: immutable, and a misspelled field is an error."""
+    """Base class of every config: it is immutable and refuses unknown fields."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
 
 class Named(Frozen):
-    """A config that is a file of its own, and goes by the file's name."""
+    """A config that has its own file and takes its name from the file."""
 
     name: str
 
@@ -58,9 +58,9 @@ class Named(Frozen):
 
 
 def option(default: object, description: str) -> Any:
-    """Declare a field that a user may set: with ``-P name=value``, and seen in ``--help``.
+    """Declare a field that a user may set with ``-P name=value``; ``--help`` lists it.
 
-    The default is written as a user would write it; the field's type makes of it what it is.
+    The default is written as a user would write it, and the field's type converts it.
     """
     return Field(default=default, description=description)
 
@@ -69,13 +69,13 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def load_named(kind: str, name: object, model: type[Model], folder: Path = CONFIGS) -> Model:
-    """Read the file that a name of a kind stands for into `model`.
+    """Read the file of a given kind and name into a `model`.
 
     Raises
     ------
     ConfigError
-        If there is no such file (the near names are given), if there are two, or if it is
-        malformed.
+        If there is no such file (the message suggests similar names), if there are two, or if
+        the file is malformed.
     """
     names = names_of(kind, folder)
     if name not in names:
@@ -85,12 +85,12 @@ def load_named(kind: str, name: object, model: type[Model], folder: Path = CONFI
     where = shown_path(path, folder)
     try:
         values = read_document(path)
-    except (yaml.YAMLError, ValueError, OSError) as error:  # a 31st of June too
+    except (yaml.YAMLError, ValueError, OSError) as error:  # also dates such as 31 June
         raise _unreadable(where, str(error)) from None
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise _unreadable(where, quoted(values))
     if "name" in values:
-        raise _unreadable(where, "a name, which is the file's own")
+        raise _unreadable(where, "a field called name, but the name is that of the file")
     try:
         return model.model_validate({**values, "name": name})
     except ValidationError as error:
@@ -104,7 +104,7 @@ def _unreadable(where: str, got: str) -> ConfigError:
 
 
 def unknown(kind: str, name: str, known: Iterable[str], todo: str = "") -> ConfigError:
-    """Say which names there are, the nearest first."""
+    """Return the error about an unknown name, with the known names and the most similar one."""
     known = list(known)
     near = difflib.get_close_matches(cut(name), known, n=1, cutoff=0.5)
     hint = f"Did you mean {near[0]}? " if near else "Take one of these. "
@@ -113,7 +113,7 @@ def unknown(kind: str, name: str, known: Iterable[str], todo: str = "") -> Confi
 
 
 def from_validation(error: ValidationError, where: str) -> ConfigError:
-    """Turn pydantic's first complaint into one line of ours."""
+    """Turn the first error of pydantic's validation into one line."""
     first = error.errors()[0]
     field = ".".join(str(part) for part in first["loc"]) or where
     what = field if field == where else f"{where}, {field}"
@@ -132,7 +132,7 @@ def from_validation(error: ValidationError, where: str) -> ConfigError:
 
 
 def _said(complaint: Any) -> str:
-    """Return pydantic's words for what it expected, with a bound as people write it."""
+    """Return what pydantic expected, with bounds formatted for people."""
     words = {"ge": "greater than or equal to", "gt": "greater than", "lt": "less than"}
     words |= {"le": "less than or equal to"}
     for key, value in (complaint.get("ctx") or {}).items():
@@ -145,7 +145,7 @@ def _said(complaint: Any) -> str:
 
 
 def read_pins(path: Path) -> dict[str, str]:
-    """Return the packages that ``conda.yaml`` pins: version by name."""
+    """Return the packages pinned in ``conda.yaml``, as a mapping from name to version."""
     document = yaml.safe_load(path.read_text(encoding="utf-8"))
     (pins,) = [entry["pip"] for entry in document["dependencies"] if isinstance(entry, dict)]
     return dict(pin.split("==") for pin in pins)

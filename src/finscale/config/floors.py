@@ -1,4 +1,4 @@
-"""Below these sizes a result says nothing, and the cell is refused."""
+"""Floors: the smallest sample sizes; a cell below one of them is refused."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from finscale.config.files import Named, load_named
 
 
 class Floors(Named):
-    """Smallest acceptable sample sizes; what a file leaves out is at its default.
+    """Smallest acceptable sample sizes; sizes that a file leaves out keep their default.
 
-    They decide what is refused and change no result: no part of an identity.
+    Floors decide which cells are refused and change no result, so they are part of no identity.
 
     Attributes
     ----------
     n_train, n_validation, n_test : int
-        Samples of each part.
+        Number of samples in each part.
     n_minority : int
-        Validation samples of the rarer class.
+        Number of validation samples of the rarer class.
     n_effective : int
-        Validation samples whose label intervals do not overlap.
+        Number of validation samples whose label intervals do not overlap.
     """
 
     name: str = "default"
@@ -30,5 +30,5 @@ class Floors(Named):
 
 
 def load_floors(name: object) -> Floors:
-    """Read floors by name; already loaded ones pass through."""
+    """Load floors by name; `Floors` that are already loaded are returned as they are."""
     return name if isinstance(name, Floors) else load_named("floors", name, Floors)

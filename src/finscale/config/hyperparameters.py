@@ -1,4 +1,4 @@
-"""Names of the hyperparameters, and the window of a model that is not given another."""
+"""Names of the hyperparameters, and the default window of a model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the files of configs are: the project's own, and a user's, which git does not look at."""
+"""Folders of the config files: the project's own, and the user's, which git ignores."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from finscale.config.errors import ConfigError, quoted
 
 CONFIGS = Path(__file__).resolve().parents[3] / "configs"
 LOCAL = "local"
-"""Folder of a user's own files inside `configs`: git ignores it."""
+"""Name of the folder inside `configs` for a user's own files; git ignores it."""
 VARIABLE = "FINSCALE_CONFIGS"
-"""Environment variable that names another folder of a user's own files."""
+"""Environment variable with the path of another folder for a user's own files."""
 FOLDERS = {
     "universe": "universes",
     "task": "tasks",
@@ -29,8 +29,8 @@ def own_folder(variables: Mapping[str, str]) -> Path | None:
     Raises
     ------
     ConfigError
-        If the variable holds no absolute path of a folder: `mlflow run` changes the working
-        directory, and a relative path would mean another folder there.
+        If the variable is not the absolute path of a folder. `mlflow run` changes the working
+        directory, so a relative path would mean another folder there.
     """
     text = variables.get(VARIABLE, "")
     if not text:
@@ -38,7 +38,7 @@ def own_folder(variables: Mapping[str, str]) -> Path | None:
     if not os.path.isabs(text) or "\0" in text or not os.path.isdir(text):
         raise ConfigError(
             VARIABLE,
-            expected="the absolute path of a folder that is there, with universes/, tasks/, "
+            expected="the absolute path of an existing folder with universes/, tasks/, "
             "search/, floors/ or studies/ in it",
             got=quoted(text),
             todo="Correct the variable, or unset it.",
@@ -47,18 +47,18 @@ def own_folder(variables: Mapping[str, str]) -> Path | None:
 
 
 def names_of(kind: str, folder: Path = CONFIGS) -> list[str]:
-    """Return the names of a kind's files, the project's and the user's."""
+    """Return the names of all files of a kind, the project's and the user's."""
     found = (path.stem for place in _places(folder) for path in _files(place, kind))
     return sorted(set(found))
 
 
 def file_of(kind: str, name: str, folder: Path = CONFIGS) -> Path:
-    """Return the file that a name stands for; where there is none, the one that a user may add.
+    """Return the path of a named file; if it does not exist, the path where a user may add it.
 
     Raises
     ------
     ConfigError
-        If two files have the name: neither hides the other.
+        If two files have the name, since neither takes precedence.
     """
     wanted = f"{name}.yaml"
     every = [place / FOLDERS[kind] / wanted for place in _places(folder)]
@@ -75,7 +75,7 @@ def file_of(kind: str, name: str, folder: Path = CONFIGS) -> Path:
 
 
 def shown_path(path: Path, folder: Path = CONFIGS) -> str:
-    """Write a file's path as a user knows it: those inside `configs` from there on."""
+    """Write a path for a message: paths inside `configs` are relative to the project."""
     inside = path.is_relative_to(folder)
     return f"configs/{path.relative_to(folder).as_posix()}" if inside else str(path)
 
@@ -83,7 +83,7 @@ def shown_path(path: Path, folder: Path = CONFIGS) -> str:
 def tracked_names(kind: str) -> list[str]:
     """Return the names of the files that belong to the project: those that git tracks.
 
-    Without git, or outside a repository, they are those beside the project's own.
+    Without git, or outside a repository, these are all files in the project's folder of the kind.
     """
     place = CONFIGS / FOLDERS[kind]
     command = ["git", "ls-files", "-z", "--", "."]

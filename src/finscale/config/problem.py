@@ -1,4 +1,4 @@
-"""A problem: what is predicted, from what, on which days. Its name is its identity."""
+"""Problems: task, data and split of a forecast, with the name that identifies them."""
 
 from __future__ import annotations
 
@@ -25,26 +25,28 @@ ChunkSamples = Literal["one", "all"]
 
 N_BLOCKS = 5
 LOG_SIGMA_BOUNDS = (-12.0, 4.0)
-"""Log sigma of a forecast is read within these, in training and in scores alike: a standard
-deviation from a sixteenth of a basis point to a factor of e^54, and never a loss without end."""
+"""Bounds to which log sigma of a forecast is clipped, in training and in scores alike: a standard
+deviation from a sixteenth of a basis point to a factor of e^54, so that no loss is infinite."""
 
 
 class Task(Named):
-    """What is asked of the next `horizon` bars; it binds the head, the loss and the scores.
+    """The question about the next `horizon` bars; it determines the head, the loss and the scores.
 
     Attributes
     ----------
     kind : {"threshold", "direction", "regression"}
-        Does a price reach close * (1 + rise); is the last close above today's; the log return.
+        Does a price reach close * (1 + rise)? Is the last close above today's? What is the log
+        return?
     rise : float
-        Of a threshold, and only there.
+        Relative rise of a threshold task; other kinds have none.
     shuffle : int, optional
-        A control: labels change places in blocks of so many bars, and nothing is left to learn.
+        A control: block length, in bars, in which labels are shuffled, so that nothing can be
+        learned.
     """
 
     kind: Annotated[TaskKind, Field(exclude_if=lambda kind: kind == "threshold")] = "threshold"
     rise: Rise | None = None
-    # Left out of a dump where there is none: it came later, and old studies keep their identity.
+    # A dump leaves it out at its default: the field is newer, and old studies keep their identity.
     shuffle: Annotated[Shuffled | None, Field(exclude_if=lambda blocks: blocks is None)] = None
 
     @model_validator(mode="after")
@@ -60,17 +62,17 @@ class Task(Named):
 
     @property
     def is_binary(self) -> bool:
-        """Whether labels are 0 and 1 (a logit and cross-entropy), or returns (a Gaussian)."""
+        """True if labels are 0 and 1 (logit, cross-entropy), False if returns (Gaussian)."""
         return self.kind != "regression"
 
     @property
     def n_outputs(self) -> int:
-        """K: a logit, or mean and log sigma."""
+        """K, the number of outputs: a logit, or mean and log sigma."""
         return 1 if self.is_binary else 2
 
 
 def load_task(name: object) -> Task:
-    """Read a task by name; an already loaded one passes through.
+    """Load a task by name; a `Task` that is already loaded is returned as it is.
 
     Examples
     --------
@@ -83,7 +85,7 @@ def load_task(name: object) -> Task:
 
 
 def check_start(split: SplitKind, universe: Universe) -> None:
-    """Refuse to walk forward through a universe that does not say from where.
+    """Refuse walk-forward for a universe that does not say when evaluation starts.
 
     Raises
     ------
@@ -100,7 +102,7 @@ def check_start(split: SplitKind, universe: Universe) -> None:
 
 
 def check_vix(vix: bool, universe: Universe) -> None:
-    """Refuse a VIX where the universe names none.
+    """Refuse the VIX for a universe that has none.
 
     Raises
     ------
@@ -117,7 +119,7 @@ def check_vix(vix: bool, universe: Universe) -> None:
 
 
 class DataConfig(Frozen):
-    """Options of `data`: which bars, at which timescale, with which features."""
+    """Options of `data`: universe, timescale and features."""
 
     universe: Annotated[Universe, BeforeValidator(load_universe)] = option(
         "sp500", "a file in configs/universes"
@@ -134,21 +136,29 @@ class DataConfig(Frozen):
 
 
 class Problem(DataConfig):
-    """A prediction problem: data, label, split and the window the model sees."""
+    """A prediction problem: data, label, split and the window that the model sees."""
 
     task: Annotated[Task, BeforeValidator(load_task)] = option(
         "threshold_1pct", "a file in configs/tasks"
     )
-    horizon: Horizon = option(1, "bars ahead that the label looks at")
+    horizon: Horizon = option(1, "how many bars ahead the label looks")
     label_price: LabelPrice = option(
-        "high", "price that has to reach a threshold: high or close; other tasks take the close"
+        "high", "price that must reach the threshold: high or close; other tasks use the close"
     )
-    split: SplitKind = option("chronological", "how days are cut into training, validation, test")
-    n_blocks: BlockCount = option(N_BLOCKS, "blocks of the evaluation period (walk-forward)")
-    samples_per_chunk: ChunkSamples = option("all", "samples of a chunk: one or all (chunk)")
-    context_length: Context = option(CONTEXT_LENGTH, "bars in a window")
-    patch_length: Patch = option(PATCH_LENGTH, "bars in a patch")
-    patch_stride: Patch = option(PATCH_STRIDE, "bars from one patch to the next")
+    split: SplitKind = option(
+        "chronological",
+        "how days are divided into training, validation and test: chronological, walk-forward, "
+        "chunk, cpcv",
+    )
+    n_blocks: BlockCount = option(
+        N_BLOCKS, "number of blocks in the evaluation period (walk-forward)"
+    )
+    samples_per_chunk: ChunkSamples = option(
+        "all", "samples that are used of each chunk: one or all (chunk)"
+    )
+    context_length: Context = option(CONTEXT_LENGTH, "number of bars in a window")
+    patch_length: Patch = option(PATCH_LENGTH, "number of bars in a patch")
+    patch_stride: Patch = option(PATCH_STRIDE, "number of bars from one patch to the next")
 
     @model_validator(mode="after")
     def _patches_fit(self) -> Problem:
@@ -169,14 +179,15 @@ class Problem(DataConfig):
 
     @property
     def price(self) -> LabelPrice:
-        """The price that labels look at: there is a choice for thresholds only."""
+        """The price that labels are made from; only thresholds leave a choice."""
         return self.label_price if self.task.kind == "threshold" else "close"
 
     @property
     def title(self) -> str:
-        """What tells the problem from the usual one, first: the names of runs are cut in a list.
+        """Short title for names of runs, without the parts that are at their usual value.
 
-        The horizon and the universe are always said; `problem_name` says all.
+        Differences from the usual problem come early, since lists cut long names. The horizon and
+        the universe are always there; `problem_name` has all parts.
         """
         universe, task, horizon, timescale, tier, *others = self.problem_name.split(".")
         usual = {"daily", "a20", "threshold_1pct"}
@@ -185,9 +196,9 @@ class Problem(DataConfig):
 
     @property
     def problem_name(self) -> str:
-        """The identity of the problem: the tag ``finscale.problem``; no part holds a dot.
+        """The identity of the problem: the tag ``finscale.problem``; no part contains a dot.
 
-        An option that the task or the split does not look at is no part of it.
+        Options that the task or the split does not use are left out.
         """
         parts = [
             self.universe.name,

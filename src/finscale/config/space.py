@@ -1,4 +1,4 @@
-"""The search space: architecture axes and training parameters, values only."""
+"""The search space: values of the architecture's axes and of the training parameters."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from finscale.config.errors import ConfigError
 from finscale.config.files import Named, load_named
 
 MOST_SHAPES = 100_000
-"""Combinations of the architecture's axes: each is counted before a search begins."""
+"""Most combinations of the architecture's axes: each is counted before a search begins."""
 
 
 def _distinct(values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -42,20 +42,20 @@ Axis = Annotated[
 
 
 class Space(Named):
-    """What a search may choose from (design: *Defaults*).
+    """The values that a search may choose from.
 
     Attributes
     ----------
     context_length, patch_length : tuple of int, optional
-        Bars that a model sees, of the problem's at most, and bars in a patch; by default they are
-        the problem's own.
+        Number of bars that a model sees, at most the problem's, and number of bars in a patch. By
+        default both are the problem's own.
     one_architecture : bool
-        Leaves training parameters alone to the search: the architecture is the one in the middle
-        of the budget's.
+        If true, only training parameters are searched, and the architecture is the median one of
+        the budget.
 
     Notes
     -----
-    The last three came later: a dump leaves them out at their defaults.
+    A dump leaves out these three fields at their defaults, since they are newer than the others.
     """
 
     d_model: Axis[Width]
@@ -88,10 +88,10 @@ class Space(Named):
         return self
 
     def values(self) -> dict[str, Any]:
-        """Return everything but the name: equal values make an equal search."""
+        """Return everything except the name: equal values make an equal search."""
         return self.model_dump(exclude={"name"}, mode="json")
 
 
 def load_space(name: object) -> Space:
-    """Read a search space by name; an already loaded one passes through."""
+    """Load a search space by name; a `Space` that is already loaded is returned as it is."""
     return name if isinstance(name, Space) else load_named("space", name, Space)

@@ -1,4 +1,4 @@
-"""Config → the line that a user gives to get it again."""
+"""Spelling of a config as the command that a user would type."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ VERB_CONFIGS: dict[str, type[BaseModel]] = {
 
 
 def spell(verb: str, config: BaseModel) -> str:
-    """Write the line of a verb with this config's values.
+    """Write the command of a verb with the values of a config.
 
-    Options at their default are left out, and so are those that the verb does not have: the
-    config may be another verb's.
+    Options at their default are left out, and so are options that the verb does not have, since
+    the config may belong to another verb.
     """
     return command(verb, given(verb, config))
 
 
 def given(verb: str, config: BaseModel) -> dict[str, str]:
-    """Return the options of a verb that this config has, and that are not at their default."""
+    """Return the options of a verb that this config sets to another value than the default."""
     fields = VERB_CONFIGS[verb].model_fields
     known = option_names(VERB_CONFIGS[verb])
     return {

@@ -1,8 +1,8 @@
-"""How a user started this process: what we tell them to give next is written the same way.
+"""How the user started this process, so that suggested commands are written in the same way.
 
-MLflow's tags of a run do not say it: they name an environment only where MLflow made one, a folder
-in full where a user wrote a dot, and no experiment. The command line of the `mlflow run` above
-this process does.
+The tags of an MLflow run do not tell: they name an environment only if MLflow made one, give the
+folder in full where the user wrote a dot, and name no experiment. The command line of the parent
+process `mlflow run` has all of this.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 
 VARIABLE = "_FINSCALE_STARTED"
-"""Environment variable in which workers find how the command that started them was given."""
+"""Environment variable that tells workers how the user started the command."""
 _PLAIN = ("mlflow", "run", ".")
 _SAID_ANEW = ("-e", "--entry-point", "-P", "--param-list", "--run-id", "--run-name")
 
 
 def remember_start() -> None:
-    """Note, for this process and its workers, how the user gave the command it runs."""
+    """Remember, for this process and its workers, how the user started the command."""
     above = _above() if "MLFLOW_RUN_ID" in os.environ else ()
     os.environ[VARIABLE] = json.dumps(words_of(sys.orig_argv, above, os.environ))
 
@@ -30,16 +30,16 @@ def remember_start() -> None:
 def words_of(
     own: Sequence[str], above: Iterable[Sequence[str]], variables: Mapping[str, str]
 ) -> list[str]:
-    """Return the words of the user's command that stand before its verb.
+    """Return the words of the user's command that come before the verb.
 
     Parameters
     ----------
     own : sequence of str
         The command line of this process.
     above : iterable of sequences of str
-        Those of the processes above it, the nearest first.
+        The command lines of its parent processes, the nearest first.
     variables : mapping
-        The environment.
+        The environment variables.
     """
     for line in above:
         if words := _mlflow_words(list(line), variables):
@@ -51,7 +51,7 @@ def words_of(
 
 
 def command(verb: str, pairs: Mapping[str, str]) -> str:
-    """Write the line of a verb as the user writes theirs, quoted for a shell."""
+    """Write the command of a verb in the way the user started this one, quoted for a shell."""
     words = _started(os.environ)
     if words[-1] == "-m":
         options = [f"--{name}={text}" for name, text in pairs.items()]
@@ -65,7 +65,7 @@ def _started(variables: Mapping[str, str]) -> list[str]:
 
 
 def _above() -> Iterable[Sequence[str]]:
-    """Yield the command lines of the processes above this one, as far as they can be read."""
+    """Yield the command lines of the parent processes, as far as they can be read."""
     import psutil
 
     try:
@@ -76,7 +76,7 @@ def _above() -> Iterable[Sequence[str]]:
 
 
 def _mlflow_words(line: list[str], variables: Mapping[str, str]) -> list[str]:
-    """Return the words of an `mlflow run`, without what we say anew; empty if it is none."""
+    """Return the words of `mlflow run` that a new command keeps; empty for another program."""
     places = [at for at, word in enumerate(line[:3]) if PurePath(word).stem == "mlflow"]
     if not places or "run" not in line[places[0] :]:
         return []
@@ -91,7 +91,7 @@ def _mlflow_words(line: list[str], variables: Mapping[str, str]) -> list[str]:
 
 
 def _kept(words: Sequence[str]) -> Iterable[str]:
-    """Yield the words after `mlflow run` but for its verb, its parameters and its run."""
+    """Yield the words after `mlflow run`, except its verb, its parameters and its run."""
     rest = iter(words)
     for word in rest:
         name = word.partition("=")[0] if word.startswith("--") else word[:2]
@@ -102,7 +102,7 @@ def _kept(words: Sequence[str]) -> Iterable[str]:
 
 
 def _guessed(variables: Mapping[str, str]) -> Iterable[str]:
-    """Yield what `mlflow run` has to be told, by what it does to the process that it starts."""
+    """Yield the options of `mlflow run`, inferred from the process that it started."""
     if not PurePath(sys.prefix).name.startswith("mlflow-"):
         yield from ("--env-manager", "local")
     if (experiment := variables["MLFLOW_EXPERIMENT_ID"]) != "0":

@@ -1,13 +1,13 @@
-"""Ctrl-C and SIGTERM: heard once, never lost, and out of the way while runs are closed.
+"""Handling of Ctrl-C and SIGTERM: a stop is never lost and never interrupts the closing of runs.
 
-A signal sets a flag and, unless it is held back, raises KeyboardInterrupt at once, so that a wait
-or a download ends. Python may lose that exception in a callback (of the garbage collector, of the
-import machinery): whoever looks at the flag raises it again, and so does the end of every block
-that held it back.
+A signal sets a flag and raises KeyboardInterrupt at once, so that a wait or a download ends; a
+block can defer this until its end. Python may lose the exception in a callback (of the garbage
+collector or the import machinery), so `check_stop` and the end of every deferring block raise it
+again while the flag is set.
 
-While a KeyboardInterrupt is on its way up, what runs in its ``except`` and ``finally`` blocks is
-closing what is open: there nothing is raised, and `stop_asked` says no, so that a wait of closing
-code needs a bound of its own.
+While a KeyboardInterrupt propagates, the ``except`` and ``finally`` blocks on its way close what is
+open. Nothing is raised there and `stop_asked` returns False, so waits in such code need a time
+limit of their own.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ _STOPS = (signal.SIGINT, signal.SIGTERM)
 
 @dataclass
 class _Stops:
-    """What this process was told.
+    """State of the stops of this process.
 
     Attributes
     ----------
     asked : int or None
-        The first signal that came.
+        The first signal that was received.
     held : int
-        Blocks, one within another, that hold a stop back.
+        Number of nested blocks that defer a stop.
     is_over : bool
-        Whether the work is done, so that nothing is left to stop.
+        True when the work is done and nothing is left to stop.
     """
 
     asked: int | None = None
@@ -46,7 +46,7 @@ _stops = _Stops()
 
 
 def install_stops() -> None:
-    """Handle Ctrl-C and SIGTERM from here on, for as long as the process lives."""
+    """Handle Ctrl-C and SIGTERM from now until the process ends."""
     _stops.asked, _stops.is_over = None, False
     for number in _STOPS:
         signal.signal(number, _hear)
@@ -57,31 +57,31 @@ def install_stops() -> None:
 
 
 def ignore_stops() -> None:
-    """Let the process end undisturbed: its exit code is decided."""
+    """Ignore further signals: the exit code is decided and the process ends."""
     _stops.is_over = True
 
 
 def was_stopped() -> bool:
-    """Tell whether a signal has come, whatever has become of it since."""
+    """Tell whether a signal was received, even if its exception was handled or lost since."""
     return _stops.asked is not None
 
 
 def stop_asked() -> bool:
-    """Tell whether work shall end: what closes runs because of it is not asked to."""
+    """Tell whether the work should stop; False in code that is already closing runs."""
     return was_stopped() and not _is_closing()
 
 
 def check_stop() -> None:
-    """Raise KeyboardInterrupt if a stop is asked for and not held back."""
+    """Raise KeyboardInterrupt if a stop was asked for and is not deferred."""
     if stop_asked() and not _stops.held and threading.current_thread() is threading.main_thread():
         raise KeyboardInterrupt
 
 
 @contextmanager
 def unbroken() -> Iterator[None]:
-    """Hold a stop back until the block, and those around it, are over; then raise it."""
+    """Defer a stop until this block and those around it have ended; then raise it."""
     if threading.current_thread() is not threading.main_thread():
-        yield  # signals reach the main thread alone
+        yield  # signals reach the main thread only
     elif _stops.held or signal.getsignal(signal.SIGINT) is _hear:
         try:
             with _held():
@@ -95,9 +95,9 @@ def unbroken() -> Iterator[None]:
 
 @contextmanager
 def deaf_children() -> Iterator[None]:
-    """Let processes that are started in the block hear no Ctrl-C until they install handlers.
+    """Block Ctrl-C in processes that are started here, until they install their handlers.
 
-    A terminal sends it to them too, while they import. SIGTERM ends them then.
+    A terminal sends Ctrl-C to child processes too, while they still import. SIGTERM ends them.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
@@ -120,7 +120,7 @@ def _held() -> Iterator[None]:
 
 @contextmanager
 def _handled_here() -> Iterator[None]:
-    """Hear signals in the block alone: afterwards they do what they did before."""
+    """Handle signals in this block only, and restore the previous handlers afterwards."""
     before = {number: signal.getsignal(number) for number in _STOPS}
     for number in _STOPS:
         signal.signal(number, _hear)
@@ -142,15 +142,15 @@ def _hear(number: int, _: object) -> None:
 
 
 def _is_closing() -> bool:
-    """Tell whether a KeyboardInterrupt is being handled, or something that came of one."""
+    """Tell whether a KeyboardInterrupt, or an error raised while handling one, is being handled."""
     error = sys.exception()
     while error and not isinstance(error, KeyboardInterrupt):
-        error = error.__context__  # what was being handled when it was raised
+        error = error.__context__  # the error that was being handled at that time
     return error is not None
 
 
 class _Quiet:
-    """Say nothing of a KeyboardInterrupt that was lost: the flag is still there."""
+    """A hook that does not report a lost KeyboardInterrupt, since the flag is still set."""
 
     def __init__(self, say: Callable[[Any], object]) -> None:
         self._say = say

@@ -1,4 +1,4 @@
-"""Where the tracking store is: MLflow's own default or the user's variable, never set in code."""
+"""Address of the tracking store: MLflow's default or the user's variable, never set in code."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from finscale.config.errors import ConfigError, quoted
 
 WAIT_VARIABLE = "FINSCALE_STORE_WAIT_S"
 DEFAULT_WAIT_S = 300.0
-"""How long a store that does not answer is waited for: a restart takes less."""
+"""Seconds to wait for a store that does not answer: longer than the restart of a server."""
 LONGEST_WAIT_S = 86_400.0
 
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
@@ -23,7 +23,7 @@ _USER = re.compile(r"(?<=://)([^\s/@:]*):[^\s]*@")
 
 
 def without_passwords(text: str) -> str:
-    """Write an address, or a text that holds addresses, with stars for each password.
+    """Replace each password in an address, or in a text with addresses, by stars.
 
     >>> without_passwords("postgresql://me:s3cret@host/db?password=x")
     'postgresql://me:***@host/db?password=***'
@@ -34,16 +34,16 @@ def without_passwords(text: str) -> str:
 def check_tracking_uri(
     uri: str | None, variable: str = "MLFLOW_TRACKING_URI", *, allow_folders: bool = False
 ) -> None:
-    """Refuse an address that MLflow cannot open, or that means another store elsewhere.
+    """Refuse an address that MLflow cannot open, or whose meaning depends on the folder.
 
-    `mlflow run` and its child would open two different stores at a relative path.
+    With a relative path, `mlflow run` and its child process would open two different stores.
 
     Parameters
     ----------
     variable : str
-        Where the address stands, for the message.
+        Name of the variable that holds the address, for the message.
     allow_folders : bool
-        Whether the user has told MLflow to keep runs in folders all the same.
+        Whether the user has told MLflow to keep runs in folders nevertheless.
 
     Raises
     ------
@@ -92,7 +92,7 @@ def _check(uri: str | None, allow_folders: bool) -> None:
 
 
 def would_make_store(uri: str) -> bool:
-    """Tell whether an address is a file that is not there: to look into it would make it.
+    """Tell whether opening an address would create a file, because it does not exist yet.
 
     >>> would_make_store("sqlite:////no/such/folder/mlflow.db"), would_make_store("http://host")
     (True, False)
@@ -109,7 +109,7 @@ def _is_relative(engine: str, rest: str) -> bool:
 
 
 def _check_file(rest: str) -> None:
-    """Refuse a folder in the place of the database's file, and a database in memory."""
+    """Refuse a folder instead of a database file, and a database in memory."""
     path = Path(rest.removeprefix("/").partition("?")[0])
     if path.is_dir():
         todo = f"Name a file in it: sqlite:///{path / 'mlflow.db'}."
@@ -119,7 +119,7 @@ def _check_file(rest: str) -> None:
 
 
 def _plugins() -> list[str]:
-    """Return the schemes of tracking stores that other packages bring."""
+    """Return the schemes of tracking stores that installed plugins provide."""
     return [entry.name for entry in entry_points(group="mlflow.tracking_store")]
 
 
@@ -132,12 +132,12 @@ def _unknown(engine: str) -> _WrongError:
 
 
 def store_patience_s(variables: Mapping[str, str]) -> float:
-    """Return how many seconds a store that does not answer is waited for.
+    """Return how many seconds to wait for a store that does not answer.
 
     Raises
     ------
     ConfigError
-        If ``FINSCALE_STORE_WAIT_S`` is no such number.
+        If ``FINSCALE_STORE_WAIT_S`` is not a number in the allowed range.
     """
     text = variables.get(WAIT_VARIABLE, "") or str(DEFAULT_WAIT_S)
     try:

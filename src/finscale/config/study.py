@@ -1,4 +1,4 @@
-"""A study: the matrix of cells that one question needs, and how much each may cost."""
+"""Studies: the matrix of cells that one question needs, and the effort for each cell."""
 
 from __future__ import annotations
 
@@ -61,17 +61,17 @@ _SHARED = (
 
 
 class Study(Named):
-    """Every combination of universe, task, horizon, timescale, tier, VIX and budget is one cell.
+    """Each combination of universe, task, horizon, timescale, tier, VIX and budget is one cell.
 
     Attributes
     ----------
     vix : tuple of bool
         Without the VIX, with it, or both.
     delta : float
-        Share of the loss scale (the reference loss; 1 nat for a density) that counts as a
-        difference; fixed before looking.
+        Smallest difference that counts, as a share of the loss scale (the reference loss; 1 nat
+        for a density); fixed before looking at results.
     floors : Floors
-        What a cell must have, or it is refused; they change no result and are in no dump.
+        Smallest sample sizes of a cell. They change no result, so a dump leaves them out.
     """
 
     question: Annotated[str, Field(max_length=2_000)]
@@ -88,7 +88,7 @@ class Study(Named):
     top_k: Chosen = 3
     n_seeds: Seeds = 3
     seed: Seed = 42
-    # Left out of a dump at their default: they came later, and old studies keep their identity.
+    # A dump leaves these out at their default: they are newer, and old studies keep their identity.
     timescales: Annotated[
         tuple[Timescale, ...],
         Field(min_length=1, exclude_if=lambda scales: scales == ("daily",)),
@@ -131,15 +131,15 @@ class Study(Named):
         return self
 
     def values(self) -> dict[str, Any]:
-        """Return everything that is written down: equal values make an equal study."""
+        """Return the values that identify the study: equal values make an equal study."""
         values = self.model_dump(mode="json")
         universes = values.pop("universes")
-        # A study of one universe had a field of that name once, and keeps its identity.
+        # Earlier versions had the field `universe`: a study of one universe keeps its identity.
         one = len(universes) == 1
         return values | ({"universe": universes[0]} if one else {"universes": universes})
 
     def cells(self, data_root: Path, device: str) -> tuple[TrainConfig, ...]:
-        """Spell out the matrix, problem by problem, small budgets first."""
+        """Return all cells of the matrix, problem by problem, small budgets first."""
         shared = {name: getattr(self, name) for name in _SHARED}
         axes = {
             "universe": self.universes,
@@ -155,20 +155,20 @@ class Study(Named):
             TrainConfig.model_validate({**shared, **where, **dict(zip(axes, place, strict=True))})
             for place in product(*axes.values())
         )
-        return tuple(dict.fromkeys(cells))  # 2M and 2000K are one cell
+        return tuple(dict.fromkeys(cells))  # 2M and 2000K are the same cell
 
 
 NO_STUDY = "none"
-"""What `analyze` takes for the problem of its parameters."""
+"""Value of the option `study` with which `analyze` takes the problem of its parameters."""
 
 
 def load_study(name: object) -> Study:
-    """Read a study by name; an already loaded one passes through.
+    """Load a study by name; a `Study` that is already loaded is returned as it is.
 
     Raises
     ------
     ConfigError
-        For the name that means no study.
+        If the name is the one that means no study.
     """
     if name == NO_STUDY:
         raise ConfigError(
@@ -181,15 +181,17 @@ def load_study(name: object) -> Study:
 
 
 class StudyConfig(Frozen):
-    """Options of `study`: run a whole matrix, go on where it stopped, and conclude."""
+    """Options of `study`: run a whole matrix, continue where it stopped, and conclude."""
 
     study: Annotated[Study, BeforeValidator(load_study)] = option(
         "demo", "a file in configs/studies"
     )
-    workers: Side = option(0, "cells side by side; 0: one a core, two at most on the CPU")
+    workers: Side = option(
+        0, "number of cells that run in parallel; 0: one per core, at most two on the CPU"
+    )
     device: Literal["auto", "cpu", "cuda", "mps"] = option("auto", "where to train")
     data_root: DataRoot = option(Path("data"), "folder of raw and processed data")
-    dry_run: bool = option("false", "say what would be done, and train nothing (true or false)")
+    dry_run: bool = option("false", "print what would be done, and train nothing (true or false)")
 
 
 def _known(name: str) -> str:
@@ -202,11 +204,11 @@ class AnalyzeConfig(Problem):
     """Options of `analyze`: a verdict from the finals in the tracking store."""
 
     study: Annotated[str, AfterValidator(_known)] = option(
-        NO_STUDY, "a file in configs/studies; 'none': this problem, all budgets"
+        NO_STUDY, "a file in configs/studies; 'none' analyzes this problem at all budgets"
     )
     floors: ChosenFloors = option(
-        "default", "a file in configs/floors; with a study, the study's own are taken"
+        "default", "a file in configs/floors; with a study, the study's own floors are used"
     )
     allow_partial: bool = option(
-        "false", "open the test although the study is not whole; recorded as such (true or false)"
+        "false", "open the test although the study is incomplete, and record this (true or false)"
     )

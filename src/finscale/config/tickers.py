@@ -1,4 +1,4 @@
-"""Tickers: names that an exchange gave, and that have to serve as file names on every system."""
+"""Checks of tickers, which also have to be valid file names on every operating system."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _DEVICE = re.compile(r"(CON|PRN|AUX|NUL|COM\d|LPT\d)(\..*)?", re.ASCII | re.IGNO
 
 
 def file_stem(ticker: str) -> str:
-    """Return the ticker as the name of a file: without the ^ of an index."""
+    """Return the ticker as the name of a file, without the ^ of an index."""
     return ticker.replace("^", "")
 
 
 def check_ticker(ticker: str, where: str) -> None:
-    """Refuse what cannot be a file's name, or would be one elsewhere.
+    """Refuse a ticker that is not a valid file name on every operating system.
 
     Raises
     ------
     ConfigError
-        For a path, a device's name, a trailing dot, or more than 32 characters.
+        If it is a path or the name of a device, ends with a dot, or has more than 32 characters.
     """
     fits = len(ticker) <= MAX_LENGTH and _TICKER.fullmatch(ticker) and not ticker.endswith(".")
     if not fits or _DEVICE.fullmatch(file_stem(ticker)):
@@ -32,14 +32,14 @@ def check_ticker(ticker: str, where: str) -> None:
         raise ConfigError(
             where,
             expected=f"tickers of letters, digits and ^ = . _ -, {MAX_LENGTH} at most, "
-            "a letter or a digit first (^ may stand before it), no device",
+            "a letter or a digit first (or after ^), not the name of a device",
             got=repr(shown) + (f" ({len(ticker)} characters)" if shown != ticker else ""),
             todo="Correct the ticker: it becomes a file name.",
         )
 
 
 def check_file_names(tickers: Iterable[str], where: str) -> None:
-    """Refuse two tickers that would share a file: ABC and ^ABC, or abc where case is ignored."""
+    """Refuse two tickers that would share a file, such as ABC and ^ABC, or ABC and abc."""
     taken: dict[str, str] = {}
     for ticker in tickers:
         stem = file_stem(ticker).lower()

@@ -1,4 +1,4 @@
-"""Universes: which tickers from which source, and where training ends."""
+"""Universes: tickers, their source, and the dates of training, validation and test."""
 
 from __future__ import annotations
 
@@ -15,19 +15,21 @@ from finscale.config.tickers import check_file_names, check_ticker
 FredSeries = Literal["DGS10", "DGS2", "DFF", "UNRATE", "CPIAUCSL"]
 Source = Literal["bundled", "yahoo", "csv", "parquet", "planted", "synthetic"]
 VIX = "^VIX"
+OWN_FILES: dict[Source, str] = {"csv": "CSV", "parquet": "Parquet"}
+"""Sources that are files of the user's own, one for each ticker, with the name of their format."""
 
 
 class Planted(Frozen):
-    """A market of the laboratory: how tomorrow's direction hangs on what a model can see.
+    """Parameters of an artificial market with a planted signal of known strength.
 
     Attributes
     ----------
     n_lags : int
-        Sessions whose opens carry the signal, today's first; 0: nothing can be known.
+        Number of sessions, up to today, whose opens carry the signal; 0: nothing is predictable.
     strength : float
         Standard deviation of the log odds that the next close is above today's.
     seed : int
-        Of every draw.
+        Seed of all random draws.
     """
 
     n_lags: Annotated[int, Field(ge=0, le=250)]
@@ -36,19 +38,19 @@ class Planted(Frozen):
 
 
 class Synthetic(Frozen):
-    """A drawn market whose volatility clusters, as GARCH(1,1) has it.
+    """Parameters of an artificial market with volatility clustering, a GARCH(1,1) process.
 
     Attributes
     ----------
     seed : int
-        Of every draw; each ticker has a path of its own.
+        Seed of all random draws; each ticker has a path of its own.
     drift : float
         Expected log return of a year.
     volatility : float
-        Standard deviation of a year's log return, in the long run.
+        Long-run standard deviation of a year's log return.
     alpha, beta : float
-        Weights of yesterday's squared surprise and of yesterday's variance; below 1 together,
-        so that there is a long run.
+        Weights of yesterday's squared surprise and of yesterday's variance. Their sum is below 1,
+        so that the variance has a long-run mean.
     """
 
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
@@ -64,7 +66,7 @@ class Synthetic(Frozen):
                 "synthetic",
                 expected="alpha + beta below 1",
                 got=f"{self.alpha} + {self.beta}",
-                todo="Lower one of them: the variance would grow for ever.",
+                todo="Lower one of them: the variance would grow without bound.",
             )
         return self
 
@@ -75,26 +77,26 @@ class Universe(Named):
     Attributes
     ----------
     source : {"bundled", "yahoo", "csv", "parquet", "planted", "synthetic"}
-        Where bars come from; `csv` and `parquet` read ``<path>/<ticker>.csv`` or ``.parquet``,
-        `planted` and `synthetic` draw them.
+        Source of the bars; `csv` and `parquet` read ``<path>/<ticker>.csv`` or ``.parquet``,
+        `planted` and `synthetic` generate artificial bars.
     target : str
-        The ticker that validation and test are about.
+        The ticker that is forecast in validation and test.
     start, end : date
-        First and last session that enter; `end` is fixed so that digests are comparable.
+        First and last session that are used; `end` is fixed so that digests are comparable.
     train_end, validation_end : date
         Last sessions of the training and the validation part; the test is the rest.
     evaluation_start : date, optional
         First session that walk-forward evaluates.
     planted : Planted, optional
-        Of source `planted`.
+        Parameters of the source `planted`.
     synthetic : Synthetic, optional
-        Of source `synthetic`.
+        Parameters of the source `synthetic`.
     vix : str, optional
-        Ticker of the volatility index in the same source, for those who ask for it.
+        Ticker of the volatility index in the same source; used with the option `vix`.
     fred : tuple of str
-        Macro series that come with the bars.
+        Macro series from FRED that are added to the inputs.
     true_jumps : tuple of date
-        Sessions whose moves look like errors and are not: neither refused nor warned of.
+        Sessions whose moves look like errors but are real: they are neither refused nor reported.
     """
 
     source: Source
@@ -106,13 +108,13 @@ class Universe(Named):
     end: date
     evaluation_start: date | None = None
     path: str | None = None
-    # Left out of a dump where there is none: they came later, and old studies keep their identity.
+    # A dump leaves these out at their default: they are newer, and old studies keep their identity.
     planted: Annotated[Planted | None, Field(exclude_if=lambda planted: planted is None)] = None
     synthetic: Annotated[Synthetic | None, Field(exclude_if=lambda drawn: drawn is None)] = None
-    # That there is the usual index to ask for changes no result of who does not ask.
+    # The usual index is left out too: naming it changes no result without the option `vix`.
     vix: Annotated[str | None, Field(exclude_if=lambda ticker: ticker in (None, VIX))] = None
     fred: Annotated[tuple[FredSeries, ...], Field(exclude_if=lambda series: not series)] = ()
-    # Never in a dump: what is called true changes no value, and must not make another study.
+    # Never in a dump: true jumps change no value, so they must not change a study's identity.
     true_jumps: Annotated[tuple[date, ...], Field(exclude=True)] = ()
 
     @model_validator(mode="after")
@@ -125,12 +127,12 @@ class Universe(Named):
 
 
 def universe_names() -> list[str]:
-    """Return the universes that come with the project; a user's own are not among them."""
+    """Return the names of the universes that come with the project, without the user's own."""
     return tracked_names("universe")
 
 
 def load_universe(name: object) -> Universe:
-    """Read a universe by name; an already loaded one passes through.
+    """Load a universe by name; a `Universe` that is already loaded is returned as it is.
 
     Examples
     --------
@@ -186,7 +188,7 @@ def _check_source(universe: Universe, where: str) -> None:
     source = universe.source
     folder = "a path, the folder that holds <ticker>"
     for sources, field, needs in (
-        (("csv", "parquet"), "path", f"{folder}.csv or .parquet,"),
+        (tuple(OWN_FILES), "path", f"{folder}.{' or .'.join(OWN_FILES)},"),
         (("planted",), "planted", "n_lags and strength under planted"),
         (("synthetic",), "synthetic", "values (or {} for the usual ones) under synthetic"),
     ):

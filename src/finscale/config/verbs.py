@@ -1,4 +1,4 @@
-"""The options of each verb: what ``-P name=value`` may set, with its default and its meaning."""
+"""Options of the verbs: the names for ``-P name=value``, with defaults and meanings."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from finscale.config.problem import Problem
 from finscale.config.space import Space, load_space
 
 COUNTED = ("ok", "pruned", "diverged")
-"""Ends of a trial that count against `n_trials`, and results that are not computed again."""
+"""Statuses of trials that count towards `n_trials`, and of results that are not computed again."""
 
 
 def _free_if_searched(value: object) -> object:
@@ -56,7 +56,7 @@ Artifacts = Literal["best", "all", "none"]
 
 
 def _storage(address: str) -> str:
-    """Check an address by its beginning; that the database answers is seen when it is opened."""
+    """Check how an address begins; whether the database answers is checked when it is opened."""
     known = ("sqlite:////", "postgresql://", "postgresql+psycopg2://", "postgresql+psycopg://")
     if address == "auto" or address.startswith(known):
         return address
@@ -69,35 +69,40 @@ def _storage(address: str) -> str:
 
 
 def _pin(what: str) -> Any:
-    return option(SEARCHED, f"{what}; 'search' leaves it to the search")
+    return option(SEARCHED, f"{what}; 'search' lets the search choose it")
 
 
 class SearchConfig(Problem):
-    """A search: a problem, a budget of parameters, and what may be tried."""
+    """A search: a problem, a budget of parameters, and a space to search."""
 
     budget: Annotated[int, BeforeValidator(parse_budget)] = option(
-        "2M", "parameters of the model, within 25 %: 500K, 2M, 20M, 200M, 2B"
+        "2M", "number of parameters of the model, within 25 %: 500K, 2M, 20M, 200M, 2B"
     )
     space: Annotated[Space, BeforeValidator(load_space)] = option(
         "default", "a file in configs/search"
     )
-    n_trials: Trials = option(20, "finished trials the search shall have in all")
-    epochs: Epochs = option(30, "most epochs of a run")
-    seed: Seed = option(42, "of all draws")
+    n_trials: Trials = option(20, "number of finished trials at which the search is complete")
+    epochs: Epochs = option(30, "maximum number of epochs of a training run")
+    seed: Seed = option(42, "seed of the random number generators")
     d_model: Pin[Width] = _pin("model width")
     n_layers: Pin[Depth] = _pin("encoder layers")
     n_heads: Pin[Heads] = _pin("attention heads")
     d_ff: Pin[FeedForward] = _pin("width of the feed-forward layer")
-    learning_rate: Pin[LearningRate] = _pin("peak of the schedule")
-    weight_decay: Pin[Decay] = _pin("of AdamW")
-    warmup_steps: Pin[WarmUp] = _pin("steps of linear warm-up")
-    dropout: Pin[Dropout] = _pin("rate in the encoder")
-    batch_size: Pin[BatchSize] = _pin("windows in a step")
+    learning_rate: Pin[LearningRate] = _pin("peak learning rate of the schedule")
+    weight_decay: Pin[Decay] = _pin("weight decay of AdamW")
+    warmup_steps: Pin[WarmUp] = _pin("number of steps of linear warm-up")
+    dropout: Pin[Dropout] = _pin("dropout rate in the encoder")
+    batch_size: Pin[BatchSize] = _pin("number of windows in a training step")
     revin: Pin[bool] = _pin("normalise each window (true or false)")
-    sampler: Sampler = option("tpe", "Optuna's, of what to try next: tpe, gp, qmc, random, cmaes")
-    pruner: Pruner = option("median", "Optuna's, of poor trials: median, hyperband, none")
+    sampler: Sampler = option(
+        "tpe", "Optuna's sampler, which chooses the next trial: tpe, gp, qmc, random, cmaes"
+    )
+    pruner: Pruner = option(
+        "median", "Optuna's pruner, which stops poor trials early: median, hyperband, none"
+    )
     objectives: Objectives = option(
-        "val_loss", "val_loss, or val_loss+train_flops: a Pareto front, and nothing is pruned"
+        "val_loss",
+        "what to minimise: val_loss, or val_loss+train_flops (a Pareto front, without pruning)",
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = option("auto", "where to train")
     floors: ChosenFloors = option("default", "a file in configs/floors")
@@ -109,50 +114,52 @@ class SearchConfig(Problem):
 
     @property
     def pins(self) -> dict[str, Any]:
-        """The dimensions a user has fixed, by name."""
+        """The hyperparameters that the user has fixed, by name."""
         values = {name: getattr(self, name) for name in (*ARCHITECTURE_AXES, *TRAINING_AXES)}
         return {name: value for name, value in values.items() if value is not None}
 
 
 class HpoConfig(SearchConfig):
-    """Options of `hpo`: search the best model of one parameter budget."""
+    """Options of `hpo`: search for the best model within one parameter budget."""
 
-    workers: Workers = option(1, "processes side by side, the cores divided among them")
+    workers: Workers = option(1, "number of parallel processes; they share the cores")
     timeout: Timeout = option(
-        0, "seconds after which this command stops, to be gone on with; 0: none"
+        0, "seconds after which the command stops; run it again to continue; 0: no limit"
     )
-    terminator: bool = option("false", "stop when there is little left to gain (true or false)")
+    terminator: bool = option(
+        "false", "stop when Optuna expects little further improvement (true or false)"
+    )
     artifacts: Artifacts = option(
         "best",
-        "weights kept: best (above 100 MB, of the best three trials alone), all, none",
+        "which weights to keep: best (above 100 MB only the best three trials'), all, none",
     )
     max_artifact_gib: Gibibytes = option(
-        20.0, "most GiB of weights: beyond, the oldest go first, the best last"
+        20.0, "maximum GiB of weights; above it, the oldest are deleted first and the best last"
     )
     storage: Annotated[str, AfterValidator(_storage)] = option(
         "auto", "Optuna's own database: auto (a file below data_root), sqlite or postgresql"
     )
-    dry_run: bool = option("false", "say what would be done, and train nothing (true or false)")
+    dry_run: bool = option("false", "print what would be done, and train nothing (true or false)")
 
 
 class TrainConfig(SearchConfig):
-    """Options of `train`: train the best trials of a search anew, with several seeds."""
+    """Options of `train`: train the best trials of a search again, with several seeds."""
 
-    top_k: Chosen = option(3, "best trials to train anew")
-    n_seeds: Seeds = option(3, "seeds for each of them")
-    dry_run: bool = option("false", "say what would be done, and train nothing (true or false)")
+    top_k: Chosen = option(3, "number of best trials to train again")
+    n_seeds: Seeds = option(3, "number of seeds for each of them")
+    dry_run: bool = option("false", "print what would be done, and train nothing (true or false)")
 
     @property
     def search(self) -> HpoConfig:
-        """The search whose best trials these are."""
+        """The options of the search whose best trials are trained."""
         return HpoConfig(**{name: getattr(self, name) for name in SearchConfig.model_fields})
 
 
 class RelocateConfig(Frozen):
     """Options of `relocate`: rewrite the addresses of artifacts whose folder was moved."""
 
-    old: str = option("", "where they were: the old mlruns, an absolute folder or an address")
-    new: str = option("", "where they are now: a folder that is there, or an address")
+    old: str = option("", "old place of the artifacts: an absolute folder (mlruns) or an address")
+    new: str = option("", "new place of the artifacts: an existing folder or an address")
     dry_run: bool = option("false", "count the addresses, and change none (true or false)")
 
     @model_validator(mode="after")
@@ -169,7 +176,7 @@ class RelocateConfig(Frozen):
 
 
 class VerifyConfig(Frozen):
-    """Options of `verify`: whether machine, packages, store and data are what they should be."""
+    """Options of `verify`: check the machine, the packages, the store and the data."""
 
-    part: Literal["all", "data"] = option("all", "what to look at: all, or the data alone")
+    part: Literal["all", "data"] = option("all", "what to check: all, or the data only")
     data_root: DataRoot = option(Path("data"), "folder of raw and processed data")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def counted(number: int, thing: str, things: str = "") -> str:
-    """Write how many there are of a thing: its plural is the word with an s, unless given.
+    """Write a count with its noun; the plural gets an s unless `things` is given.
 
     >>> counted(1, "trial"), counted(2000, "trial"), counted(2, "search", "searches")
     ('1 trial', '2,000 trials', '2 searches')

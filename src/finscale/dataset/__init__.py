@@ -1,4 +1,4 @@
-"""Bars to samples that a model can take: features, labels, purged splits, windows."""
+"""Features, labels and purged splits: from bars to the samples of a model."""
 
 import lazy_loader
 

@@ -13,7 +13,6 @@ from .inputs import ExtraSeries, build_inputs, check_warmup, first_position, war
 from .labels import LABEL_VERSION, make_labels
 from .macro import MACRO, TERM_SPREAD
 from .normalise import Scaler, fit_scaler, to_stationary
-from .partition import DIAGNOSTIC_SPLITS, split
 from .pool import MIN_POOLED, pool_end, pooled_positions
 from .processed import (
     PreparedInputs,
@@ -21,6 +20,7 @@ from .processed import (
     dataset_sha256,
     prepare_inputs,
 )
+from .splitting import DIAGNOSTIC_SPLITS, split
 from .tiers.multi import MULTI
 from .vix import VIX
 

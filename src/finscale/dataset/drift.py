@@ -1,4 +1,4 @@
-"""How far a column has drifted from what its scale was fitted on.
+"""Drift of the input columns from training to validation.
 
 Legend: `T` bars, `C` columns.
 """
@@ -15,12 +15,12 @@ from finscale.dataset.indicators import FloatArray
 from finscale.dataset.normalise import fit_scaler
 
 N_BINS = 10
-# Naeem Siddiqi, Credit Risk Scorecards, 2006, chapter 10: above .25 a population has shifted.
+# Naeem Siddiqi, Credit Risk Scorecards, 2006, chapter 10: above .25, a population has shifted.
 SHIFTED = 0.25
 
 
 def drift_report(inputs: pd.DataFrame, train_end: date, validation_end: date) -> pd.DataFrame:
-    """Compare each column's distribution in training with that in validation.
+    """Compare each column's distribution in validation with that in training.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def drift_report(inputs: pd.DataFrame, train_end: date, validation_end: date) ->
     Returns
     -------
     DataFrame, one row a column, the most drifted first
-        ``median_shift``: of the validation median from the training median, in training scales
+        ``median_shift``: validation median minus training median, in units of the training scale
         (interquartile range / 1.349). ``spread_ratio``: validation scale over training scale.
         ``psi``: population stability index over training deciles. ``ks``: largest distance
         between the two distribution functions (Kolmogorov and Smirnov). ``clipped``: share of
@@ -65,9 +65,10 @@ def _row(old_T: FloatArray, new_T: FloatArray, clip: float) -> dict[str, float |
 
 
 def stability_index(old_T: FloatArray, new_T: FloatArray) -> float:
-    """Return Σ (q - p) ln(q / p) over bins at the deciles of `old_T`.
+    """Return the population stability index, Σ (q - p) ln(q / p) over the deciles of `old_T`.
 
-    Siddiqi 2006, chapter 10. Half a count is added to every bin, so that an empty one is finite.
+    Siddiqi 2006, chapter 10. Half a count is added to every bin, so that an empty bin gives a
+    finite term.
     """
     edges = np.unique(np.quantile(old_T, np.linspace(0, 1, N_BINS + 1)[1:-1]))
     counts = [

@@ -1,4 +1,4 @@
-"""Feature tiers as data, and the bars-to-features step."""
+"""The feature tiers, and the computation of their features from bars."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from finscale.dataset.tiers.a200 import A200_ADDS
 from finscale.dataset.tiers.a250 import A250_ADDS
 from finscale.dataset.tiers.a500 import A500_ADDS
 
-# Goes up whenever a number in a feature or in its stationary form changes.
+# Raise this version whenever the values of a feature or of its stationary form change.
 FEATURE_VERSION = "2"
 
 A50 = A20 + A50_ADDS
@@ -30,16 +30,16 @@ TIERS: dict[str, tuple[Feature, ...]] = {
     "a250": A250,
     "a500": A250 + A500_ADDS,
 }
-"""The columns of each tier: its number of indicators and the five channels of the bars."""
+"""The columns of each tier: as many indicators as its name says, and five channels of the bars."""
 
-# A feature of bars has no unit once it is stationary, but TA-Lib holds sums below absolute sizes
-# (1e-14, for a money flow 1) for nothing. Bars are computed on with a first close near 2^10 and a
-# first volume near 2^40, by powers of two, which change no other digit.
+# The stationary form of a feature has no unit, but TA-Lib takes sums below an absolute size (1e-14;
+# 1 for money flow) for zero. So bars are rescaled to a first close near 2^10 and a first volume
+# near 2^40; powers of two leave all digits unchanged.
 PRICE_SIZE, VOLUME_SIZE = 10, 40
-# Their levels mean something: a VIX of 25 is fear.
+# Groups that are not rescaled, because their levels have a meaning: a VIX of 25 is high.
 NOT_OF_BARS = ("vix", "macro")
 
-# Rows at the start in which a feature of the tier may be NaN.
+# Number of rows at the start in which a feature of the tier may be NaN.
 WARMUP_ROWS = {tier: max(each.warmup for each in features) for tier, features in TIERS.items()}
 
 
@@ -65,13 +65,13 @@ def build_features(bars: pd.DataFrame, tier: str = "a20", timescale: str = "dail
         As `finscale.market.load_bars` returns it.
     tier : str
     timescale : str
-        That of the bars: it decides which coarser one the cross-timescale features look at.
+        Timescale of the bars, which determines the coarser one of the cross-timescale features.
 
     Returns
     -------
     DataFrame, shape (T, C)
-        On the same index; NaN only in the first ``WARMUP_ROWS[tier]`` rows. A row depends on its
-        own and on earlier bars only.
+        On the same index; NaN only in the first ``WARMUP_ROWS[tier]`` rows. A row depends only on
+        its own bar and on earlier ones.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def build_features(bars: pd.DataFrame, tier: str = "a20", timescale: str = "dail
 def build_table(
     bars: pd.DataFrame, features: tuple[Feature, ...], timescale: str = "daily"
 ) -> pd.DataFrame:
-    """Compute any features of validated bars, in their natural units.
+    """Compute the given features of validated bars, in their natural units.
 
     Returns
     -------
@@ -118,7 +118,7 @@ def build_table(
     Raises
     ------
     DataError
-        If an indicator of the bars is no finite number.
+        If an indicator of the bars is not finite.
     """
     price = volume = 1.0
     if not any(feature.group in NOT_OF_BARS for feature in features):
@@ -144,12 +144,12 @@ def _check_finite(values_CT: FloatArray, names: list[str], index: pd.Index) -> N
             f"feature {names[column]}",
             expected="bars whose indicators are finite numbers",
             got=f"{values_CT[column, row]} on {index[row]:%Y-%m-%d}",
-            todo="Look for prices or volumes before that day that no market has had.",
+            todo="Look for impossible prices or volumes up to that day, and correct them.",
         )
 
 
 def _unit(values: FloatArray, size: int) -> float:
-    """Power of two that brings the first positive value to between 2^size and twice that."""
+    """Return the power of two by which to divide to bring the first positive value near 2^size."""
     positive = np.flatnonzero(values > 0.0)
     if len(positive) == 0:
         return 1.0

@@ -1,4 +1,4 @@
-"""How many samples there really are, and the floors below which a cell is refused."""
+"""Effective sample size, and the check of a cell's samples against the floors."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from finscale.dataset.indicators import FloatArray
 
 
 def effective_size(n: int, horizon: int, losses_T: FloatArray | None = None) -> int:
-    """Count how many independent samples `n` of them are worth.
+    """Return the number of independent samples that `n` samples are worth.
 
     Neighbouring labels share horizon - 1 of their bars and are no independent evidence
-    (L. P. Hansen and R. J. Hodrick, *Journal of Political Economy* 88, 1980): only every
-    `horizon`-th sample counts. Where paired losses depend on each other for longer than that,
-    it is n / tau, tau their integrated autocorrelation time.
+    (L. P. Hansen and R. J. Hodrick, *Journal of Political Economy* 88, 1980), so only every
+    `horizon`-th sample counts. If the paired losses depend on each other for longer than that, the
+    result is n / tau, where tau is their integrated autocorrelation time.
 
     Parameters
     ----------
@@ -38,22 +38,22 @@ def check_floors(
     *,
     is_binary: bool = True,
 ) -> None:
-    """Refuse a cell whose samples are too few to say anything.
+    """Refuse a cell that has too few samples.
 
-    Every fold has to meet the floors of training and validation; the test is what the folds
-    forecast together.
+    Every fold must meet the floors of training and validation; the floor of the test applies to all
+    folds together.
 
     Parameters
     ----------
     labels : array of float, shape (T,)
         Labels of all bars, as `make_labels` returns them.
     is_binary : bool
-        Whether labels are classes, of which the rarer one has a floor.
+        Whether labels are classes, so that the rarer class has a floor.
 
     Raises
     ------
     RefusedError
-        Naming the first figure that lies below its floor.
+        If a number of samples is below its floor; the message names the first one.
     """
     folds = (made,) if isinstance(made, Fold) else made.folds
     for fold in folds:
@@ -65,7 +65,7 @@ def check_floors(
 def _figures(fold: Fold, labels: FloatArray, horizon: int, is_binary: bool) -> dict[str, int]:
     y = np.asarray(labels, dtype=np.float64)[fold.validation]
     positives = int((y == 1.0).sum())
-    # Validation first: it is what a study of 19 samples looked at.
+    # Validation first: an earlier study drew its conclusions from 19 validation samples.
     figures = {"n_validation": len(y), "n_effective": effective_size(len(y), horizon)}
     if is_binary:
         figures["n_minority"] = min(positives, len(y) - positives)
@@ -85,14 +85,14 @@ def _check(figures: dict[str, int], floors: Floors) -> None:
 
 
 def _autocorrelation_time(losses_T: FloatArray) -> float:
-    """Return tau = 1 + 2 Σ rho(k), the sum ended where pairs of neighbours turn negative.
+    """Return tau = 1 + 2 Σ rho(k), summed until pairs of neighbouring terms turn negative.
 
-    The initial positive sequence of C. J. Geyer, *Statistical Science* 7, 1992, section 3.3. At
-    least 1: losses that alternate are not worth more than they are.
+    This is the initial positive sequence of C. J. Geyer, *Statistical Science* 7, 1992, section
+    3.3. The result is at least 1, so that n alternating losses count as no more than n samples.
     """
     n = len(losses_T)
     centred = losses_T - losses_T.mean()
-    # A spectrum of twice the length: its inverse holds no lag that has gone round the circle.
+    # Padding to twice the length makes the correlation linear instead of circular.
     spectrum = np.fft.rfft(centred, 2 * n)
     covariance = np.fft.irfft(spectrum * spectrum.conj(), 2 * n)[:n]
     if covariance[0] <= 0.0:

@@ -1,4 +1,4 @@
-"""What a split is made of: positions of samples, by part, ascending and read-only."""
+"""Folds and splits: positions of the samples in each part, ascending and read-only."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ def frozen(positions: Positions) -> Positions:
 
 
 def empty() -> Positions:
-    """Return no positions: a part that a fold does not have."""
+    """Return an empty array of positions, for a part that a fold does not have."""
     return frozen(np.empty(0, dtype=np.int64))
 
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """Positions of the samples of each part, ascending, read-only.
+    """Positions of the samples of each part, ascending and read-only.
 
     Attributes
     ----------
     train, validation, test : ndarray of int64
-        No label interval of `train` meets one of `validation` or `test`.
+        No label interval of `train` overlaps one of `validation` or `test`.
     purged : ndarray of int64
-        Samples whose labels are whole by the end of the fold, and that no part may have.
+        Samples with a complete label by the end of the fold that are in none of the parts.
     """
 
     train: Positions
@@ -47,37 +47,29 @@ class Split:
     Attributes
     ----------
     folds : tuple of Fold
-        One; under walk-forward one a block, under cpcv one a combination of test groups.
+        One fold; under walk-forward one for each block, under cpcv one for each combination of
+        test groups.
     search : Fold
-        What a search trains and selects on. Under walk-forward it lies before the first block
-        and has no test; else it is the first fold.
+        The fold on which a search trains and selects. Under walk-forward it lies before the first
+        block and has no test; otherwise it is the first fold.
     purged : ndarray of int64
-        Samples with a whole label that are in no part of any fold.
-    carries_verdict : bool
-        False where training sees bars after an evaluated block: a diagnostic, not evidence.
+        Samples with a complete label that are in no part of any fold.
     """
 
     folds: tuple[Fold, ...]
     search: Fold
     purged: Positions
-    carries_verdict: bool
 
 
 def make_fold(samples: Positions, train: Positions, validation: Positions, test: Positions) -> Fold:
-    """Freeze the parts; whatever else of `samples` there is, is purged."""
+    """Freeze the parts; all other `samples` count as purged."""
     taken = np.concatenate([train, validation, test])
     purged = np.setdiff1d(samples, taken)
     return Fold(frozen(train), frozen(validation), frozen(test), frozen(purged))
 
 
-def make_split(
-    samples: Positions,
-    folds: Sequence[Fold],
-    *,
-    search: Fold | None = None,
-    carries_verdict: bool = True,
-) -> Split:
-    """Join folds; a search takes the first one unless it is told otherwise."""
+def make_split(samples: Positions, folds: Sequence[Fold], *, search: Fold | None = None) -> Split:
+    """Join folds to a split; `search` is the first fold by default."""
     taken = [part for fold in folds for part in (fold.train, fold.validation, fold.test)]
     purged = frozen(np.setdiff1d(samples, np.concatenate(taken)))
-    return Split(tuple(folds), search or folds[0], purged, carries_verdict)
+    return Split(tuple(folds), search or folds[0], purged)

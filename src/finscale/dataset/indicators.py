@@ -1,4 +1,4 @@
-"""Bars as arrays, on their own timescale and in finished periods of a coarser one; all causal."""
+"""Bars as arrays, on their own timescale and as finished bars of a coarser one; all causal."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 TRAILING = 20
-# A day without trade counts as this share of the one before: its logarithm stays finite, whatever
-# the unit. Ratios of volumes are kept within it and its inverse.
+# A day without trade counts as this share of the last day with trade, so that its logarithm is
+# finite in any unit. Ratios of volumes are clipped to this share and its inverse.
 SILENT = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
 class BarArrays:
-    """Bars as float64 arrays of shape (T,), and what many indicators take from them.
+    """Bars as float64 arrays of shape (T,), with series that many indicators use.
 
     Attributes
     ----------
     day : ndarray of int64
         Days since 1970-01-01.
     period : ndarray of int64
-        Number of the period of the next coarser timescale in which each bar lies.
+        Number of each bar's period on the next coarser timescale.
     """
 
     day: IntArray
@@ -46,12 +46,12 @@ class BarArrays:
 
     @cached_property
     def returns(self) -> FloatArray:
-        """Log return from close to close; the first is missing."""
+        """Log return from close to close; the first value is NaN."""
         return np.diff(self.log_close, prepend=np.nan)
 
     @cached_property
     def overnight(self) -> FloatArray:
-        """Log return from the close before to the open."""
+        """Log return from the previous close to the open."""
         return self.returns - self.intraday
 
     @cached_property
@@ -71,7 +71,7 @@ class BarArrays:
 
     @cached_property
     def traded(self) -> FloatArray:
-        """Volume of the last 20 bars together."""
+        """Total volume of the last 20 bars."""
         return trailing_sum(self.volume)
 
     @cached_property
@@ -81,10 +81,10 @@ class BarArrays:
 
     @cached_property
     def log_volume(self) -> FloatArray:
-        """Log of the volume, up to a constant; finite on days without trade.
+        """Log of the volume up to a constant, finite on days without trade.
 
-        Such a day counts as a `SILENT` share of the last day with trade; days before the first
-        trade as that share of it. Only differences of it mean something.
+        A day without trade counts as the share `SILENT` of the last day with trade, and days before
+        the first trade as this share of the first one. Only differences have a meaning.
         """
         is_traded = self.volume > 0.0
         if not is_traded.any():
@@ -96,7 +96,7 @@ class BarArrays:
 
     @cached_property
     def place(self) -> FloatArray:
-        """Place of the close between low (-1) and high (1); 0 where they are equal."""
+        """Place of the close between low (-1) and high (1); 0 if they are equal."""
         span = self.high - self.low
         inside = (self.close - self.low) - (self.high - self.close)
         return np.divide(inside, span, out=np.zeros_like(span), where=span > 0)
@@ -122,28 +122,28 @@ Indicator = Callable[[BarArrays], FloatArray]
 
 @dataclass(frozen=True, eq=False)
 class Finished:
-    """Coarser bars, and for each fine bar the row of the last one that was over (-1: none)."""
+    """Coarser bars, and for each fine bar the row of the last finished one (-1: none)."""
 
     bars: BarArrays
     row: IntArray
 
     def show(self, indicator: Indicator) -> FloatArray:
-        """Compute `indicator` on the coarser bars; each fine bar sees the last finished value."""
+        """Compute `indicator` on the coarser bars; each fine bar gets the last finished value."""
         return np.where(self.row >= 0, indicator(self.bars)[self.row], np.nan)
 
 
 def as_arrays(bars: pd.DataFrame, timescale: str = "daily") -> BarArrays:
-    """Take validated bars of a timescale apart."""
+    """Convert validated bars of a timescale to arrays."""
     columns = {name: bars[name].to_numpy(dtype=np.float64, copy=True) for name in bars.columns}
     day = bars.index.to_numpy().astype("datetime64[D]").astype(np.int64)
     return BarArrays(day=day, period=coarser_period(day, timescale), **columns)
 
 
 def coarser_period(day: IntArray, timescale: str) -> IntArray:
-    """Number the periods of the timescale that comes after `timescale`: where each day lies.
+    """Return the number of each day's period on the timescale that comes after `timescale`.
 
-    Weeks run from Monday to Sunday. Days up to three sessions lie in weeks, weeks in pairs of
-    weeks, pairs of weeks in months, months in quarters.
+    Weeks run from Monday to Sunday. Bars of up to three sessions are grouped in weeks, weeks in
+    pairs of weeks, pairs of weeks in months, and months in quarters.
     """
     if timescale == "monthly":
         return month_number(day) // 3
@@ -156,7 +156,7 @@ def coarser_period(day: IntArray, timescale: str) -> IntArray:
 
 def week_number(day: IntArray) -> IntArray:
     """Number the calendar weeks, Monday to Sunday."""
-    # 1970-01-01 was a Thursday: three days before it, a week began.
+    # 1970-01-01 was a Thursday; its week began three days earlier.
     return (day + 3) // 7
 
 
@@ -166,10 +166,10 @@ def month_number(day: IntArray) -> IntArray:
 
 
 def finished(bars: BarArrays, period: IntArray) -> Finished:
-    """Aggregate bars to one a period: first open, highest high, lowest low, last close.
+    """Aggregate bars by period: first open, highest high, lowest low, last close.
 
-    Each bar sees the last period that is over. A Friday does not see its own week, even when it is
-    the week's last session: that nothing follows is known only afterwards.
+    Each bar sees the last finished period. A Friday does not see its own week, even if it is the
+    week's last session, because this is known only afterwards.
     """
     first = np.flatnonzero(np.diff(period, prepend=period[0] - 1))
     last = np.append(first[1:], len(period)) - 1
@@ -187,10 +187,10 @@ def finished(bars: BarArrays, period: IntArray) -> Finished:
 
 
 def trailing_sum(values_T: FloatArray, window: int = TRAILING) -> FloatArray:
-    """Sum the last `window` values; NaN before there are as many.
+    """Return the sum of the last `window` values; NaN while there are fewer.
 
-    Each window is summed anew: a running sum would leave the rounding error of a large volume in
-    every later window, and zero would no longer be zero.
+    Each window is summed separately: a running sum would carry the rounding error of a large volume
+    into every later window, so that zero would no longer be zero.
     """
     sums = np.full(len(values_T), np.nan)
     if len(values_T) >= window:
@@ -199,20 +199,20 @@ def trailing_sum(values_T: FloatArray, window: int = TRAILING) -> FloatArray:
 
 
 def lagged(values_T: FloatArray, bars: int) -> FloatArray:
-    """Give the value of some bars (one or more) ago; NaN before there is one."""
+    """Return the values of `bars` bars ago (one or more); NaN while there is none."""
     shifted = np.full(len(values_T), np.nan)
     shifted[bars:] = values_T[:-bars]
     return shifted
 
 
 def ratio(over_T: FloatArray, under_T: FloatArray, empty: float = 0.0) -> FloatArray:
-    """Divide; `empty` where there is nothing to divide by, NaN where that is not known yet."""
+    """Divide two series; `empty` where the divisor is 0, NaN where it is NaN."""
     quotient = np.where(np.isnan(under_T), np.nan, empty)
     return np.divide(over_T, under_T, out=quotient, where=under_T > 0.0)
 
 
 def relative(over_T: FloatArray, under_T: FloatArray) -> FloatArray:
-    """Divide volumes, within `SILENT` and its inverse; 1 where neither is anything."""
+    """Divide two volumes, clipped to `SILENT` and its inverse; 1 where both are 0."""
     both = np.where(over_T > 0.0, np.inf, 1.0)
     empty = np.where(np.isnan(over_T) | np.isnan(under_T), np.nan, both)
     quotient = np.divide(over_T, under_T, out=empty, where=under_T > 0.0)
@@ -220,10 +220,10 @@ def relative(over_T: FloatArray, under_T: FloatArray) -> FloatArray:
 
 
 def mean(values_T: FloatArray, window: int) -> FloatArray:
-    """Mean of the last `window` values, of which earlier ones may be NaN; of zeros exactly 0."""
+    """Return the mean of the last `window` values; leading NaN are allowed, zeros give 0."""
     return trailing_sum(values_T, window) / window
 
 
 def root(values_T: FloatArray) -> FloatArray:
-    """Square root; rounding may have made a mean of squares slightly negative."""
+    """Return the square root; slightly negative values, from rounding, count as 0."""
     return np.sqrt(np.maximum(values_T, 0.0))

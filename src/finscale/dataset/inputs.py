@@ -1,4 +1,4 @@
-"""From a ticker's daily bars to what a model sees: tier, VIX, macro series, on one timescale."""
+"""Inputs of a model from a ticker's daily bars: tier, VIX and macro series on one timescale."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from finscale.market import bars_sha256, load_bars, load_known, resample
 
 @dataclass(frozen=True, eq=False)
 class ExtraSeries:
-    """Series of the whole market that go beside each ticker's own bars.
+    """Series of the whole market that are added to each ticker's own features.
 
     Attributes
     ----------
     vix : DataFrame, optional
         Daily closes as flat bars.
     macro : mapping of series to DataFrame
-        Flat bars by the day from which each value may be used.
+        Flat bars, dated by the day from which each value may be used.
     digests : mapping of str to str
-        `bars_sha256` of what was read.
+        `bars_sha256` of the stored bars, by ticker or series.
     """
 
     vix: pd.DataFrame | None = None
@@ -40,20 +40,20 @@ class ExtraSeries:
 
 
 def load_extra_series(universe: Universe, root: Path, vix: bool) -> ExtraSeries:
-    """Read the VIX, where it is asked for, and the macro series of a universe.
+    """Read the macro series of a universe, and its VIX if `vix` is true.
 
     Raises
     ------
     DataError
-        If one is not stored.
+        If a series is not stored.
     """
     digests: dict[str, str] = {}
     frame: pd.DataFrame | None = None
     if vix:
-        assert universe.vix is not None, "DataConfig holds that the universe has one"
+        assert universe.vix is not None, "DataConfig ensures that the universe has one"
         frame = load_bars(universe, root, universe.vix)
         digests[universe.vix] = bars_sha256(frame, universe.end)
-    # In an order of their own: that of the columns, however a universe lists them.
+    # In the fixed order of the columns, whatever the order in the universe's file.
     listed = [series for series in MACRO if series in universe.fred]
     macro = {series: load_known(universe, root, series) for series in listed}
     for series in listed:
@@ -62,12 +62,12 @@ def load_extra_series(universe: Universe, root: Path, vix: bool) -> ExtraSeries:
 
 
 def extra_features(timescale: Timescale, vix: bool) -> tuple[Feature, ...]:
-    """Return the features beside a tier's that have a warm-up."""
+    """Return the features that are added to a tier's and have a warm-up."""
     return (*(MULTI if timescale == "daily+multi" else ()), *(VIX if vix else ()))
 
 
 def warmup_rows(tier: str, timescale: Timescale = "daily", vix: bool = False) -> int:
-    """Return how many rows at the start may hold NaN."""
+    """Return the number of rows at the start that may hold NaN."""
     features = (*tier_features(tier), *extra_features(timescale, vix))
     return max(feature.warmup for feature in features)
 
@@ -82,19 +82,19 @@ def first_position(
 def check_warmup(
     bars: pd.DataFrame, tier: str, timescale: Timescale, vix: bool, what: str
 ) -> pd.DataFrame:
-    """Return the bars of a timescale, if any is left after the warm-up.
+    """Resample daily bars, and check that some are left after the warm-up.
 
     Parameters
     ----------
     bars : DataFrame, shape (T, 5)
-        Daily.
+        Daily bars.
     what : str
-        What they are, for the error's line: a file, a ticker.
+        Name of the bars in error messages: a file, a ticker.
 
     Raises
     ------
     DataError
-        If none is left.
+        If no bar is left after the warm-up.
     """
     coarse = resample(bars, timescale)
     warmup = warmup_rows(tier, timescale, vix)
@@ -122,20 +122,20 @@ def build_inputs(
     Parameters
     ----------
     bars : DataFrame, shape (T, 5)
-        Daily, as `finscale.market.load_bars` returns it.
+        Daily bars, as `finscale.market.load_bars` returns them.
     what : str
-        What they are, for the error's line.
+        Name of the bars in error messages.
 
     Returns
     -------
     DataFrame, shape (bars of the timescale, C)
         The tier's columns, then those of ``daily+multi``, the VIX and macro series; NaN only in
-        the first `warmup_rows`. A row depends on what was known at its close only.
+        the first `warmup_rows`. A row depends only on values that were known at its close.
 
     Raises
     ------
     DataError
-        If no bar is left after the warm-up, or a series beside does not cover the bars.
+        If no bar is left after the warm-up, or an extra series does not cover the bars.
     """
     extra = extra or ExtraSeries()
     coarse = check_warmup(bars, tier, timescale, extra.vix is not None, what)
@@ -149,12 +149,12 @@ def inputs_of(
     timescale: Timescale,
     extra: ExtraSeries,
 ) -> pd.DataFrame:
-    """Compute what `build_inputs` returns, where the bars of the timescale are at hand.
+    """Compute the same as `build_inputs`, from bars that are already resampled.
 
     Parameters
     ----------
     bars, coarse : DataFrame
-        Daily bars, and what `check_warmup` has made of them.
+        Daily bars, and the bars that `check_warmup` returned for them.
     """
     warmup = warmup_rows(tier, timescale, extra.vix is not None)
     blocks = [_block(coarse, tier_features(tier), timescale)]
@@ -176,7 +176,7 @@ def _block(bars: pd.DataFrame, features: tuple[Feature, ...], timescale: Timesca
 
 
 def _vix_block(bars: pd.DataFrame, vix: pd.DataFrame, timescale: Timescale) -> pd.DataFrame:
-    """Join the VIX to the sessions first: its bars are then cut as the ticker's are."""
+    """Join the VIX to the sessions, then resample it, so that its bars match the ticker's."""
     index = pd.DatetimeIndex(bars.index)
     check_overlap(vix, index, "the VIX")
     return _block(resample(join_known(vix, index), timescale), VIX, timescale)

@@ -1,4 +1,4 @@
-"""Joining another series to the sessions of a ticker: what was known, and not a day more."""
+"""Joining of another series to the sessions of a ticker, without looking ahead."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import pandas as pd
 
 from finscale.config import DataError
 
-# A value older than a week of sessions is no longer today's: something is missing.
+# Largest age of a value in sessions: if it is older than a week, values are missing.
 MAX_AGE = 5
 
 
 def join_known(other: pd.DataFrame, index: pd.DatetimeIndex) -> pd.DataFrame:
-    """Give each session the last row of `other` that is not after it; NaN before the first."""
+    """Return, for each session, the last row of `other` up to its date; NaN before the first."""
     at = other.index.searchsorted(index, side="right") - 1
     rows = other.to_numpy(dtype=np.float64)[np.maximum(at, 0)]
     rows[at < 0] = np.nan
@@ -22,13 +22,13 @@ def join_known(other: pd.DataFrame, index: pd.DatetimeIndex) -> pd.DataFrame:
 def check_overlap(
     other: pd.DataFrame, index: pd.DatetimeIndex, what: str, max_age: int = MAX_AGE
 ) -> None:
-    """Refuse a series that does not cover the sessions it shall be joined to.
+    """Refuse a series that does not cover the sessions to which it is joined.
 
     Raises
     ------
     DataError
-        If it begins after the first session, or its latest value is older than `max_age` sessions
-        at one of them.
+        If it begins after the first session, or at some session its latest value is older than
+        `max_age` sessions.
     """
     at = other.index.searchsorted(index, side="right") - 1
     if at[0] < 0:
@@ -47,5 +47,5 @@ def _uncovered(
         expected=f"values from {index[0]:%Y-%m-%d} to {index[-1]:%Y-%m-%d}, "
         f"none older than {max_age} sessions",
         got=f"{other.index[0]:%Y-%m-%d} to {other.index[-1]:%Y-%m-%d}, {missing}",
-        todo="Take a universe whose dates it covers, or do without it.",
+        todo="Use a universe whose dates it covers, or omit the series.",
     )

@@ -1,4 +1,4 @@
-"""What is predicted: one versioned definition for every model, baseline and report."""
+"""Labels: their versioned definition, the same for every model, baseline and report."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from finscale.config import LabelPrice, Task, load_task
 from finscale.dataset.indicators import FloatArray
 
-# Goes up whenever a label's definition changes; written on every run.
+# Raise this version whenever the definition of a label changes; it is written on every run.
 LABEL_VERSION = "1"
 SHUFFLE_SEED = 42
 
@@ -17,13 +17,13 @@ SHUFFLE_SEED = 42
 def make_labels(
     bars: pd.DataFrame, task: Task | str, horizon: int, label_price: LabelPrice = "high"
 ) -> pd.Series[float]:
-    """Label each bar by what the next `horizon` bars bring.
+    """Label each bar by the prices of the next `horizon` bars.
 
-    A threshold: y(t) = 1 if max(price(t+1) … price(t+h)) >= close(t) · (1 + rise), else 0.
+    Threshold: y(t) = 1 if max(price(t+1) … price(t+h)) >= close(t) · (1 + rise), else 0.
     Direction: y(t) = 1 if close(t+h) > close(t), else 0.
     Regression: y(t) = log(close(t+h) / close(t)).
 
-    A control (``shuffle``): these labels, whole blocks of them in another order.
+    Controls (``shuffle``): these labels with whole blocks in another order.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def make_labels(
     horizon : int
         h, in bars.
     label_price : {"high", "close"}
-        The price that has to reach a threshold. Direction and regression are about the close.
+        The price that must reach the threshold. Direction and regression use the close.
 
     Returns
     -------
@@ -83,7 +83,7 @@ def make_labels(
 
 
 def _shuffled(labels: FloatArray, block_length: int) -> FloatArray:
-    """Put blocks in a random order, the same every time; an incomplete last one stays."""
+    """Put blocks into a fixed random order; an incomplete last block stays in place."""
     n_blocks = len(labels) // block_length
     order = np.random.default_rng(SHUFFLE_SEED).permutation(n_blocks)
     whole = labels[: n_blocks * block_length].reshape(n_blocks, block_length)
@@ -91,5 +91,5 @@ def _shuffled(labels: FloatArray, block_length: int) -> FloatArray:
 
 
 def _highest(price: FloatArray, horizon: int) -> FloatArray:
-    """Return the highest price of the next `horizon` bars, where there are as many."""
+    """Return the highest price of the next `horizon` bars, for all bars that have as many."""
     return np.asarray(sliding_window_view(price[1:], horizon).max(axis=1))

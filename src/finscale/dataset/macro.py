@@ -1,6 +1,6 @@
-"""Macro series as inputs: changes, not levels, so that decades of drift leave them in place.
+"""Inputs from macro series: changes instead of levels, so that they do not drift over decades.
 
-Each column is computed on the series' own observations and then seen by a session from the day on
+Each column is computed on the series' own observations. A session sees a value from the day on
 which it was known (`finscale.market.load_known`).
 """
 
@@ -20,7 +20,8 @@ from finscale.dataset.joining import check_overlap, join_known
 from finscale.dataset.normalise import stationary_table
 from finscale.dataset.stationary import unchanged
 
-# Sessions until a series counts as broken off: a week and its holidays, or two months and a delay.
+# Age in sessions from which a series counts as discontinued: a week with holidays for daily series,
+# two months and a delay for monthly ones.
 DAILY_AGE, MONTHLY_AGE = 10, 90
 _MAX_AGE: dict[FredSeries, int] = {
     "DGS10": DAILY_AGE,
@@ -67,7 +68,7 @@ def _changes(series: FredSeries, *periods: int) -> tuple[Feature, ...]:
             series,
             "change",
             n,
-            f"{series} less its value {n} observations before",
+            f"{series} minus its value {n} observations before",
             change(n),
             "percentage points",
         )
@@ -96,15 +97,15 @@ TERM_SPREAD = "term_spread"
 
 
 def macro_columns(series: tuple[FredSeries, ...]) -> tuple[str, ...]:
-    """Return the columns that these series give, in order."""
+    """Return the names of the columns of these series, in order."""
     names = [feature.name for one in series for feature in MACRO[one]]
     return (*names, *((TERM_SPREAD,) if {"DGS10", "DGS2"} <= set(series) else ()))
 
 
 def macro_inputs(known: Mapping[FredSeries, pd.DataFrame], index: pd.DatetimeIndex) -> pd.DataFrame:
-    """Give each session the changes of every series as they were known at its close.
+    """Return, for each session, the changes of every series as known at its close.
 
-    With both DGS10 and DGS2 there is their difference too: the slope of the yield curve.
+    If both DGS10 and DGS2 are given, a column has their difference, the slope of the yield curve.
 
     Parameters
     ----------

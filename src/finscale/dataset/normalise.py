@@ -1,4 +1,4 @@
-"""From features to model inputs: stationary values, then a scale fitted on training rows."""
+"""Normalisation of features: stationary values, then a scale fitted on training rows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NORMAL_IQR = 1.349
 
 
 def to_stationary(features: pd.DataFrame, tier: str = "a20") -> pd.DataFrame:
-    """Take price levels and market size out of a tier's features.
+    """Remove price levels and market size from a tier's features.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def to_stationary(features: pd.DataFrame, tier: str = "a20") -> pd.DataFrame:
     Returns
     -------
     DataFrame, shape (T, C)
-        The same columns without units; NaN only in the warm-up. Causal.
+        The same columns without units; NaN only in the warm-up. A row depends on no later row.
     """
     return stationary_table(features, tier_features(tier), features["close"], features["volume"])
 
@@ -38,14 +38,14 @@ def stationary_table(
     close: pd.Series[float],
     volume: pd.Series[float],
 ) -> pd.DataFrame:
-    """Take price levels and market size out of any features.
+    """Remove price levels and market size from the given features.
 
     Parameters
     ----------
     table : DataFrame, shape (T, C)
-        All rows that `build_table` returned of the same features.
+        All rows that `build_table` returned for the same features.
     close, volume : Series, shape (T,)
-        Of the same bars.
+        Closes and volumes of the same bars.
     """
     price = np.asarray(close, dtype=np.float64)
     mean_volume = trailing_sum(np.asarray(volume, dtype=np.float64)) / TRAILING
@@ -58,7 +58,7 @@ def stationary_table(
 
 @dataclass(frozen=True, eq=False)
 class Scaler:
-    """A column's robust centre and scale: z = clip((x - center) / scale, -clip, clip).
+    """Robust centre and scale of each column: z = clip((x - center) / scale, -clip, clip).
 
     Attributes
     ----------
@@ -66,7 +66,7 @@ class Scaler:
     columns : tuple of str
         Names of the C inputs, in order.
     clip : float
-        Largest scaled value: one mad day must not saturate a model.
+        Largest scaled value, so that a single extreme day does not saturate a model.
     """
 
     center_C: FloatArray
@@ -82,18 +82,18 @@ class Scaler:
 
 
 def fit_scaler(inputs: pd.DataFrame, rows: NDArray[np.int64]) -> Scaler:
-    """Fit a scaler on the given rows of `inputs`: those of training, after the warm-up.
+    """Fit a scaler on the given rows of `inputs`: the training rows after the warm-up.
 
-    The centre is the median, the scale the interquartile range / 1.349, which is the standard
+    The centre is the median and the scale the interquartile range / 1.349, which is the standard
     deviation for a normal distribution (F. Mosteller and J. W. Tukey, *Data Analysis and
-    Regression*, 1977) and does not move with outliers. A column without spread has scale 1.
+    Regression*, 1977) and is robust to outliers. A column without spread has scale 1.
 
     Parameters
     ----------
     inputs : DataFrame, shape (T, C)
-        As `to_stationary` returns it.
+        Stationary inputs, as `to_stationary` returns them.
     rows : ndarray of int64
-        Positions to fit on.
+        Positions of the rows to fit on.
     """
     values = inputs.to_numpy(dtype=np.float64)[rows]
     assert len(values) > 0, "a scaler needs rows"

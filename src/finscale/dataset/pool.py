@@ -1,4 +1,4 @@
-"""Windows of other tickers that a model may train on beside the target's.
+"""Pooled samples: windows of other tickers, added to the target's training samples.
 
 Legend: `T` bars, `N` samples.
 """
@@ -11,16 +11,16 @@ import pandas as pd
 from finscale.dataset.folds import Fold, Positions
 
 MIN_POOLED = 100
-"""Fewest windows that a ticker is normalised on: below, it contributes none."""
+"""Smallest number of windows of a pooled ticker: with fewer, it contributes none."""
 
 
 def pool_end(index: pd.DatetimeIndex, fold: Fold) -> pd.Timestamp:
-    """Return the day before which every pooled label must end: that of the first forecast.
+    """Return the day before which every pooled label must end: the day of the first forecast.
 
-    Markets move together. A label of another ticker that shares hours with the target's
-    validation or test tells of them, and these begin when the session of the first evaluated
-    forecast is over: another market's session of that day may end later. Dates, not positions:
-    tickers differ in their sessions, and coarser bars in where they end.
+    Markets move together, so a label of another ticker that overlaps the target's validation or
+    test in time would leak information. These begin at the close of the first evaluated forecast,
+    and another market may close later on the same day. The limit is a date, not a position, because
+    tickers differ in their sessions, and coarser bars in their ends.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def pool_end(index: pd.DatetimeIndex, fold: Fold) -> pd.Timestamp:
 def pooled_positions(
     index: pd.DatetimeIndex, horizon: int, *, first_position: int, before: pd.Timestamp
 ) -> Positions:
-    """Return a pooled ticker's samples whose label intervals are over before a day.
+    """Return the samples of a pooled ticker whose label intervals end before a day.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def pooled_positions(
     Returns
     -------
     ndarray of int64, shape (N,)
-        Ascending; empty where there are fewer than `MIN_POOLED`.
+        Positions in ascending order; empty if there are fewer than `MIN_POOLED`.
     """
     samples = np.arange(first_position, len(index) - horizon, dtype=np.int64)
     ends = index.to_numpy()[samples + horizon]

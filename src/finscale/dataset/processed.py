@@ -1,4 +1,4 @@
-"""Processed inputs on disk: features of each ticker, stationary, in natural scale."""
+"""Processed inputs on disk: stationary features of each ticker, not scaled."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class TickerInputs:
     path : Path
     rows : int
     fresh : bool
-        Whether this call built the file; else it was up to date.
+        True if this call built the file, False if it was up to date.
     bars : DataFrame, shape (rows, 5)
-        The ticker's bars, of the timescale.
+        The ticker's bars on the timescale.
     """
 
     ticker: str
@@ -47,7 +47,7 @@ class TickerInputs:
     bars: pd.DataFrame
 
     def read(self) -> pd.DataFrame:
-        """Return stationary features, not scaled, on the index of `bars`."""
+        """Read the stationary features, not scaled, on the index of `bars`."""
         frame = pd.read_parquet(self.path)
         assert frame.index.equals(self.bars.index), "inputs and labels are of the same bars"
         return frame
@@ -55,24 +55,24 @@ class TickerInputs:
 
 @dataclass(frozen=True, eq=False)
 class PreparedInputs:
-    """What a model's windows are cut from.
+    """Inputs of a universe, from which the windows of a model are cut.
 
     Attributes
     ----------
     frame : DataFrame, shape (T, C)
         The target's stationary features, not scaled; NaN only in the warm-up.
     bars : DataFrame, shape (T, 5)
-        The target's bars, of the timescale, on the same index.
+        The target's bars on the timescale, with the same index.
     path : Path
-        The Parquet file that holds it.
+        The Parquet file of `frame`.
     data_sha256 : str
         Digest of the target's raw bars: the tag ``finscale.data_sha256``.
     dataset_sha256 : str
-        Digest of what all inputs are made from: the tag ``finscale.dataset_sha256``.
+        Digest of the sources of all inputs: the tag ``finscale.dataset_sha256``.
     fresh : bool
-        Whether this call built a file; else all were up to date.
+        True if this call built a file, False if all were up to date.
     pool : tuple of TickerInputs
-        The universe's other tickers, by name.
+        The universe's other tickers, in order of name.
     """
 
     frame: pd.DataFrame
@@ -95,7 +95,7 @@ def prepare_inputs(
     tell: Callable[[str], None] = lambda _: None,
     accept: Callable[[str, pd.DataFrame], None] = lambda *_: None,
 ) -> PreparedInputs:
-    """Return a universe's inputs, from the files that an earlier call wrote or built anew.
+    """Return a universe's inputs; files that do not exist yet are built.
 
     A ticker's file is ``root/processed/<universe>-<timescale>-<tier>[-vix][-<ticker>]-<first 12
     of its digest>.parquet``; the target's has no ticker in its name.
@@ -105,23 +105,23 @@ def prepare_inputs(
     vix : bool
         Whether to add the universe's VIX.
     tell : callable
-        Called with a line before a file of a pooled universe is built.
+        Called with one line before a file is built, if the universe has several tickers.
     accept : callable
-        Called with each ticker and its daily bars before anything is computed from them; may
-        raise.
+        Called with each ticker and its daily bars before anything is computed from them; an error
+        that it raises rejects them.
 
     Raises
     ------
     ConfigError
         If the tier or the timescale is unknown.
     DataError
-        If bars are not stored or too few, or a file is not the one in the manifest.
+        If bars are not stored or too few, or a file differs from the manifest.
     """
     tier_features(tier)
     if timescale not in TIMESCALES:
         raise unknown("timescale", timescale, TIMESCALES)
     made = _Making(universe, tier, timescale, vix, load_extra_series(universe, root, vix))
-    # By name: the same tickers listed in another order are the same inputs, with one digest.
+    # Sorted by name, so that the order in the universe's file does not change the digest.
     order = (universe.target, *sorted(set(universe.tickers) - {universe.target}))
     bars = {ticker: load_bars(universe, root, ticker) for ticker in order}
     for ticker, frame in bars.items():
@@ -132,7 +132,7 @@ def prepare_inputs(
         coarse = check_warmup(bars[ticker], tier, timescale, vix, f"bars of {ticker}")
         with lock(root):
             name = made.file_name(ticker, own[ticker])
-            entry = find_file(root, name, f"Delete {root / name}: the next run builds it anew.")
+            entry = find_file(root, name, f"Delete {root / name}: the next run builds it again.")
             fresh = entry is None
             if fresh:
                 if len(order) > 1:
@@ -160,11 +160,14 @@ def dataset_sha256(
     *,
     vix: bool = False,
 ) -> str:
-    """Digest what determines the inputs: the same on every platform, unlike the inputs' bits.
+    """Digest everything that determines the inputs.
+
+    The digest is the same on every platform, which the last bits of the inputs are not.
 
     Parameters
     ----------
-    data_digests : mapping of ticker or series to `bars_sha256`
+    data_digests : mapping of str to str
+        `bars_sha256` by ticker or series.
     """
     keys: dict[str, object] = {
         "data": dict(data_digests),
@@ -172,7 +175,7 @@ def dataset_sha256(
         "feature_version": feature_version,
         "timescale": timescale,
     }
-    # It came later: without it digests are what they were.
+    # The field is newer: without the VIX, digests stay as they were.
     if vix:
         keys["vix"] = True
     canonical = json.dumps(keys, sort_keys=True, separators=(",", ":"))
@@ -181,7 +184,7 @@ def dataset_sha256(
 
 @dataclass(frozen=True, eq=False)
 class _Making:
-    """How every ticker's inputs are made."""
+    """The choices and series that the inputs of all tickers share."""
 
     universe: Universe
     tier: str
@@ -190,7 +193,7 @@ class _Making:
     extra: ExtraSeries
 
     def digest(self, own: Mapping[str, str]) -> str:
-        # A ticker may be pooled and stand beside the others too: that is not the same inputs.
+        # A ticker may be pooled and an extra series too: its two digests need different keys.
         beside = {
             f"beside {name}" if name in own else name: digest
             for name, digest in self.extra.digests.items()
@@ -198,7 +201,7 @@ class _Making:
         return dataset_sha256({**own, **beside}, self.tier, self.timescale, vix=self.vix)
 
     def file_name(self, ticker: str, data_sha256: str) -> str:
-        """Name a ticker's file by what its inputs are made from; the target goes unnamed."""
+        """Return the file name of a ticker's inputs, with the digest of their sources."""
         universe = self.universe
         parts = [universe.name, self.timescale, self.tier, *(["vix"] if self.vix else [])]
         if ticker != universe.target:
@@ -217,7 +220,7 @@ class _Making:
         universe = self.universe
         frame = inputs_of(bars, coarse, self.tier, self.timescale, self.extra)
         entry = Entry(
-            sha256="",  # known when it is written
+            sha256="",  # filled in when the file is written
             values_sha256=self.digest({ticker: bars_sha256(bars, universe.end)}),
             rows=len(frame),
             first=f"{frame.index[0]:%Y-%m-%d}",

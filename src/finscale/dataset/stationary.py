@@ -1,7 +1,7 @@
-"""Rules that take the price level and the size of the market out of a feature; all causal.
+"""Rules that remove the price level and the size of the market from a feature; all causal.
 
-Each takes the feature's values, the close and the mean volume of the last 20 bars, all of shape
-(T,), and gives values of shape (T,) without unit.
+Each rule takes the feature's values, the close and the mean volume of the last 20 bars, all of
+shape (T,), and returns values of shape (T,) without unit.
 """
 
 from __future__ import annotations
@@ -16,45 +16,45 @@ Rule = Callable[[FloatArray, FloatArray, FloatArray], FloatArray]
 
 
 def distance_to_close(values: FloatArray, close: FloatArray, _: FloatArray) -> FloatArray:
-    """Give value / close - 1."""
+    """Return value / close - 1."""
     return values / close - 1.0
 
 
 def log_return(values: FloatArray, _: FloatArray, __: FloatArray) -> FloatArray:
-    """Give log(value / value one bar before)."""
+    """Return log(value / value one bar before)."""
     return np.diff(np.log(values), prepend=np.nan)
 
 
 def log_relative_volume(values: FloatArray, _: FloatArray, mean_volume: FloatArray) -> FloatArray:
-    """Give log(value / mean volume), within ±log 10,000: days without trade stay finite."""
+    """Return log(value / mean volume), within ±log 10,000 so that days without trade are finite."""
     return np.log(relative(values, mean_volume))
 
 
 def change_in_volumes(values: FloatArray, _: FloatArray, mean_volume: FloatArray) -> FloatArray:
-    """Give (value - value one bar before) / mean volume; 0 where nothing was traded."""
+    """Return (value - value one bar before) / mean volume; 0 where nothing was traded."""
     return ratio(np.diff(values, prepend=np.nan), mean_volume)
 
 
 def in_volumes(values: FloatArray, _: FloatArray, mean_volume: FloatArray) -> FloatArray:
-    """Give value / mean volume; 0 where nothing was traded."""
+    """Return value / mean volume; 0 where nothing was traded."""
     return ratio(values, mean_volume)
 
 
 def in_turnover(values: FloatArray, close: FloatArray, mean_volume: FloatArray) -> FloatArray:
-    """Give value / (close * mean volume); 0 where nothing was traded."""
+    """Return value / (close * mean volume); 0 where nothing was traded."""
     return ratio(values / close, mean_volume)
 
 
 def share_of_close(values: FloatArray, close: FloatArray, _: FloatArray) -> FloatArray:
-    """Give value / close."""
+    """Return value / close."""
     return values / close
 
 
 def percent(values: FloatArray, _: FloatArray, __: FloatArray) -> FloatArray:
-    """Give value / 100."""
+    """Return value / 100."""
     return values / 100.0
 
 
 def unchanged(values: FloatArray, _: FloatArray, __: FloatArray) -> FloatArray:
-    """Give the value itself."""
+    """Return the value itself."""
     return values

@@ -1,4 +1,4 @@
-"""The VIX tier: how frightened the market is, as eight columns of its closes."""
+"""The VIX tier: eight columns from the closes of the volatility index."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ PERCENTILE_BARS = 60
 
 
 def vix_close(bars: BarArrays) -> FloatArray:
-    """Return the close itself, annualised volatility in per cent."""
+    """Return the close itself: annualised volatility in per cent."""
     return bars.close
 
 
 def percentile(bars: BarArrays) -> FloatArray:
-    """Share of the 59 previous closes strictly below this one, times 100."""
+    """Return the percentage of the 59 previous closes that lie strictly below this one."""
     before = PERCENTILE_BARS - 1
     shares = np.full(len(bars.close), np.nan)
     if len(bars.close) >= PERCENTILE_BARS:
@@ -30,15 +30,15 @@ def percentile(bars: BarArrays) -> FloatArray:
 
 
 def zscore(bars: BarArrays, window: int = 20) -> FloatArray:
-    """Distance of the close from the mean of `window`, in standard deviations (ddof 1).
+    """Return the distance of the close from the mean of `window`, in standard deviations (ddof 1).
 
-    Zero where the window does not vary.
+    It is zero where the window does not vary.
     """
     scores = np.full(len(bars.close), np.nan)
     if len(bars.close) >= window:
         windows = sliding_window_view(bars.close, window)
         apart = bars.close[window - 1 :] - windows.mean(axis=1)
-        # Equal values have a deviation of rounding errors, not of zero.
+        # Rounding errors make the standard deviation of equal values nonzero.
         varies = np.ptp(windows, axis=1) > 0.0
         deviation = np.where(varies, windows.std(axis=1, ddof=1), 1.0)
         scores[window - 1 :] = np.where(varies, apart / deviation, 0.0)
@@ -56,7 +56,7 @@ def sma(period: int) -> Indicator:
 
 
 def change(period: int) -> Indicator:
-    """Change of the close over `period` bars, in per cent."""
+    """Return the change of the close over `period` bars, in per cent."""
     return lambda bars: talib.ROC(bars.close, period)
 
 

@@ -1,4 +1,4 @@
-"""Scores, reference forecasts and paired comparison: what a loss means, and how sure it is."""
+"""Scores, reference and baseline forecasts, and paired comparisons with their uncertainty."""
 
 import lazy_loader
 

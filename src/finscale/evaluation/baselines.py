@@ -1,15 +1,15 @@
-"""Names of the forecasts that a model is measured beside."""
+"""Names of the baseline forecasts that models are compared with."""
 
 from __future__ import annotations
 
 REFERENCE = "reference"
-"""Linear in past volatility and returns: skill and paired differences are measured against it."""
+"""The reference for skill and paired differences, linear in past volatility and returns."""
 PRIOR = "prior"
 LOGISTIC, LINEAR = "logistic", "linear"
 BOOSTING = "boosting"
 PERCEPTRON = "mlp"
 BAYES = "bayes"
-"""The planted odds themselves, where a market was made with some."""
+"""The true odds of a planted market."""
 
 BASELINES = (REFERENCE, PRIOR, LOGISTIC, LINEAR, BOOSTING, PERCEPTRON, BAYES)
-"""All of them, from simple to rich."""
+"""All baselines, from simple to complex."""

@@ -1,4 +1,4 @@
-"""Histogram gradient boosting on all features: what trees make of the same samples."""
+"""Baseline of histogram gradient boosting on all features."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 MAX_TREES = 300
-# Small trees and slow steps: there is little signal, and what 31 leaves find in it is noise.
+# Small trees and a small learning rate, because the signal is weak and 31 leaves would fit noise.
 SETTINGS: dict[str, Any] = {
     "learning_rate": 0.05,
     "max_leaf_nodes": 8,
@@ -32,12 +32,12 @@ SETTINGS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Boosting:
-    """Boosted trees for log odds."""
+    """A forecast of log odds by boosted trees."""
 
     classifier: HistGradientBoostingClassifier
 
     def outputs(self, x: ArrayLike) -> Floats:
-        """Give the logit for every row of `x`, shape (N, F) to (N, 1).
+        """Return the logit for every row of `x`, shape (N, F) to (N, 1).
 
         Raises
         ------
@@ -50,13 +50,13 @@ class Boosting:
 
 @dataclass(frozen=True)
 class BoostedGaussian:
-    """Boosted trees for the mean, and others for the variance around it."""
+    """A forecast of mean and variance, each by boosted trees."""
 
     mean: HistGradientBoostingRegressor
     variance: HistGradientBoostingRegressor
 
     def outputs(self, x: ArrayLike) -> Floats:
-        """Give mean and log sigma for every row of `x`, shape (N, F) to (N, 2).
+        """Return mean and log sigma for every row of `x`, shape (N, F) to (N, 2).
 
         Raises
         ------
@@ -69,7 +69,7 @@ class BoostedGaussian:
 
 
 def fit_boosting(x_train: ArrayLike, y_train: ArrayLike, horizon: int) -> Boosting:
-    """Fit trees for a class, as many as the last part of training likes best.
+    """Fit boosted trees for a class; their number has the lowest loss on the last part of training.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def fit_boosting(x_train: ArrayLike, y_train: ArrayLike, horizon: int) -> Boosti
     y_train : array_like, shape (N,)
         Labels, 0 or 1.
     horizon : int
-        Bars a label looks ahead: so many samples less one before the last part are left out,
+        How many bars ahead a label looks: horizon - 1 samples before the last part are left out,
         since their labels reach into it.
 
     Raises
@@ -100,10 +100,10 @@ def fit_boosting(x_train: ArrayLike, y_train: ArrayLike, horizon: int) -> Boosti
 
 
 def fit_boosted_gaussian(x_train: ArrayLike, y_train: ArrayLike, horizon: int) -> BoostedGaussian:
-    """Fit trees for a return's mean, then for its squared error, as `fit_boosting` does.
+    """Fit boosted trees for the mean of a return, then for the squared errors, as `fit_boosting`.
 
-    The squared errors are fitted by gamma deviance with a logarithmic link, which is a normal
-    likelihood in its variance up to a factor (McCullagh & Nelder 1989, *Generalized Linear
+    The squared errors are fitted by gamma deviance with a logarithmic link, which is the normal
+    likelihood of the variance up to a factor (McCullagh & Nelder 1989, *Generalized Linear
     Models*, section 10.2).
 
     Raises
@@ -116,7 +116,7 @@ def fit_boosted_gaussian(x_train: ArrayLike, y_train: ArrayLike, horizon: int) -
     returns, inputs = spread_returns(y_train), finite_inputs(x_train)
     mean = _fit_regressor(inputs, returns, horizon, "squared_error")
     squares = (returns - mean.predict(inputs)) ** 2
-    floor = 1e-6 * float(squares.mean())  # a gamma variable is positive
+    floor = 1e-6 * float(squares.mean())  # gamma deviance needs positive values
     return BoostedGaussian(mean, _fit_regressor(inputs, squares + floor, horizon, "gamma"))
 
 
@@ -130,10 +130,10 @@ def _fit_regressor(
 
 
 def _best_size(kind: type[Any], inputs: Floats, targets: Floats, horizon: int, loss: str) -> int:
-    """Return the number of trees after which the chronological tail's loss is least.
+    """Return the number of trees with the lowest loss on the last part in time.
 
-    The library's own early stopping would draw its samples at random: neighbours in time, whose
-    labels overlap, on both sides.
+    The library's own early stopping draws validation samples at random, so that neighbours in time
+    with overlapping labels would be on both sides.
     """
     end, start = tail_cut(len(targets), horizon)
     model = kind(

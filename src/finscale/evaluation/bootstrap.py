@@ -1,4 +1,4 @@
-"""How sure a mean paired difference is: days and seeds resampled together."""
+"""Uncertainty of mean paired differences by a block bootstrap over days and seeds."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from finscale.config import DataError
 
 Floats = NDArray[np.float64]
 
-# Draws made at a time: bounds memory at about 100 MB for 2,500 days.
+# Number of draws at a time, which limits memory to about 100 MB for 2,500 days.
 CHUNK = 1_000
 
 
 def block_length(differences: Floats, horizon: int) -> float:
-    """Mean length of the blocks in days, one for all cells.
+    """Return the mean block length in days, the same for all cells.
 
-    The largest of 2h and the cells' optimal lengths (Politis & White 2004, Econometric
-    Reviews 23, with the correction of Patton, Politis & White 2009). The largest, not the
-    median: blocks that are too short understate the variance of the most dependent cell,
-    while for the others longer blocks only make the estimate a little noisier.
+    It is the largest of 2h and the cells' optimal lengths (Politis & White 2004, Econometric
+    Reviews 23, with the correction of Patton, Politis & White 2009). The largest is better than
+    the median: blocks that are too short understate the variance of the most dependent cell, while
+    longer blocks only make the estimates of the others slightly noisier.
 
     Parameters
     ----------
     differences : ndarray, shape (J, T)
         Paired difference of every cell on every day, averaged over seeds.
     horizon : int
-        Days a label looks ahead: the labels of h days in a row overlap.
+        How many days h ahead a label looks: the labels of h days in a row overlap.
     """
     assert differences.ndim == 2 and horizon >= 1, "cells x days, and a positive horizon"
     varying = differences[np.ptp(differences, axis=1) > 0.0]
@@ -44,15 +44,15 @@ def block_length(differences: Floats, horizon: int) -> float:
 def bootstrap_means(
     differences: Sequence[Floats], block_length: float, n_draws: int, rng: np.random.Generator
 ) -> Floats:
-    """Draw the cells' mean paired differences anew, over days and seeds.
+    """Draw the cells' mean paired differences, resampling days and seeds.
 
-    Every draw takes days by the stationary bootstrap (Politis & Romano 1994, JASA 89,
-    section 2), the same days for all cells and seeds, so that what is common to them stays
-    common; and within each cell its seeds with replacement. Seed deviations are stretched by
-    sqrt(S / (S - 1)), since S seeds drawn with replacement vary less than S fresh ones
-    (Rao & Wu 1988, JASA 83, section 2). Resampling both at once counts the noise that is a
-    seed's own on a day up to three times (Owen 2007, "The pigeonhole bootstrap",
-    Annals of Applied Statistics 1): the spread errs on the wide side.
+    Every draw resamples days by the stationary bootstrap (Politis & Romano 1994, JASA 89,
+    section 2), the same days for all cells and seeds, so that common effects stay common. Within
+    each cell it also draws the seeds with replacement. Seed deviations are multiplied by
+    sqrt(S / (S - 1)), since S seeds drawn with replacement vary less than S new ones
+    (Rao & Wu 1988, JASA 83, section 2). Resampling both at once counts the noise of a single
+    seed and day up to three times (Owen 2007, "The pigeonhole bootstrap", Annals of Applied
+    Statistics 1), so that the spread is rather too large than too small.
 
     Parameters
     ----------
@@ -63,17 +63,17 @@ def bootstrap_means(
     n_draws : int
         Number of draws R.
     rng : numpy.random.Generator
-        Source of randomness.
+        Random number generator.
 
     Returns
     -------
     ndarray, shape (R, J)
-        Draws of each cell's mean difference in nats a day.
+        Draws of each cell's mean difference, in nats per day.
 
     Raises
     ------
     DataError
-        If the cells were not evaluated on equally many days, or a difference is not finite.
+        If the cells have different numbers of days, or a difference is not finite.
     """
     assert block_length >= 1.0 and n_draws >= 1, "blocks and draws are at least one"
     n_days = _n_days(differences)
@@ -90,18 +90,18 @@ def bootstrap_means(
 
 
 def covariance(draws: Floats) -> Floats:
-    """Covariance of the cells' means over draws, shape (R, J) to (J, J), in nats squared."""
+    """Return the covariance of the cells' means over draws, (R, J) to (J, J), in nats squared."""
     assert draws.ndim == 2 and len(draws) >= 2, "two draws or more"
     centred = draws - draws.mean(axis=0)
     return np.asarray(centred.T @ centred / (len(draws) - 1), dtype=np.float64)
 
 
 def seed_variance(differences: Sequence[Floats]) -> Floats:
-    """Variance of every cell's mean from its seeds: s^2 / S, shape (J,), in nats squared.
+    """Return the variance of every cell's mean from its seeds, s^2 / S, shape (J,), nats squared.
 
-    With s^2 the variance between the seeds' means over days. What is a seed's own on a day is in
-    here and in the spread over days: the sum errs on the wide side. Zero for a single seed, which
-    says nothing of others.
+    s^2 is the variance between the seeds' means over days. The noise of a single seed and day is
+    in this variance and in the variance over days, so their sum is rather too large. The result is
+    zero for a single seed, which carries no information about others.
     """
     _n_days(differences)
     means = [cell.mean(axis=1) for cell in differences]
@@ -110,7 +110,7 @@ def seed_variance(differences: Sequence[Floats]) -> Floats:
 
 
 def intervals(draws: Floats, level: float = 0.95) -> tuple[Floats, Floats]:
-    """Percentile interval of every cell, shape (R, J) to low (J,) and high (J,)."""
+    """Return the percentile interval of every cell, shape (R, J) to low (J,) and high (J,)."""
     assert 0.0 < level < 1.0, "a level lies between 0 and 1"
     tail = (1.0 - level) / 2.0
     low, high = np.quantile(draws, (tail, 1.0 - tail), axis=0)
@@ -133,13 +133,13 @@ def _n_days(differences: Sequence[Floats]) -> int:
             "paired losses",
             expected="a finite difference for every seed and day",
             got=f"{bad} not finite on {lengths.pop()} days",
-            todo="Train the finals concerned again.",
+            todo="Train these finals again.",
         )
     return lengths.pop()
 
 
 def day_weights(n_days: int, length: float, n_draws: int, rng: np.random.Generator) -> Floats:
-    """Share of every day in every draw, shape (n_draws, n_days); rows sum to one."""
+    """Draw the weight of every day in every draw, shape (n_draws, n_days); rows sum to one."""
     position = np.arange(n_days)
     starts = rng.integers(n_days, size=(n_draws, n_days))
     # A new block begins with probability 1/length on each day, and always on the first.
@@ -154,11 +154,11 @@ def day_weights(n_days: int, length: float, n_draws: int, rng: np.random.Generat
 
 
 def _resample_seeds(means: Floats, rng: np.random.Generator) -> Floats:
-    """Mean over seeds drawn with replacement, deviations stretched; (R, S) to (R,)."""
+    """Return means over seeds drawn with replacement, with scaled deviations; (R, S) to (R,)."""
     n_draws, n_seeds = means.shape
     centre = means.mean(axis=1)
     if n_seeds == 1:
-        # One seed says nothing about the spread between seeds: the gates refuse such a cell.
+        # One seed carries no information about the spread; the gates refuse such a cell.
         return np.asarray(centre, dtype=np.float64)
     picked = rng.integers(n_seeds, size=(n_draws, n_seeds))
     drawn = np.take_along_axis(means, picked, axis=1).mean(axis=1)

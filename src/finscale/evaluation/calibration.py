@@ -1,4 +1,4 @@
-"""Whether what a forecast says happens as often as it says so.
+"""Calibration of forecasts: stated probabilities compared with observed frequencies.
 
 Legend: `N` samples, `B` bins, `L` levels.
 """
@@ -14,22 +14,22 @@ from scipy.special import expit, ndtr, ndtri
 from finscale.evaluation.scores import Floats, bce_with_logits
 
 LEVEL = 0.95
-# Nominal levels of central intervals, at which a density's coverage is looked at.
+# Nominal levels of the central intervals at which the coverage of a density is measured.
 NOMINAL = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 
 
 @dataclass(frozen=True, eq=False)
 class Reliability:
-    """What was said against what happened.
+    """Forecast probabilities and observed frequencies.
 
     Attributes
     ----------
     forecast : ndarray, shape (B,)
         Mean probability of a bin, or the nominal level of an interval.
     frequency : ndarray, shape (B,)
-        Share of ones, or of samples inside the interval.
+        Share of ones in the bin, or of samples inside the interval.
     n : ndarray, shape (B,)
-        Samples that the share is of.
+        Number of samples in the bin, or of all samples.
     low, high : ndarray, shape (B,)
         95 % Wilson interval of the share, as if the samples were independent.
     """
@@ -42,9 +42,9 @@ class Reliability:
 
 
 def reliability(y: ArrayLike, logit: ArrayLike, n_bins: int = 10) -> Reliability:
-    """Compare probabilities with frequencies in bins of equal count.
+    """Compare forecast probabilities with observed frequencies, in bins of equal count.
 
-    Equal forecasts share a bin, whatever its count then is: a constant forecast has one bin.
+    Equal forecasts share a bin, even if its count is then larger: a constant forecast has one bin.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def reliability(y: ArrayLike, logit: ArrayLike, n_bins: int = 10) -> Reliability
     logit : array_like, shape (N,)
         Log odds of the forecast, finite.
     n_bins : int
-        Bins at most.
+        Maximum number of bins.
     """
     labels, logits = np.asarray(y, dtype=np.float64), np.asarray(logit, dtype=np.float64)
     assert np.isfinite(bce_with_logits(labels, logits)).all(), "finite logits of labels 0 and 1"
@@ -70,16 +70,17 @@ def reliability(y: ArrayLike, logit: ArrayLike, n_bins: int = 10) -> Reliability
 def coverage_curve(
     y: ArrayLike, mean: ArrayLike, log_sigma: ArrayLike, levels: ArrayLike = NOMINAL
 ) -> Reliability:
-    """Compare the nominal level of a Gaussian's central intervals with the share inside them.
+    """Compare the nominal levels of a Gaussian's central intervals with the shares inside them.
 
-    By the probability integral transform (Dawid 1984, JRSS A 147): a sample lies inside the
-    central interval of level q where it is |2 u - 1| <= q.
+    With the probability integral transform u (Dawid 1984, JRSS A 147), a sample lies inside the
+    central interval of level q if |2 u - 1| <= q.
 
     Parameters
     ----------
     y, mean, log_sigma : array_like, shape (N,)
-        What came true, and the forecast density.
+        Observed values, and mean and log standard deviation of their forecasts.
     levels : array_like, shape (L,)
+        Nominal levels of the intervals.
     """
     centre, scale = np.asarray(mean, dtype=np.float64), np.exp(np.asarray(log_sigma))
     depth = np.abs(2.0 * ndtr((np.asarray(y, dtype=np.float64) - centre) / scale) - 1.0)
@@ -90,7 +91,7 @@ def coverage_curve(
 
 
 def wilson(successes: ArrayLike, n: ArrayLike) -> tuple[Floats, Floats]:
-    """95 % interval of a share (Wilson 1927, JASA 22): never outside [0, 1], sound at 0 and 1."""
+    """Return the 95 % interval of a share (Wilson 1927, JASA 22), also valid near 0 and 1."""
     k, total = np.asarray(successes, dtype=np.float64), np.asarray(n, dtype=np.float64)
     z = float(ndtri(0.5 + LEVEL / 2.0))
     centre = (k + z**2 / 2.0) / (total + z**2)

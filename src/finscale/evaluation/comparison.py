@@ -1,4 +1,4 @@
-"""Is one better than another, or the best of many: paired losses of the same days.
+"""Comparison of two or more models by their paired losses on the same days.
 
 Legend: `T` days, `M` models.
 """
@@ -18,16 +18,16 @@ N_DRAWS = 2_000
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two runs compared.
+    """Result of a comparison of two runs.
 
     Attributes
     ----------
     difference : float
-        Mean loss of a minus that of b, in nats a day: below 0, a is better.
+        Mean loss of a minus mean loss of b, in nats per day; below 0, a is better.
     low, high : float
-        Its 95 % interval.
+        95 % interval of the difference.
     p_value : float
-        Two-sided, of no difference.
+        Two-sided p-value of the hypothesis that there is no difference.
     block_length : float
         Mean length of the bootstrap's blocks, in days.
     """
@@ -41,12 +41,13 @@ class Comparison:
 
 @dataclass(frozen=True)
 class SuperiorAbility:
-    """Whether any of many models beats a benchmark: p-values of the hypothesis that none does.
+    """P-values of the hypothesis that none of many models beats a benchmark.
 
     Attributes
     ----------
     lower, consistent, upper : float
-        With models that are clearly worse than the benchmark left out, in part, or all kept in.
+        Hansen's three p-values, which exclude all, some or none of the models that are worse than
+        the benchmark.
     """
 
     lower: float
@@ -59,8 +60,9 @@ def compare_two(
 ) -> Comparison:
     """Compare two runs on the same days by the stationary bootstrap of their paired difference.
 
-    The p-value is the share of draws, centred on no difference, that are as far from 0 as what
-    was found, counted with it (Davison & Hinkley 1997, *Bootstrap Methods*, eq. 4.11).
+    The p-value is the share of draws, centred at zero, that are at least as far from 0 as the
+    observed difference, which is counted too (Davison & Hinkley 1997, *Bootstrap Methods*,
+    eq. 4.11).
 
     Raises
     ------
@@ -91,10 +93,10 @@ def compare_two(
 
 
 def model_confidence_set(losses_TM: Floats, horizon: int, *, seed: int) -> Floats:
-    """Return each model's p-value in the model confidence set; those above 5 % are in it.
+    """Return each model's p-value for the model confidence set; models above 5 % are in the set.
 
-    P. R. Hansen, A. Lunde and J. M. Nason 2011, "The Model Confidence Set", Econometrica 79: the
-    set holds the best model with 95 %.
+    The set contains the best model with 95 % confidence (P. R. Hansen, A. Lunde and J. M. Nason
+    2011, "The Model Confidence Set", Econometrica 79).
 
     Returns
     -------
@@ -120,10 +122,10 @@ def model_confidence_set(losses_TM: Floats, horizon: int, *, seed: int) -> Float
 def superior_predictive_ability(
     benchmark_T: Floats, losses_TM: Floats, horizon: int, *, seed: int
 ) -> SuperiorAbility:
-    """Test whether any model beats the benchmark, with the search over all of them counted.
+    """Test whether any model beats the benchmark, with correction for the number of models.
 
-    P. R. Hansen 2005, "A Test for Superior Predictive Ability", Journal of Business & Economic
-    Statistics 23.
+    This is the test of P. R. Hansen 2005, "A Test for Superior Predictive Ability", Journal of
+    Business & Economic Statistics 23.
 
     Raises
     ------
@@ -135,8 +137,8 @@ def superior_predictive_ability(
     _check_finite(np.column_stack([benchmark_T, losses_TM]))
     differences_TM = losses_TM - benchmark_T[:, None]
     if not (differences_TM.mean(axis=0) < 0.0).any():
-        # Hansen's statistic is max(0, .): `arch` leaves the 0 out, and says p = .5 of models
-        # that are all much worse.
+        # Hansen's statistic is max(0, .), but `arch` omits the 0 and returns p = .5 if all models
+        # are much worse.
         return SuperiorAbility(1.0, 1.0, 1.0)
     _check_distinct(np.column_stack([np.zeros(len(benchmark_T)), differences_TM]))
     size = ceil(block_length(differences_TM.T, horizon))
@@ -150,12 +152,12 @@ def superior_predictive_ability(
 
 
 def selection_optimism(losses_MT: Floats, horizon: int, rng: np.random.Generator) -> float:
-    """How much better than it is the best of `M` trials looks on the days it was chosen by.
+    """Estimate how much too low the loss of the best of `M` trials is on the days of its selection.
 
-    In each draw of days the best trial is chosen anew; its loss on all days minus that on the
-    days which chose it, on average over draws, is the bias of the minimum (R. J. Tibshirani and
+    In each bootstrap draw of days the best trial is selected again. Its loss on all days minus its
+    loss on the drawn days, averaged over draws, is the bias of the minimum (R. J. Tibshirani and
     R. Tibshirani 2009, "A Bias Correction for the Minimum Error Rate in Cross-Validation",
-    Annals of Applied Statistics 3, with bootstrap draws in the place of folds).
+    Annals of Applied Statistics 3, with bootstrap draws instead of folds).
 
     Parameters
     ----------
@@ -165,7 +167,7 @@ def selection_optimism(losses_MT: Floats, horizon: int, rng: np.random.Generator
     Returns
     -------
     float
-        In nats a day, 0 or more but for the noise of the draws; 0 for a single trial.
+        Bias in nats per day: 0 or more, except for noise of the draws; 0 for a single trial.
 
     Raises
     ------
@@ -174,7 +176,7 @@ def selection_optimism(losses_MT: Floats, horizon: int, rng: np.random.Generator
     """
     assert losses_MT.ndim == 2 and len(losses_MT) >= 1, "trials x days"
     _check_finite(losses_MT)
-    # What is common to all trials chooses none of them, and would only be noise.
+    # The common part of all trials does not affect the selection and would only add noise.
     relative_MT = losses_MT - losses_MT.mean(axis=0)
     length = block_length(relative_MT, horizon)
     draws_RM = bootstrap_means([trial[None, :] for trial in relative_MT], length, N_DRAWS, rng)
@@ -189,7 +191,7 @@ def _check_finite(losses: Floats) -> None:
             "paired losses",
             expected="a finite loss for every day",
             got=f"{bad} not finite of {losses.size}",
-            todo="Train the runs concerned again.",
+            todo="Train these runs again.",
         )
 
 

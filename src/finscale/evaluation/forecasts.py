@@ -1,4 +1,4 @@
-"""Forecasts a model has to beat: the class prior and logits on past-only inputs."""
+"""Simple forecasts that a model must beat: the class prior, and logits on past-only inputs."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from numpy.typing import ArrayLike
 
 from finscale.evaluation.standardise import Floats, Standard, fit_standard, two_classes
 
-# A variance of one basis point squared: below it a bar counts as flat.
+# One basis point squared: a bar with a smaller variance counts as flat.
 VARIANCE_FLOOR = 1e-8
 SPANS = (1, 5, 22)
 
 
 @dataclass(frozen=True)
 class Prior:
-    """The training base rate, said every day.
+    """A constant forecast: the base rate of the training labels.
 
     Attributes
     ----------
@@ -28,11 +28,11 @@ class Prior:
     logit: float
 
     def logits(self, x: ArrayLike) -> Floats:
-        """Give the same logit for every row of `x`, shape (N,)."""
+        """Return the same logit for every row of `x`, shape (N,)."""
         return np.full(len(np.asarray(x)), self.logit, dtype=np.float64)
 
     def outputs(self, x: ArrayLike) -> Floats:
-        """Give raw outputs as a model does, shape (N, 1)."""
+        """Return raw outputs as a model does, shape (N, 1)."""
         return self.logits(x)[:, None]
 
 
@@ -43,7 +43,7 @@ class Logit:
     Attributes
     ----------
     standard : Standard
-        Of the training rows.
+        Standardisation by the training rows.
     weights : ndarray, shape (F,)
         Log odds per standard deviation.
     intercept : float
@@ -55,7 +55,7 @@ class Logit:
     intercept: float
 
     def logits(self, x: ArrayLike) -> Floats:
-        """Log odds for every row of `x`, shape (N, F) to (N,).
+        """Return the log odds for every row of `x`, shape (N, F) to (N,).
 
         Raises
         ------
@@ -65,12 +65,12 @@ class Logit:
         return np.asarray(self.standard.transform(x) @ self.weights + self.intercept)
 
     def outputs(self, x: ArrayLike) -> Floats:
-        """Give raw outputs as a model does, shape (N, 1)."""
+        """Return raw outputs as a model does, shape (N, 1)."""
         return self.logits(x)[:, None]
 
 
 def reference_inputs(bars: pd.DataFrame) -> pd.DataFrame:
-    """Past-only volatility and returns: what the reference forecast sees.
+    """Return the inputs of the reference forecast: past-only volatility and returns.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def reference_inputs(bars: pd.DataFrame) -> pd.DataFrame:
     # Parkinson 1980, J. Business 53: E[(log H/L)^2] / (4 log 2) is the variance.
     spread = np.log(bars["high"] / bars["low"]) ** 2 / (4.0 * np.log(2.0))
     # Horizons of a day, a week and a month: HAR, Corsi 2009, J. Fin. Econometrics 7.
-    # The day's own squared return is left to the range, which is five times as efficient.
+    # The day's own squared return is left out: its range is five times as efficient.
     columns = {f"log_rv_{span}": _log_mean(squared, span) for span in SPANS[1:]}
     columns |= {f"log_range_{span}": _log_mean(spread, span) for span in SPANS}
     columns |= {f"return_{span}": close.diff(span) for span in SPANS}
@@ -100,7 +100,7 @@ def reference_inputs(bars: pd.DataFrame) -> pd.DataFrame:
 
 
 def fit_prior(y_train: ArrayLike) -> Prior:
-    """Fit the constant forecast of least training loss.
+    """Fit the constant forecast with the lowest training loss.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def fit_logit(x_train: ArrayLike, y_train: ArrayLike, penalty: float = 1.0) -> L
     y_train : array_like, shape (N,)
         Labels, 0 or 1.
     penalty : float
-        Weight of half the squared length of the weights, beside the sum of losses.
+        Factor of half the squared norm of the weights, which is added to the sum of losses.
 
     Raises
     ------
@@ -146,7 +146,7 @@ def fit_logit(x_train: ArrayLike, y_train: ArrayLike, penalty: float = 1.0) -> L
 
 
 def _log_mean(daily: pd.Series, span: int) -> pd.Series:
-    # A sum of shifted rows, not a rolling mean: pandas carries rounding errors of long-gone
-    # large values forward, and a forecast must not depend on them.
+    # A sum of shifted rows instead of a rolling mean, because pandas carries rounding errors of
+    # old large values forward, and a forecast must not depend on them.
     mean = sum((daily.shift(lag) for lag in range(1, span)), start=daily) / span
     return pd.Series(np.log(mean.clip(lower=VARIANCE_FLOOR)), index=daily.index)

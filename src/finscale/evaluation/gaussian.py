@@ -1,4 +1,4 @@
-"""Return forecasts a model has to beat: a constant, and linear mean and log volatility."""
+"""Simple return forecasts that a model must beat: constant, and linear mean and log sigma."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from numpy.typing import ArrayLike
 from finscale.evaluation.standardise import Floats, Standard, fit_standard, spread_returns
 
 MAX_STEPS, TOLERANCE = 100, 1e-10
-# E[log chi²] of one degree of freedom: Harvey 1976, Econometrica 44, eq. 9.
+# E[log chi²] with one degree of freedom: Harvey 1976, Econometrica 44, eq. 9.
 MEAN_LOG_CHI2 = -1.2704
 
 
 @dataclass(frozen=True)
 class GaussianPrior:
-    """The training mean and standard deviation, said every day."""
+    """A constant forecast: mean and standard deviation of the training returns."""
 
     mean: float
     log_sigma: float
 
     def outputs(self, x: ArrayLike) -> Floats:
-        """Give mean and log sigma for every row of `x`, shape (N, 2)."""
+        """Return mean and log sigma for every row of `x`, shape (N, 2)."""
         return np.tile([self.mean, self.log_sigma], (len(np.asarray(x)), 1))
 
 
@@ -33,7 +33,7 @@ class LinearGaussian:
     Attributes
     ----------
     mean_weights, scale_weights : ndarray, shape (F + 1,)
-        Of the inputs, the intercept last.
+        Weights of the inputs, followed by the intercept.
     """
 
     standard: Standard
@@ -41,7 +41,7 @@ class LinearGaussian:
     scale_weights: Floats
 
     def outputs(self, x: ArrayLike) -> Floats:
-        """Give mean and log sigma for every row of `x`, shape (N, F) to (N, 2).
+        """Return mean and log sigma for every row of `x`, shape (N, F) to (N, 2).
 
         Raises
         ------
@@ -53,7 +53,7 @@ class LinearGaussian:
 
 
 def fit_gaussian_prior(y_train: ArrayLike) -> GaussianPrior:
-    """Fit the constant normal forecast of least training loss.
+    """Fit the constant normal forecast with the lowest training loss.
 
     Raises
     ------
@@ -69,9 +69,9 @@ def fit_linear_gaussian(
 ) -> LinearGaussian:
     """Fit a linear mean and a linear log volatility by penalised maximum likelihood.
 
-    The model of multiplicative heteroscedasticity (Harvey 1976, "Estimating Regression Models
-    with Multiplicative Heteroscedasticity", Econometrica 44): weighted least squares for the mean
-    and Fisher scoring for log sigma in turns, with an L2 penalty on standardised inputs.
+    This is the model of multiplicative heteroscedasticity (Harvey 1976, "Estimating Regression
+    Models with Multiplicative Heteroscedasticity", Econometrica 44). Weighted least squares for the
+    mean and Fisher scoring for log sigma alternate, with an L2 penalty on standardised inputs.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def fit_linear_gaussian(
     y_train : array_like, shape (N,)
         Log returns.
     penalty : float
-        Weight of the squared length of the weights.
+        Factor of the squared norm of the weights.
 
     Raises
     ------
@@ -100,7 +100,7 @@ def fit_linear_gaussian(
         weighted = z * weight[:, None]
         mean_weights = np.linalg.solve(weighted.T @ z + ridge, weighted.T @ y)
         excess = weight * (y - z @ mean_weights) ** 2 - 1.0
-        # Information of log sigma is 2 Z'Z; a long step is cut, for exp does not forgive one.
+        # The information of log sigma is 2 Z'Z. Long steps are shortened, since exp would overflow.
         score = z.T @ excess - ridge @ scale_weights
         step = np.linalg.solve(2.0 * z.T @ z + ridge, score)
         step /= max(1.0, float(np.abs(step).max()))

@@ -1,4 +1,4 @@
-"""Raw outputs to losses and scores: K=1 is a logit, K=2 mean and log sigma.
+"""Losses and scores from raw outputs: K=1 is a logit, K=2 mean and log sigma.
 
 Legend: `N` samples, `K` outputs.
 """
@@ -20,7 +20,7 @@ from finscale.evaluation.scores import Floats, Scores, bce_with_logits, is_colla
 
 
 def sample_losses(y: ArrayLike, outputs_NK: ArrayLike) -> Floats:
-    """Loss of each sample in nats: cross-entropy for K=1, Gaussian for K=2; shape (N,)."""
+    """Return each sample's loss in nats, shape (N,): cross-entropy for K=1, Gaussian for K=2."""
     outputs = _outputs(outputs_NK)
     if outputs.shape[1] == 1:
         return bce_with_logits(y, outputs[:, 0])
@@ -35,7 +35,7 @@ def score_outputs(
     Parameters
     ----------
     multiplier : array_like, optional
-        Of a return forecast's intervals, as `score_regression` takes it.
+        Half width, in sigmas, of a return forecast's intervals; see `score_regression`.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def score_outputs(
 
 
 def is_collapsed_forecast(outputs_NK: ArrayLike) -> bool:
-    """Tell whether a forecast says the same thing every day.
+    """Tell whether a forecast has collapsed to practically the same value every day.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def is_collapsed_forecast(outputs_NK: ArrayLike) -> bool:
 
 
 def calibration_of(y: ArrayLike, outputs_NK: ArrayLike) -> Reliability:
-    """Compare what was said with what happened: probabilities, or levels of intervals."""
+    """Return the calibration of a forecast, by probabilities or by levels of intervals."""
     outputs = _outputs(outputs_NK)
     if outputs.shape[1] == 1:
         return reliability(y, outputs[:, 0])
@@ -71,7 +71,7 @@ def calibration_of(y: ArrayLike, outputs_NK: ArrayLike) -> Reliability:
 
 
 def skill_of(scores: Scores | RegressionScores, reference_loss: float) -> float:
-    """Skill against the reference on the same days: a share of its loss, or of its density."""
+    """Return the skill against the reference on the same days, by `skill` or `density_skill`."""
     if isinstance(scores, Scores):
         return skill(scores.loss, reference_loss)
     return density_skill(scores.loss, reference_loss)

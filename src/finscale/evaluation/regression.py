@@ -1,4 +1,4 @@
-"""Scores of a return forecast, from mean and log sigma; losses in nats, errors in log returns."""
+"""Scores of return forecasts from mean and log sigma: losses in nats, errors in log returns."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ class RegressionScores:
     loss : float
         Mean negative log density in nats; below 0 where densities are above 1.
     mae, rmse : float
-        Of the mean forecast.
+        Mean absolute error and root mean squared error of the mean forecast.
     coverage : float
-        Share of returns within the interval mean ± multiplier · sigma.
+        Share of returns inside the interval mean ± multiplier · sigma.
     width : float
         Mean width of that interval.
     pred_std : float
         Standard deviation of the mean forecasts (population form).
     n_distinct : int
-        Distinct mean forecasts, in sigmas, after rounding to 1e-6.
+        Number of distinct mean forecasts, in sigmas, after rounding to 1e-6.
     """
 
     loss: float
@@ -49,13 +49,13 @@ class RegressionScores:
 
 
 def gaussian_nll(y: ArrayLike, mean: ArrayLike, log_sigma: ArrayLike) -> Floats:
-    """Negative log density of each sample under its normal forecast, in nats.
+    """Return the negative log density of each sample under its normal forecast, in nats.
 
     Parameters
     ----------
     y, mean, log_sigma : array_like, shape (N,)
-        Log returns, and the forecast's mean and log standard deviation; the latter is read
-        within ``LOG_SIGMA_BOUNDS``, as in training.
+        Log returns, and mean and log standard deviation of their forecasts; the latter is clipped
+        to ``LOG_SIGMA_BOUNDS``, as in training.
 
     Returns
     -------
@@ -70,16 +70,16 @@ def gaussian_nll(y: ArrayLike, mean: ArrayLike, log_sigma: ArrayLike) -> Floats:
 def score_regression(
     y: ArrayLike, mean: ArrayLike, log_sigma: ArrayLike, multiplier: ArrayLike | None = None
 ) -> RegressionScores:
-    """Score a forecast.
+    """Score a return forecast.
 
     Parameters
     ----------
     y, mean, log_sigma : array_like, shape (N,)
-        As `gaussian_nll` takes them.
+        Log returns and forecasts, as in `gaussian_nll`.
     multiplier : float or array_like, shape (N,), optional
-        Half width of the interval in sigmas, of all samples or of each: that of
-        `conformal_multiplier` from validation. By default the normal distribution's own for
-        90 %, which shows how the forecast itself is calibrated.
+        Half width of the interval in sigmas, for all samples or for each; usually the result of
+        `conformal_multiplier` on validation. The default is the 90 % interval of the normal
+        distribution, which shows how well the forecast itself is calibrated.
 
     Raises
     ------
@@ -103,13 +103,13 @@ def score_regression(
 def conformal_multiplier(
     y: ArrayLike, mean: ArrayLike, log_sigma: ArrayLike, level: float = LEVEL
 ) -> float:
-    """Half width, in sigmas, of intervals that hold a share `level` of exchangeable returns.
+    """Return the half width, in sigmas, of intervals that cover a share `level` of returns.
 
-    Split conformal prediction with residuals divided by the forecast's sigma (Lei et al. 2018,
-    "Distribution-Free Predictive Inference for Regression", JASA 113, algorithm 2 and section
-    5.2): the ⌈(n + 1) level⌉-th smallest of |y − mean| / sigma on samples that nothing was fitted
-    on, validation. Days are not exchangeable, so the coverage reached is measured, not promised.
-    Infinite where n is too small for the level.
+    This is split conformal prediction with residuals divided by the forecast's sigma (Lei et al.
+    2018, "Distribution-Free Predictive Inference for Regression", JASA 113, algorithm 2 and section
+    5.2): the ⌈(n + 1) level⌉-th smallest of |y − mean| / sigma on samples that were not used for
+    fitting (validation). Coverage is guaranteed only for exchangeable returns; days are not
+    exchangeable, so it is measured. The result is infinite if n is too small for the level.
 
     Raises
     ------
@@ -124,22 +124,23 @@ def conformal_multiplier(
 
 
 def density_skill(loss: float, reference_loss: float) -> float:
-    """Skill of a Gaussian forecast, whose loss may be below 0 and has no ratio.
+    """Return the skill of a Gaussian forecast, for which a ratio of losses has no meaning.
 
-    1 − exp(loss − reference loss): by how much the reference's density at what happened falls
-    short of the forecast's, in geometric mean. 0 is the reference, below 0 is worse; 1 % is
-    about .01 nats a day. The logarithmic score is compared by differences
-    (Gneiting & Raftery 2007, JASA 102, section 4.1).
+    The loss of a density may be below 0, so logarithmic scores are compared by differences
+    (Gneiting & Raftery 2007, JASA 102, section 4.1). The skill 1 − exp(loss − reference loss) is
+    the share by which the reference's density at the observed returns is lower than the
+    forecast's, as a geometric mean. 0 is as good as the reference, below 0 is worse; 1 % is about
+    .01 nats per day.
     """
     return 1.0 - float(np.exp(loss - reference_loss))
 
 
 def is_collapsed_regression(mean: ArrayLike, log_sigma: ArrayLike) -> bool:
-    """Tell whether a forecast expects the same return every day.
+    """Tell whether a forecast expects practically the same return every day.
 
     True if the means' standard deviation is below 1e-3 of a typical sigma, or if ten or more
-    samples take fewer than ten distinct means. Its sigma may well vary: that is a forecast of
-    volatility, which the loss rewards, and none of the return.
+    samples have fewer than ten distinct means. Its sigma may still vary: this is a forecast of
+    volatility, which the loss rewards, but not of the return.
 
     Raises
     ------

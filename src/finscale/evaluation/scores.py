@@ -1,4 +1,4 @@
-"""Scores of a probability forecast, from logits; losses in nats."""
+"""Scores of probability forecasts from logits, with losses in nats."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ class Scores:
     brier : float
         Mean squared error of the probability.
     auc : float
-        Area under the ROC curve; NaN where the labels hold one class only.
+        Area under the ROC curve; NaN if the labels have only one class.
     accuracy, precision, recall, f1 : float
-        At probability 1/2; 0 where a ratio would divide by zero.
+        Scores at a threshold of probability 1/2; 0 where a ratio would divide by zero.
     ece : float
         Expected calibration error over ten bins of equal width.
     pred_std : float
         Standard deviation of the probabilities (population form).
     n_distinct : int
-        Distinct probabilities after rounding to 1e-6.
+        Number of distinct probabilities after rounding to 1e-6.
     """
 
     loss: float
@@ -53,7 +53,7 @@ class Scores:
 
 
 def bce_with_logits(y: ArrayLike, logit: ArrayLike) -> Floats:
-    """Binary cross-entropy of each sample, in nats.
+    """Return the binary cross-entropy of each sample, in nats.
 
     Parameters
     ----------
@@ -65,15 +65,15 @@ def bce_with_logits(y: ArrayLike, logit: ArrayLike) -> Floats:
     Returns
     -------
     ndarray, shape (N,), float64
-        ``-log p`` of the class that came true. NaN where the logit is NaN.
+        ``-log p`` of the observed class; NaN where the logit is NaN.
     """
     return cross_entropy(*_pair(y, logit))
 
 
 def cross_entropy(labels: Floats, logits: Floats) -> Floats:
-    """Binary cross-entropy in nats, of arrays that broadcast.
+    """Return the binary cross-entropy in nats, for arrays that broadcast.
 
-    It is linear in the label: with a probability for one it is the expected loss.
+    It is linear in the label, so a probability instead of a label gives the expected loss.
     """
     # softplus(z) - y z, with softplus split so that exp never overflows.
     positive = np.maximum(logits, 0.0) - labels * logits
@@ -81,7 +81,7 @@ def cross_entropy(labels: Floats, logits: Floats) -> Floats:
 
 
 def score(y: ArrayLike, logit: ArrayLike) -> Scores:
-    """Score a forecast.
+    """Score a probability forecast.
 
     Parameters
     ----------
@@ -114,10 +114,10 @@ def score(y: ArrayLike, logit: ArrayLike) -> Scores:
 
 
 def is_collapsed(logit: ArrayLike) -> bool:
-    """Tell whether a forecast says the same thing every day.
+    """Tell whether a forecast has collapsed to practically the same probability every day.
 
     True if the probabilities' standard deviation is below 1e-3, or if ten or more samples
-    take fewer than ten distinct probabilities (rounded to 1e-6).
+    have fewer than ten distinct probabilities (rounded to 1e-6).
 
     Raises
     ------
@@ -132,10 +132,10 @@ def is_collapsed(logit: ArrayLike) -> bool:
 
 
 def skill(loss: float, reference_loss: float) -> float:
-    """Share of the reference's loss that a forecast saves on the same days.
+    """Return the share of the reference's loss that a forecast saves on the same days.
 
-    1 is perfect, 0 is the reference, below 0 is worse than the reference
-    (a skill score: Murphy 1988, Monthly Weather Review 116, here of the logarithmic score).
+    1 is perfect, 0 is as good as the reference, and below 0 is worse. This is the skill score of
+    Murphy 1988, Monthly Weather Review 116, applied to the logarithmic score.
     """
     assert reference_loss > 0.0, "a reference loss is positive"
     return 1.0 - loss / reference_loss
@@ -167,7 +167,7 @@ def _auc(labels: Floats, logits: Floats) -> float:
         return float("nan")
     from scipy.stats import rankdata  # takes a second, needed here only
 
-    # Mann-Whitney U over its maximum; tied logits share their mean rank
+    # Mann-Whitney U over its maximum; tied logits have their mean rank
     # (Hanley & McNeil 1982, Radiology 143).
     rank_sum = float(rankdata(logits)[labels == 1.0].sum())
     return (rank_sum - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative)
@@ -184,8 +184,8 @@ def _detection(labels: Floats, logits: Floats) -> tuple[float, float, float]:
 
 
 def _calibration_error(labels: Floats, probability: Floats) -> float:
-    # Guo et al. 2017, "On Calibration of Modern Neural Networks", eq. 3, of the positive
-    # class: bin m holds ((m-1)/M, m/M], and 0 belongs to the first.
+    # Guo et al. 2017, "On Calibration of Modern Neural Networks", eq. 3, for the positive
+    # class: bin m holds ((m-1)/M, m/M], and 0 belongs to the first bin.
     bins = np.clip(np.ceil(probability * N_BINS).astype(np.int64) - 1, 0, N_BINS - 1)
     gaps = np.bincount(bins, weights=labels - probability, minlength=N_BINS)
     return float(np.abs(gaps).sum() / labels.size)

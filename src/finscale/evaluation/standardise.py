@@ -1,4 +1,4 @@
-"""What baselines are fitted on: checked inputs, and their standard form."""
+"""Checks and standardisation of the inputs and labels of baselines."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from finscale.config import DataError, RefusedError
 
 Floats = NDArray[np.float64]
 
-# The last part of training, by which a baseline chooses what it has to choose.
+# Share of the last part of training, on which baselines choose their settings.
 TAIL_SHARE = 0.15
 
 
 @dataclass(frozen=True)
 class Standard:
-    """Inputs standardised by their training rows.
+    """Standardisation of inputs by their training rows.
 
     Attributes
     ----------
     mean, scale : ndarray, shape (F,)
-        Of the training rows; `scale` is 1 where an input never varied.
+        Mean and standard deviation of the training rows; `scale` is 1 if an input does not vary.
     """
 
     mean: Floats
@@ -42,7 +42,7 @@ class Standard:
 
 
 def fit_standard(x_train: ArrayLike) -> Standard:
-    """Fit on training rows; a column without spread carries nothing, and becomes 0."""
+    """Fit the standardisation on training rows; a column without spread becomes 0."""
     inputs = finite_inputs(x_train)
     mean, scale = inputs.mean(axis=0), inputs.std(axis=0)
     varies = scale > 1e-12 * np.maximum(np.abs(mean), 1e-12)
@@ -50,7 +50,7 @@ def fit_standard(x_train: ArrayLike) -> Standard:
 
 
 def finite_inputs(x: ArrayLike) -> Floats:
-    """Return inputs as float64 rows; NaN and infinity are refused."""
+    """Return inputs as float64 rows; refuse NaN and infinity."""
     inputs = np.asarray(x, dtype=np.float64)
     assert inputs.ndim == 2, "inputs are rows of features"
     bad = int(np.count_nonzero(~np.isfinite(inputs).all(axis=1)))
@@ -65,7 +65,7 @@ def finite_inputs(x: ArrayLike) -> Floats:
 
 
 def two_classes(y_train: ArrayLike) -> Floats:
-    """Return labels as float64; one class alone is refused."""
+    """Return labels as float64; refuse labels of only one class."""
     labels = np.asarray(y_train, dtype=np.float64)
     assert labels.ndim == 1 and bool(np.isin(labels, (0.0, 1.0)).all()), "labels are 0 or 1"
     n_positive = int(labels.sum())
@@ -80,7 +80,7 @@ def two_classes(y_train: ArrayLike) -> Floats:
 
 
 def spread_returns(y_train: ArrayLike) -> Floats:
-    """Return returns as float64; ones that never vary have no density and are refused."""
+    """Return the returns as float64; refuse constant returns, which have no density."""
     returns = np.asarray(y_train, dtype=np.float64)
     assert returns.ndim == 1 and bool(np.isfinite(returns).all()), "returns are finite"
     if returns.size < 2 or float(np.ptp(returns)) == 0.0:
@@ -94,6 +94,6 @@ def spread_returns(y_train: ArrayLike) -> Floats:
 
 
 def tail_cut(n: int, horizon: int) -> tuple[int, int]:
-    """Return where the first part ends and where the tail begins, horizon - 1 samples later."""
+    """Return the end of the first part, and the start of the last, horizon - 1 samples later."""
     start = n - round(TAIL_SHARE * n)
     return max(2, start - horizon + 1), start

@@ -1,4 +1,4 @@
-"""Sources to validated OHLCV bars, and the immutable store that keeps them."""
+"""Sources of OHLCV bars, their validation, and the immutable store that keeps them."""
 
 import lazy_loader
 

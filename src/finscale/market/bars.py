@@ -1,4 +1,4 @@
-"""OHLCV bars: what a valid table is, and the digest of its values."""
+"""Validation of OHLCV bars, and the digest of their values."""
 
 from __future__ import annotations
 
@@ -14,38 +14,38 @@ from finscale.market.rows import Rows
 
 COLUMNS = ("open", "high", "low", "close", "volume")
 MIN_ROWS = 2
-# Adjusted prices are rounded column by column: a high may miss its close by one unit in the
-# last place that the source printed.
+# Adjusted prices are rounded column by column, so a high may lie below its close by one unit of the
+# last printed digit.
 ROUNDING = 1e-6
-# A source may print one column in cents and another in four digits: then a high may miss an open by
-# the coarser unit of the two. Where that unit is more of the price than this, it excuses nothing.
+# A source may print one column in cents and another with four digits: then a high may lie below an
+# open by the coarser unit. The tolerance is never more than this share of the price.
 LARGEST_ROUNDING = 0.05
-# Beyond, squares and sums of what indicators multiply would overflow.
+# Larger values would overflow in the products and sums of indicators.
 LARGEST = 1e100
-# Below, they would vanish.
+# Smaller values would underflow to zero there.
 SMALLEST = 1e-100
-# Exchanges quote from about the first on; what lies outside is a unit of time misread.
+# Records of prices begin around 1700; a date outside this range is a misread unit of time.
 FIRST_DAY, LAST_DAY = date(1700, 1, 1), date(2200, 12, 31)
 
 
 def validate_bars(
     frame: pd.DataFrame, where: str, *, positive: bool = True, rows: Rows | None = None
 ) -> pd.DataFrame:
-    """Check a table of daily bars and bring it into the canonical form.
+    """Check a table of daily bars and convert it to the canonical form.
 
-    An instrument of which nothing is traded may come without volumes: they are 0 then. A high or a
-    low may miss its row's other prices by the coarsest unit in which they are printed.
+    Missing volumes become 0, as for an index that is not traded. A high may lie below the row's
+    other prices, and a low above them, by the coarsest unit in which the prices are printed.
 
     Parameters
     ----------
     frame : DataFrame, shape (T, at least 4)
         Columns open, high, low, close (price units), volume (units traded), in any order.
     where : str
-        What the table is, for the error's line: a file, a ticker of a source.
+        Name of the table in error messages: a file, or a ticker of a source.
     positive : bool
-        Whether prices have to be above 0: interest rates do not.
+        Whether prices must be above 0; values of macro series need not be.
     rows : Rows, optional
-        How the source names and prints its rows.
+        Names of the rows in the source, and the precision of their prices.
 
     Returns
     -------
@@ -55,7 +55,7 @@ def validate_bars(
     Raises
     ------
     DataError
-        At the first thing that is wrong, with its date, column and row.
+        If the table is invalid; the message gives date, column and row of the first fault.
     """
     rows = rows or Rows()
     missing = [column for column in COLUMNS[:4] if column not in frame.columns]
@@ -78,7 +78,7 @@ def validate_bars(
 
 
 def check_count(frame: pd.DataFrame, where: str) -> None:
-    """Refuse a table that is no series."""
+    """Refuse a table with too few rows."""
     if len(frame) < MIN_ROWS:
         raise _malformed(where, f"at least {MIN_ROWS} bars", f"{len(frame)}")
 
@@ -86,8 +86,8 @@ def check_count(frame: pd.DataFrame, where: str) -> None:
 def bars_sha256(bars: pd.DataFrame, end: date) -> str:
     """Digest the values of validated bars up to and including `end`.
 
-    Dates as little-endian int64 days since 1970 and prices as little-endian float64: the digest
-    depends neither on the platform nor on how a file is written.
+    Dates enter as little-endian int64 days since 1970 and values as little-endian float64, so the
+    digest depends neither on the platform nor on the format of a file.
     """
     kept = bars.loc[: pd.Timestamp(end), list(COLUMNS)]
     days = kept.index.to_numpy().astype("datetime64[D]").astype("<i8")
@@ -101,21 +101,21 @@ def bars_sha256(bars: pd.DataFrame, end: date) -> str:
 
 @dataclass(frozen=True, eq=False)
 class _Look:
-    """Bars that are being looked at, and how to speak of them."""
+    """Bars under validation, with their name and the names of their rows for messages."""
 
     bars: pd.DataFrame
     where: str
     rows: Rows
 
     def refuse(self, broken: pd.Series[bool], rule: str, columns: tuple[str, ...]) -> None:
-        """Raise for the first row that breaks a rule, with its values, date and place."""
+        """Raise an error for the first row that breaks a rule, with values, date and place."""
         if broken.any():
             row = int(np.flatnonzero(broken.to_numpy())[0])
             values = ", ".join(f"{name} {self.bars[name].iat[row]:.10g}" for name in columns)
             raise _malformed(self.where, rule, f"{values} {self.when(row)}")
 
     def when(self, row: int) -> str:
-        """Return the date and the place of a row."""
+        """Return the date and the place of a row, in words."""
         day = pd.DatetimeIndex(self.bars.index)[row].date()
         return f"on {day}{self.rows.place(row)}"
 
@@ -127,7 +127,7 @@ def _without(missing: list[str], frame: pd.DataFrame, where: str) -> DataError:
         where,
         expected=f"columns {', '.join(COLUMNS[:4])} (and volume, which may be left out)",
         got=got,
-        todo="Add what is missing: an index that has closes alone repeats them as open, high, low.",
+        todo="Add what is missing: for an index with closes only, repeat them as open, high, low.",
     )
 
 
@@ -156,12 +156,12 @@ def _check_steps(index: pd.DatetimeIndex, where: str, rows: Rows) -> None:
     if (steps == zero).any():
         row = int(np.flatnonzero(steps == zero)[0])
         both = f" in {rows.name(row)} and {rows.name(row + 1)}" if rows.names else ""
-        raise _malformed(where, "one row a date", f"{index[row].date()} twice{both}")
+        raise _malformed(where, "one row per date", f"{index[row].date()} twice{both}")
 
 
 def _check_days(index: pd.DatetimeIndex, where: str, rows: Rows) -> None:
-    # As days, which print in a year 37,600 too; by seconds, since the first nanosecond of 1677 has
-    # no midnight to go back to.
+    # datetime64[D] can print even the year 37,600. The conversion goes by seconds, because the
+    # midnight before the earliest nanosecond timestamp (1677) is not representable.
     days = index.as_unit("s").to_numpy().astype("datetime64[D]")
     outside = (days < np.datetime64(FIRST_DAY)) | (days > np.datetime64(LAST_DAY))
     if outside.any():
@@ -202,12 +202,12 @@ def _check_order(look: _Look) -> None:
 
 
 def _slack(look: _Look) -> pd.Series[float]:
-    """Return by how much the prices of each row may miss their order."""
+    """Return the tolerance with which the order of each row's prices is checked."""
     close = look.bars["close"].abs()
     slack = close * ROUNDING
     if look.rows.decimals is None:
         return slack
-    # As printed, 92.63 and 92.64 are a cent apart; as computed, a hair more.
+    # 92.64 - 92.63 is slightly more than a cent in floats.
     unit = 10.0 ** -look.rows.decimals.astype(np.float64) * (1.0 + ROUNDING)
     return slack.clip(lower=np.minimum(unit, LARGEST_ROUNDING * close))
 

@@ -1,4 +1,4 @@
-"""Asking a source for a ticker's bars, and looking at what it gives before anything is stored."""
+"""Requests to a source for a ticker's bars, which are checked before anything is stored."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ Accept = Callable[[str, pd.DataFrame], None]
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of a source, and who is told.
+    """A request to a source for the bars of one ticker or macro series.
 
     Attributes
     ----------
     place : str
-        Which question of how many it is: "(1 of 3)".
+        Number of the question among all: "(1 of 3)".
     options : mapping
-        session, sleep and rng, as `yahoo_bars` takes them.
+        The arguments session, sleep and rng of `yahoo_bars`.
     tell : callable
-        Called with a line before the source is asked.
+        Called with one line before the source is asked.
     accept : callable, optional
-        Called with what a ticker's bars are and with them; what it raises keeps them out.
+        Called with the name of a ticker's bars and the bars; an error that it raises rejects them.
     """
 
     universe: Universe
@@ -42,12 +42,12 @@ class Question:
 
     @property
     def is_series(self) -> bool:
-        """Whether it is about a macro series, whose values may be 0 or below."""
+        """Whether it asks for a macro series, whose values may be 0 or below."""
         return self.ticker in self.universe.fred
 
     @property
     def is_costly(self) -> bool:
-        """Whether the source is asked for no more than what is missing."""
+        """Whether only missing bars should be requested, because the source is slow."""
         return self.universe.source == "yahoo" and not self.is_series
 
     def ask(self, start: date, end: date) -> pd.DataFrame:
@@ -56,7 +56,7 @@ class Question:
         Raises
         ------
         DataError
-            If the source does not answer, or gives what cannot be.
+            If the source does not answer, or its bars are invalid.
         """
         universe, ticker = self.universe, self.ticker
         source = "fred" if self.is_series else universe.source
@@ -76,7 +76,7 @@ class Question:
         return kept
 
     def check(self, bars: pd.DataFrame) -> None:
-        """Refuse a ticker's bars, from the universe's start to its end, that are not accepted."""
+        """Pass a ticker's bars, from start to end of the universe, to `accept`, which may raise."""
         if self.accept and self.ticker in self.universe.tickers:
             self.accept(source_name(self.universe, self.ticker), bars)
 

@@ -1,4 +1,4 @@
-"""Writing files that are either whole or not there."""
+"""Atomic writing of files, their digests, and the lock of a data root."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ LOCK = ".lock"
 
 
 def write_parquet(frame: pd.DataFrame, path: Path) -> None:
-    """Write `frame` to `path` so that a crash leaves the old file or none, never a part.
+    """Write `frame` to `path` atomically: a crash leaves the old file or none, never a part.
 
     Raises
     ------
     DataError
-        If the file system refuses (disk full, no permission).
+        If the file cannot be written (disk full, no permission).
     """
     _replace(path, lambda temporary: frame.to_parquet(temporary, engine="pyarrow"))
 
 
 def write_text(text: str, path: Path) -> None:
-    """Write `text` to `path` in the same all-or-nothing way."""
+    """Write `text` to `path` atomically."""
     _replace(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
 def file_sha256(path: Path) -> str:
-    """Digest a file's bytes."""
+    """Return the SHA-256 of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def file_digests(path: Path) -> tuple[str, str]:
-    """Return a file's SHA-256 and, for tools that know nothing else, its MD5: read once."""
+    """Return a file's SHA-256 and, for tools that know only this, its MD5; read the file once."""
     sha256, md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
     with path.open("rb") as file:
         while piece := file.read(1 << 20):
@@ -51,9 +51,9 @@ def file_digests(path: Path) -> tuple[str, str]:
 
 @contextmanager
 def lock(root: Path) -> Iterator[None]:
-    """Hold the lock of whoever changes anything under `root`; wait until it is free.
+    """Hold the lock that every change under `root` requires; wait until it is free.
 
-    A folder in which nothing came to be written is left as it was found.
+    If nothing is written, the lock's file and a newly made folder are removed again.
 
     Raises
     ------
@@ -74,8 +74,9 @@ def lock(root: Path) -> Iterator[None]:
 
 
 def _leave_no_trace(root: Path, was_there: bool) -> None:
-    """Remove the lock's file, and a folder that was made for it, where there is nothing else."""
-    # Others who wait for a removed file notice, and make a new one. Windows keeps open files.
+    """Remove the lock's file and the folder made for it, if the folder holds nothing else."""
+    # Processes that wait for a removed file notice this and make a new one. Windows does not
+    # remove open files.
     with suppress(OSError):
         if not {path.name for path in root.iterdir()} - {LOCK, ".gitkeep"}:
             (root / LOCK).unlink()
@@ -86,7 +87,7 @@ def _leave_no_trace(root: Path, was_there: bool) -> None:
 def _replace(path: Path, write: Callable[[Path], object]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # In the same folder: os.replace is atomic within one file system only.
+        # In the same folder, because os.replace is atomic only within one file system.
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
         os.close(handle)
         _write_then_move(Path(name), path, write)
@@ -95,7 +96,7 @@ def _replace(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def unwritable(path: Path, error: OSError) -> DataError:
-    """Return the error of a place that the file system refuses to write to."""
+    """Return the error about a place that cannot be written to."""
     return DataError(
         str(path),
         expected="a place to write to",
@@ -107,7 +108,7 @@ def unwritable(path: Path, error: OSError) -> DataError:
 def _write_then_move(temporary: Path, path: Path, write: Callable[[Path], object]) -> None:
     try:
         write(temporary)
-        # mkstemp makes the file private; what is written here may be read like any other file.
+        # mkstemp makes the file private; give it the usual permissions.
         temporary.chmod(0o644)
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())

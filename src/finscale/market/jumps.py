@@ -1,4 +1,4 @@
-"""Moves that look like a split, another unit or a misprint, and those that markets do not make."""
+"""Detection of price moves that look like an unadjusted split, another unit or a misprint."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ Bools = NDArray[np.bool]
 Floats = NDArray[np.float64]
 
 OUTLIER_SIGMAS = 10.0
-# Of splits that companies make, and of units that files mix: cents, thousands.
+# Ratios of common splits, and of units that files mix (cents, thousands).
 RATIOS = (2, 3, 4, 5, 6, 7, 8, 10, 20, 25, 50, 100, 1000)
-# The market moves on the day of a split too: by two usual moves, within these bounds.
+# The market also moves on the day of a split. The tolerance is two usual moves within these bounds.
 NEAR, NEAR_AT_MOST = 0.02, 0.06
-# A session's close this many times the one before, or that part of it, or its high this many times
-# its low. Even XIV's fall of 2018-02-06 (99.00 to 7.35, a thirteenth) was not that large, and small
-# shares and crypto currencies that rise tenfold in a session are rare. What is beyond is nearly
-# always a cent taken for a dollar, a split of 20 or a lost digit: the few exceptions (LUNA in May
-# 2022) can be listed in the universe's file.
+# Largest plausible ratio, up or down, of a close to the one before, or of a high to its low. Even
+# XIV's fall of 2018-02-06 (99.00 to 7.35, a thirteenth) was smaller, and small shares and crypto
+# currencies that rise tenfold in a session are rare. A larger ratio is nearly always a cent taken
+# for a dollar, a split of 20 or a lost digit; the few exceptions (LUNA in May 2022) can be listed
+# in the universe's file.
 LARGEST_MOVE = 15.0
-# Sessions on either side that say whether a jump stays.
+# Number of sessions on either side that decide whether a jump stays.
 AROUND = 20
 
 
 @dataclass(frozen=True)
 class Jump:
-    """A session whose prices are suspiciously far from those of the one before.
+    """A session whose prices are suspiciously far from those of the session before.
 
     Attributes
     ----------
     row : int
-        Of the session in the bars.
+        Position of the session in the bars.
     day, day_before : date
     before, after : float
-        The closes; of a wild range the session's low and high.
+        The two closes; for a suspicious range, the session's low and high.
     stays : bool
-        Whether the sessions after it lie on the new level.
+        Whether the following sessions lie on the new level.
     is_range : bool
-        Whether it is the range of one session, and not a move.
+        Whether the range of one session is suspicious, not a move between two closes.
     """
 
     row: int
@@ -54,17 +54,17 @@ class Jump:
 
     @property
     def factor(self) -> float:
-        """How many times one price is the other, whichever is larger."""
+        """Ratio of the larger price to the smaller one."""
         return max(self.after / self.before, self.before / self.after)
 
     @property
     def is_impossible(self) -> bool:
-        """Whether next to no market has ever done so."""
+        """Whether the move is larger than almost any market has ever made."""
         return self.factor >= LARGEST_MOVE
 
     @property
     def guess(self) -> str:
-        """What it looks like."""
+        """The likely cause, in words."""
         if self.is_range or not self.stays:
             return "a misprint?"
         is_unit = any(abs(self.factor / unit - 1.0) < 0.2 for unit in (100, 1000))
@@ -72,7 +72,7 @@ class Jump:
 
     @property
     def text(self) -> str:
-        """The jump in words, with its dates."""
+        """Description of the jump with its dates."""
         if self.is_range:
             return f"low {self.before:.6g} and high {self.after:.6g} on {self.day} ({self.guess})"
         up = self.after > self.before
@@ -85,10 +85,10 @@ class Jump:
 
 
 def find_jumps(bars: pd.DataFrame) -> tuple[Jump, ...]:
-    """Return the suspicious moves of validated bars, the first one first.
+    """Return the suspicious moves of validated bars in order of date.
 
-    A move is suspicious where it is an outlier near a ratio of splits and units, or where next to
-    no market has ever made it.
+    A move is suspicious if it is an outlier near a ratio of `RATIOS`, or larger than almost any
+    market has ever made.
     """
     close = bars["close"].to_numpy()
     if len(close) < 2 or (bars[["low", "close"]] <= 0).any(axis=None):
@@ -102,19 +102,19 @@ def find_jumps(bars: pd.DataFrame) -> tuple[Jump, ...]:
 
 
 def outliers(close: Floats) -> Bools:
-    """Mark moves beyond ten usual ones; a series that may be 0 or below has no log returns."""
+    """Mark moves larger than ten usual ones; none if a value is 0 or below (no log returns)."""
     odd = np.zeros(len(close), dtype=bool)
     if len(close) < 2 or (close <= 0).any():
         return odd
     moves = np.diff(np.log(close))
     usual = _usual(moves)
-    # A series that mostly stands still has no usual move.
+    # A series that mostly does not move has no usual move.
     odd[1:] = (np.abs(moves - np.median(moves)) > OUTLIER_SIGMAS * usual) & (usual > 0)
     return odd
 
 
 def near_ratio(bars: pd.DataFrame) -> Bools:
-    """Mark sessions that open or close near a multiple, or a part, of the close before."""
+    """Mark sessions whose open or close is near a multiple or fraction of the previous close."""
     near = np.zeros(len(bars), dtype=bool)
     prices = bars[["open", "close"]].to_numpy()
     if len(bars) < 2 or (prices <= 0).any():
@@ -129,7 +129,7 @@ def near_ratio(bars: pd.DataFrame) -> Bools:
 
 
 def _usual(moves: Floats) -> float:
-    """Return the standard deviation of moves, were they normal: wild ones leave it as it is."""
+    """Return a robust standard deviation of moves, from their median absolute deviation."""
     return float(1.4826 * np.median(np.abs(moves - np.median(moves))))
 
 

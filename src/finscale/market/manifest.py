@@ -1,4 +1,4 @@
-"""``manifest.json``: what each file under the data root is, and how to tell it is intact."""
+"""The manifest, ``manifest.json``: origin and digests of each file under the data root."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ class Entry:
     Attributes
     ----------
     sha256 : str
-        Of the file's bytes: tells whether the file was changed.
+        Digest of the file's bytes, which shows whether the file was changed.
     values_sha256 : str
-        Of what the file holds, whatever the platform and the Parquet version.
+        Digest of the values, which does not depend on the platform or the Parquet version.
     rows : int
     first, last : str
         First and last session in the file, ISO dates.
     source : str
-        What it was made from: source and ticker, or another file of the store.
+        Origin of the file: source and ticker, or another file of the store.
     start, end : str
-        The sessions that were asked for, ISO dates.
+        First and last date that were requested, ISO dates.
     retrieved : str
-        When it was made, ISO date and time.
+        Time at which the file was made, ISO date and time.
     md5 : str
-        Of the file's bytes too; files of earlier versions have none.
+        MD5 of the file's bytes; files of earlier versions have none.
     source_sha256 : str
-        Of the user's own file that it was read from; empty, and not written, for other sources
-        and for files of earlier versions.
+        Digest of the user's own file from which the bars were read. It is empty, and not written,
+        for other sources and for files of earlier versions.
     """
 
     sha256: str
@@ -52,12 +52,12 @@ class Entry:
 
 
 def read_manifest(root: Path) -> dict[str, Entry]:
-    """Read the manifest under `root`: entries by path relative to it (empty before the first).
+    """Read the manifest under `root`: entries by relative path, empty if there is no manifest yet.
 
     Raises
     ------
     DataError
-        If it is not a manifest.
+        If the file is not a manifest.
     """
     path = root / MANIFEST
     if not path.exists():
@@ -70,13 +70,13 @@ def read_manifest(root: Path) -> dict[str, Entry]:
             str(path),
             expected="a manifest that finscale wrote",
             got=f"{type(error).__name__}: {error}",
-            todo=f"Delete the folders raw and processed beside it and the file, "
-            f"then run: {data_line('NAME', root)}",
+            todo=f"Delete the file and the folders raw and processed beside it, then run: "
+            f"{data_line('NAME', root)}",
         ) from None
 
 
 def record_file(root: Path, name: str, entry: Entry) -> None:
-    """Put one entry into the manifest; the caller holds the store's lock."""
+    """Write one entry into the manifest; the caller must hold the store's lock."""
     files = {**read_manifest(root), name: entry}
     document = {"files": {key: _document(files[key]) for key in sorted(files)}}
     write_text(json.dumps(document, indent=2) + "\n", root / MANIFEST)
@@ -90,14 +90,14 @@ def _document(entry: Entry) -> dict[str, object]:
 
 
 def verify_file(root: Path, name: str, entry: Entry, todo: str) -> Path:
-    """Return the file's path, or say that it is not what the manifest describes."""
+    """Return the file's path, or raise `DataError` if it differs from the manifest."""
     path = root / name
     found = file_sha256(path)
     if found != entry.sha256:
         raise DataError(
             str(path),
             expected=f"the file in {MANIFEST} (sha256 {entry.sha256[:12]})",
-            got=f"another one (sha256 {found[:12]})",
+            got=f"another file (sha256 {found[:12]})",
             todo=todo,
         )
     return path

@@ -1,4 +1,4 @@
-"""Filling the store of raw bars: what it holds changes only when a universe's end moves later."""
+"""Filling of the store of raw bars, and its update when a universe's end moves later."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from finscale.market.store import (
     raw_name,
 )
 
-# Tickers in a row for which a source may give no answer: a minute or so, then the rest is left.
+# Number of tickers in a row without an answer (about a minute) after which a source is given up.
 MAX_IN_VAIN = 3
 
 
@@ -47,9 +47,9 @@ class StoredBars:
     values_sha256 : str
         `bars_sha256` of the file's values up to the universe's end.
     state : {"stored", "fetched", "extended", "restated"}
-        What this call did: nothing, since it was up to date; fetched it for the first time;
-        appended what a later end of the universe asks for; or fetched it anew, since the source
-        now gives another history.
+        What this call did. ``stored``: nothing, the file was up to date. ``fetched``: fetched it
+        for the first time. ``extended``: appended bars up to a later end of the universe.
+        ``restated``: fetched all bars again, because the source now gives another history.
     """
 
     ticker: str
@@ -62,7 +62,7 @@ class StoredBars:
 
     @property
     def fresh(self) -> bool:
-        """Whether this call changed the file; else it was up to date."""
+        """True if this call changed the file, False if it was up to date."""
         return self.state != "stored"
 
 
@@ -78,7 +78,7 @@ def prepare_raw(
     tell: Callable[[str], None] | None = None,
     accept: Accept | None = None,
 ) -> tuple[StoredBars, ...]:
-    """Fetch what the store does not hold yet, and the tail where the universe's end moved later.
+    """Fetch the bars that the store lacks: new tickers, and new sessions after a later end.
 
     Parameters
     ----------
@@ -86,30 +86,30 @@ def prepare_raw(
     root : Path
         The data root: files go to ``root/raw/<universe>/<ticker without ^>.parquet``.
     now : datetime
-        Written into the manifest as the time of retrieval.
+        Time of retrieval, written into the manifest.
     vix : bool
-        Whether the universe's volatility index is wanted too.
+        Whether to fetch the universe's volatility index too.
     session, sleep, rng
         See `yahoo_bars`.
     tell : callable, optional
-        Called with one line before each question to a source.
+        Called with one line before each request to a source.
     accept : callable, optional
-        Called with what a ticker's bars are and with them, before they are stored: what it raises
-        keeps them out.
+        Called with the name of a ticker's bars and the bars before they are stored; an error that
+        it raises rejects them.
 
     Returns
     -------
     tuple of StoredBars
-        The tickers in the universe's order, the volatility index, the macro series.
+        The tickers in the universe's order, then the volatility index, then the macro series.
 
     Raises
     ------
     ConfigError
-        If a volatility index is wanted where there is none.
+        If `vix` is true and the universe has no volatility index.
     DataError
-        Naming each ticker that failed, after the others are stored; also when a stored file is
-        not what the manifest or the universe says. A source that answers for three tickers in
-        a row with nothing is asked no more.
+        If a ticker fails, or a stored file differs from the manifest or the universe. It is raised
+        after the other tickers are stored and names each failure. After three tickers in a row
+        without an answer, the source is not asked again.
     """
     names = names_of(universe, vix)
     _check_end_is_over(universe, now)
@@ -140,14 +140,14 @@ def _check_end_is_over(universe: Universe, now: datetime) -> None:
     if universe.source == "yahoo" and universe.end >= now.date():
         raise DataError(
             f"universe {universe.name}",
-            expected="an end whose session is over, so that its bars stay what they are",
+            expected="an end whose session is over, so that its bars no longer change",
             got=f"end {universe.end} on {now.date()}",
             todo="Set end to an earlier date.",
         )
 
 
 def _say_nothing(_: str) -> None:
-    """Listen in the place of those who do not."""
+    """Ignore a line of progress: the default of `tell`."""
 
 
 def _all_of(failures: Sequence[DataError], unasked: Sequence[str], universe: Universe) -> DataError:
@@ -159,7 +159,7 @@ def _all_of(failures: Sequence[DataError], unasked: Sequence[str], universe: Uni
         f"universe {universe.name}",
         expected="bars of every ticker",
         got=f"{len(failures)} failures: {lines}{rest}".removesuffix("."),
-        todo="What came is stored: go on with the same line.",
+        todo="The bars that arrived are stored: run the same line again to continue.",
     )
 
 
@@ -170,7 +170,7 @@ def _bring_up_to_date(question: Question, root: Path, now: datetime) -> State:
     is_up = entry is not None and entry.end == end.isoformat()
     if entry is not None and is_up and not has_changed(universe, ticker, entry):
         return "stored"
-    # Before the file is read: one that changes meanwhile is seen as changed next time.
+    # Digest before reading: if the file changes meanwhile, the next call notices it.
     source = source_sha256(universe, ticker)
     if entry is None:
         _store(question, question.ask(start, end), root, now, source)
@@ -191,8 +191,8 @@ def _changed_line(ticker: str, entry: Entry, bars: pd.DataFrame, state: State) -
     what = "more sessions" if state == "extended" else "other values"
     return (
         f"{ticker}: its file has changed since {entry.retrieved} and was read again ({what}: "
-        f"{entry.rows:,} rows before, {len(bars):,} now). What was trained on the old values "
-        "stays, under their digest."
+        f"{entry.rows:,} rows before, {len(bars):,} now). Models trained on the old values are "
+        "kept under the old digest."
     )
 
 
@@ -203,7 +203,7 @@ def _store(
     universe, ticker = question.universe, question.ticker
     source, start, end = origin_of(universe, ticker)
     entry = Entry(
-        sha256="",  # known when it is written
+        sha256="",  # filled in when the file is written
         values_sha256=bars_sha256(bars, universe.end),
         rows=len(bars),
         first=f"{bars.index[0]:%Y-%m-%d}",

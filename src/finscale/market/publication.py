@@ -1,4 +1,4 @@
-"""Macro series as they could be known: no value before the day on which it was published."""
+"""Macro series by date of publication, so that no value is used before it was known."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from finscale.market.store import load_bars
 
 
 def load_known(universe: Universe | str, root: Path | str, series: FredSeries) -> pd.DataFrame:
-    """Return a stored macro series, dated by the first day on whose close it may be used.
+    """Return a stored macro series, dated by the first day at whose close it may be used.
 
     Returns
     -------
     DataFrame, shape (T, 5)
-        As `load_bars`, in order of date, which need not be a session. Of rows with one date (what
-        is observed on a weekend is known with Monday's) the last is the latest.
+        Columns as in `load_bars`, in order of date. Dates need not be sessions, and several rows
+        may share one (weekend observations become known with Monday's); the last row is the latest.
 
     Raises
     ------
     ConfigError
         If the universe has no such series.
     DataError
-        If the store does not hold it, or the file is not the one in the manifest.
+        If the series is not stored, or its file differs from the manifest.
     """
     universe = load_universe(universe)
     return as_known(load_bars(universe, root, series), series)
 
 
 def as_known(bars: pd.DataFrame, series: FredSeries) -> pd.DataFrame:
-    """Date observations by when they were known; all stay, for changes are counted in them."""
+    """Date observations by when they were known; keep all, since changes count observations."""
     dates = known_dates(series, pd.DatetimeIndex(bars.index))
     return bars.set_axis(dates).sort_index(kind="stable")

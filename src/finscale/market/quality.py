@@ -1,8 +1,7 @@
-"""What is odd in valid bars: for a reader to judge, nothing is refused or repaired.
+"""Quality report of valid bars: oddities for a reader to judge; nothing is refused or repaired.
 
-"Usual" moves are measured by the median absolute deviation of the whole series' log returns from
-their median, times 1.4826: the standard deviation, were they normal. Rare wild days leave it as it
-is, unlike the standard deviation itself.
+The size of a usual move is 1.4826 times the median absolute deviation of the log returns from their
+median. For normal returns this is the standard deviation, but rare extreme days do not affect it.
 """
 
 from __future__ import annotations
@@ -18,16 +17,16 @@ from numpy.typing import NDArray
 from finscale.market.jumps import Bools, Floats, near_ratio, outliers
 
 N_SHOWN = 5
-# Christmas to New Year closes a market for four weekdays at most.
+# Holidays from Christmas to New Year close a market for at most four weekdays.
 MAX_GAP = 4
 MIN_REPEATS = 5
-# Opens that repeat the close are a habit of a source while half of a quarter's sessions do.
+# A source is said to repeat closes as opens while it does so in half of a quarter's sessions.
 HABIT_SESSIONS, HABIT_SHARE = 60, 0.5
 
 
 @dataclass(frozen=True)
 class Found:
-    """One kind of oddity: how often, and its first few dates."""
+    """The count and the first few dates of one kind of oddity."""
 
     count: int
     dates: tuple[date, ...] = ()
@@ -35,7 +34,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Quality:
-    """What is odd in the bars of one ticker.
+    """The oddities in the bars of one ticker.
 
     Attributes
     ----------
@@ -43,22 +42,22 @@ class Quality:
     first, last : date
         First and last session.
     gaps : Found
-        More than four weekdays in a row without a session; the dates are the last before them.
+        More than four weekdays in a row without a session; dates of the last session before each.
     longest_gap : int
-        Weekdays without a session in a row.
+        Largest number of weekdays in a row without a session.
     zero_volume, flat : Found
-        Sessions without volume; sessions whose high is their low.
+        Sessions without volume; sessions whose high equals their low.
     open_is_close : Found
-        Sessions that open exactly at the close before, so that opens tell nothing.
+        Sessions that open exactly at the previous close, so that the open carries no information.
     open_is_close_until : date or None
-        The last session of a quarter in which at least half of them did.
+        Last session of the last quarter in which at least half of the sessions did so.
     outliers : Found
         Sessions whose log return lies more than ten usual moves from the median.
     splits : Found
-        Outliers that open or close at a round multiple of the close before, or that part of it:
+        Outliers whose open or close is near a round multiple or fraction of the previous close:
         perhaps a split that the source did not adjust for, or another unit (`find_jumps`).
     repeated_closes : Found
-        Five sessions or more in a row with one close; the dates are the first of each.
+        Five sessions or more in a row with the same close; dates of the first session of each.
     """
 
     rows: int
@@ -76,12 +75,12 @@ class Quality:
 
     @property
     def open_is_close_share(self) -> float:
-        """Share of the sessions, after the first, that open at the close before."""
+        """Share of the sessions after the first that open at the previous close."""
         return self.open_is_close.count / max(self.rows - 1, 1)
 
 
 def quality_report(bars: pd.DataFrame) -> Quality:
-    """Count what is odd in validated bars, with the first few dates of each kind."""
+    """Count the oddities in validated bars, with the first few dates of each kind."""
     index, marks = pd.DatetimeIndex(bars.index), quality_marks(bars)
     found = {str(name): _found(marks[name].to_numpy(), index) for name in marks}
     return Quality(
@@ -95,12 +94,12 @@ def quality_report(bars: pd.DataFrame) -> Quality:
 
 
 def quality_marks(bars: pd.DataFrame) -> pd.DataFrame:
-    """Mark what is odd in validated bars.
+    """Mark the odd sessions of validated bars.
 
     Returns
     -------
     DataFrame of bool, shape (T, 7)
-        On the same index, by the names of `Quality`.
+        One column for each kind, named as in `Quality`, on the index of the bars.
     """
     close, volume = bars["close"].to_numpy(), bars["volume"].to_numpy()
     odd = outliers(close)
@@ -117,19 +116,19 @@ def quality_marks(bars: pd.DataFrame) -> pd.DataFrame:
 
 
 def quality_frame(bars: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return the counts of several tickers, one row each, for a table."""
+    """Return the counts of oddities as a table with one row for each ticker."""
     return pd.DataFrame.from_dict(
         {ticker: _row(quality_report(frame)) for ticker, frame in bars.items()}, orient="index"
     ).rename_axis("ticker")
 
 
 def quality_dates(bars: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return the first dates of what is odd: a row for each ticker and kind that has some.
+    """Return the first dates of the oddities: a row for each ticker and kind that occurs.
 
     Returns
     -------
     DataFrame
-        Columns ticker, kind, count, dates (a tuple of the first few).
+        Columns ticker, kind, count, dates (a tuple of the first few dates).
     """
     rows = [
         (ticker, kind, found.count, found.dates)
@@ -165,7 +164,7 @@ def _last_of_habit(stale: Bools, index: pd.DatetimeIndex) -> date | None:
 
 
 def _run_starts(close: Floats) -> Bools:
-    """Mark the first session of each run of equal closes that is long enough."""
+    """Mark the first session of each sufficiently long run of equal closes."""
     first = np.concatenate([[True], close[1:] != close[:-1]])
     starts = np.flatnonzero(first)
     lengths = np.diff(np.append(starts, len(close)))

@@ -1,7 +1,7 @@
-"""A universe whose end has moved later: what is stored is gone on with, if it still holds.
+"""Extension of stored bars when a universe's end has moved later.
 
-Adjusted prices change at every dividend, and a source may correct its past: a tail may be appended
-only to a history that the source still gives.
+Adjusted prices change at every dividend, and a source may correct its history. So new bars may be
+appended only if the source still gives the stored history.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ import pandas as pd
 State = Literal["stored", "fetched", "extended", "restated"]
 Fetch = Callable[[date, date], pd.DataFrame]
 
-# Sessions that are asked for again, to see whether they are still what they were. A dividend or
-# a split after them changes them all.
+# Number of stored sessions that are fetched again to see whether they are unchanged. A later
+# dividend or split changes all of them.
 OVERLAP = 7
-# Yahoo computes adjusted prices anew for each answer, in seven digits or so.
+# Yahoo computes adjusted prices for each answer, with about seven digits.
 SAME = 1e-6
 
 
 def extend_by_tail(
     stored: pd.DataFrame, start: date, end: date, fetch: Fetch
 ) -> tuple[pd.DataFrame, State]:
-    """Ask for what is missing and a few sessions more; for everything, if these have changed.
+    """Fetch the missing bars with a short overlap; fetch all bars if the overlap has changed.
 
     Parameters
     ----------
     stored : DataFrame, shape (T, 5)
-        Valid bars, from `start` on.
+        Valid bars from `start` on.
     fetch : callable
         Returns valid bars between two dates, both included.
 
@@ -51,13 +51,13 @@ def extend_by_tail(
 def extend_by_whole(
     stored: pd.DataFrame, start: date, end: date, fetch: Fetch
 ) -> tuple[pd.DataFrame, State]:
-    """Fetch everything anew, of a source that costs little; parameters as above."""
+    """Fetch all bars again, for a fast source; parameters as in `extend_by_tail`."""
     whole = fetch(start, end)
     return whole, "extended" if still_holds(stored, whole) else "restated"
 
 
 def still_holds(stored: pd.DataFrame, fetched: pd.DataFrame) -> bool:
-    """Tell whether `fetched` gives the stored sessions, and those alone, at the same prices."""
+    """Tell whether `fetched` has exactly the stored sessions, with the same prices."""
     again = fetched.loc[: stored.index[-1]]
     prices = ["open", "high", "low", "close"]
     return again.index.equals(stored.index) and np.allclose(

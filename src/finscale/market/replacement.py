@@ -1,9 +1,9 @@
-"""Putting a file and its manifest entry in place of the old ones, as if at one moment.
+"""Replacement of a file together with its manifest entry, safe against interruptions.
 
-Two files cannot change at once. The new file is written beside the old one, then the manifest
-names it, then it is moved. Whoever is killed before the manifest leaves the old file with its
-entry; whoever is killed after it leaves the new entry, and the new file waiting: the next reader
-or writer makes the move.
+Two files cannot change at once. So the new file is written beside the old one, then the manifest is
+updated, then the new file is moved into place. A process killed before the manifest is updated
+leaves the old file with its entry. One killed after it leaves the new entry and the waiting new
+file, which the next reader or writer moves.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from finscale.market.manifest import Entry, read_manifest, record_file, verify_f
 
 
 def put_parquet(root: Path, name: str, frame: pd.DataFrame, entry: Entry) -> None:
-    """Write `frame` as the file `name`, and `entry` with the file's digests; holds the lock.
+    """Write `frame` as the file `name` and `entry` with its digests; the caller holds the lock.
 
     Raises
     ------
     DataError
-        If the file system refuses; the old file and its entry are then what they were.
+        If the file cannot be written; the old file and its entry then stay unchanged.
     """
     waiting = _waiting(root / name)
-    # Half-written files of writers that were killed: nobody else writes while we hold the lock.
+    # Remove partial files of killed processes: nobody else writes while we hold the lock.
     for left in waiting.parent.glob(f".{waiting.name}.*.tmp"):
         left.unlink(missing_ok=True)
     write_parquet(frame, waiting)
@@ -43,21 +43,21 @@ def put_parquet(root: Path, name: str, frame: pd.DataFrame, entry: Entry) -> Non
 
 
 def find_file(root: Path, name: str, todo: str) -> Entry | None:
-    """Return the entry of a file that is there, and finish a replacement that was interrupted.
+    """Return the entry of a file, or None, and finish a replacement that was interrupted.
 
     Raises
     ------
     DataError
-        If the file is not what its entry describes.
+        If the file differs from its entry.
     """
     entry = read_manifest(root).get(name)
-    # A file without an entry is what an interruption in an earlier version left behind.
+    # A file without an entry was left by an interrupted run of an earlier version.
     if entry is None or not _is_there(root, name, entry):
         return None
     try:
         verify_file(root, name, entry, todo)
     except DataError:
-        # Perhaps another process has replaced both since the manifest was read.
+        # Another process may have replaced both since the manifest was read.
         entry = read_manifest(root).get(name, entry)
         verify_file(root, name, entry, todo)
     return entry
@@ -69,7 +69,7 @@ def _is_there(root: Path, name: str, entry: Entry) -> bool:
 
 
 def settle(root: Path, name: str, entry: Entry) -> None:
-    """Move the waiting file into place, if there is one and it is the one of the entry."""
+    """Move the waiting new file into place, if there is one and it matches the entry."""
     waiting = _waiting(root / name)
     try:
         if file_sha256(waiting) == entry.sha256:

@@ -1,4 +1,4 @@
-"""What a source gave, and how it names and prints the rows of its table."""
+"""Bars as a source gave them, with the names and the precision of their rows."""
 
 from __future__ import annotations
 
@@ -13,26 +13,25 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """How the rows of a table are called, and how precisely they are printed.
+    """Names of the rows of a table, and the precision of their prices.
 
     Attributes
     ----------
     names : sequence of str
-        Of every row: "line 7"; empty where rows have no names.
+        Name of each row, such as "line 7"; empty if rows have no names.
     decimals : ndarray of int, optional
-        Digits after the point of each row's coarsest price, as it is printed; none where prices
-        were computed.
+        Number of printed decimals of each row's coarsest price; None if prices were computed.
     """
 
     names: Sequence[str] = ()
     decimals: NDArray[np.int64] | None = None
 
     def name(self, row: int) -> str:
-        """Return the name of a row, or its number from 1."""
+        """Return the name of a row, or its number counted from 1."""
         return self.names[row] if self.names else f"row {row + 1}"
 
     def place(self, row: int) -> str:
-        """Return " in line 7", or nothing where rows have no names."""
+        """Return " in line 7", or an empty text if rows have no names."""
         return f" in {self.names[row]}" if self.names else ""
 
     def take(self, order: NDArray[np.intp]) -> Rows:
@@ -43,7 +42,7 @@ class Rows:
 
 @dataclass(frozen=True)
 class Note:
-    """Something to say of a day, which is no error."""
+    """A remark about a day, which is not an error."""
 
     day: date
     text: str
@@ -51,14 +50,14 @@ class Note:
 
 @dataclass(frozen=True, eq=False)
 class Fetched:
-    """A table that nobody has looked at yet.
+    """A table of bars that is not yet validated.
 
     Attributes
     ----------
     where : str
-        What the table is, for the line about what is wrong in it: a file, a ticker of a source.
+        Name of the table in error messages: a file, or a ticker of a source.
     notes : tuple of Note
-        What the table shows beside its bars.
+        Remarks about days of the table.
     """
 
     frame: pd.DataFrame

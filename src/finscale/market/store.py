@@ -1,4 +1,4 @@
-"""The store of raw bars under the data root: what is in it, and reading it."""
+"""The store of raw bars under the data root: its content, and how to read it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from finscale.config import (
+    OWN_FILES,
     ConfigError,
     DataError,
     Universe,
@@ -25,13 +26,13 @@ from finscale.market.sources import LOOK_BACK, source_sha256
 def load_bars(
     universe: Universe | str, root: Path | str, ticker: str | None = None
 ) -> pd.DataFrame:
-    """Return the validated daily bars of the target, or of something else in the universe.
+    """Return the validated daily bars of the target, or of another ticker of the universe.
 
     Parameters
     ----------
     ticker : str, optional
-        Another ticker, the volatility index, or a macro series: its rows are dated by what they
-        describe, and `load_known` dates them by when they were known.
+        Another ticker, the volatility index, or a macro series. Rows of a macro series have the
+        date that they describe; `load_known` gives them the date on which they were known.
 
     Returns
     -------
@@ -43,7 +44,7 @@ def load_bars(
     ConfigError
         If the universe, or the ticker in it, is unknown.
     DataError
-        If the store does not hold it, or the file is not the one in the manifest.
+        If the bars are not stored, or their file differs from the manifest.
 
     Examples
     --------
@@ -66,14 +67,14 @@ def load_bars(
         raise DataError(
             f"bars of {ticker} in universe {universe.name}",
             expected=f"the file {root / name} with sessions to {universe.end}",
-            got="no such file" if entry is None else f"one that was asked for to {entry.end}",
+            got="no such file" if entry is None else f"a file with sessions to {entry.end}",
             todo=f"Run: {line}",
         )
     return pd.read_parquet(root / name)
 
 
 def is_prepared(universe: Universe | str, root: Path | str, vix: bool = False) -> bool:
-    """Tell whether all that `prepare_raw` would store is there, intact and up to date."""
+    """Tell whether every file that `prepare_raw` would store exists, intact and up to date."""
     universe, root = load_universe(universe), Path(root)
     end = universe.end.isoformat()
     try:
@@ -88,24 +89,24 @@ def is_prepared(universe: Universe | str, root: Path | str, vix: bool = False) -
 
 
 def raw_name(universe: Universe, ticker: str) -> str:
-    """Return a raw file's path relative to the data root, the key of its manifest entry.
+    """Return a raw file's path relative to the data root, which is its key in the manifest.
 
     Raises
     ------
     ConfigError
-        If the ticker cannot be a file's name.
+        If the ticker is not a valid file name.
     """
     check_ticker(ticker, f"ticker of universe {universe.name}")
     return f"raw/{universe.name}/{file_stem(ticker)}.parquet"
 
 
 def names_of(universe: Universe, vix: bool) -> list[str]:
-    """Return what a universe needs, each name once: tickers, the volatility index, macro series.
+    """Return the tickers, the volatility index and the macro series of a universe, each once.
 
     Raises
     ------
     ConfigError
-        If a volatility index is wanted where there is none, or sessions where none can be.
+        If `vix` is true and the universe has no volatility index, or its dates are impossible.
     """
     _check_sessions(universe)
     if vix and universe.vix is None:
@@ -113,15 +114,15 @@ def names_of(universe: Universe, vix: bool) -> list[str]:
             f"universe {universe.name}",
             expected="a volatility index under vix",
             got="none",
-            todo="Add its ticker in the universe's source, such as ^VIX, or do without it.",
+            todo="Add the ticker that it has in the universe's source, such as ^VIX, or omit vix.",
         )
     index = [universe.vix] if vix and universe.vix else []
     return list(dict.fromkeys([*universe.tickers, *index, *universe.fred]))
 
 
 def _check_sessions(universe: Universe) -> None:
-    # A file is cut by start and end, whatever they are; others are asked for all days between.
-    is_cut = universe.source in ("csv", "parquet", "bundled") and not universe.fred
+    # A file is cut to start and end, whatever they are; other sources must deliver every day.
+    is_cut = universe.source in (*OWN_FILES, "bundled") and not universe.fred
     if not is_cut and not FIRST_DAY <= universe.start < universe.end <= LAST_DAY:
         raise ConfigError(
             f"universe {universe.name}",
@@ -132,12 +133,12 @@ def _check_sessions(universe: Universe) -> None:
 
 
 def find_bars(universe: Universe, ticker: str, root: Path) -> Entry | None:
-    """Return the ticker's entry if its file is there, asked for to the universe's end or earlier.
+    """Return the manifest entry of a ticker's file, or None; its end may be an earlier one.
 
     Raises
     ------
     DataError
-        If the file is not what its entry or the universe says.
+        If the file differs from its entry, or the entry from the universe.
     """
     name = raw_name(universe, ticker)
     again = f"Delete {root / name}, then run: {data_line(universe.name, root)}"
@@ -145,7 +146,7 @@ def find_bars(universe: Universe, ticker: str, root: Path) -> Entry | None:
     if entry is None:
         return None
     source, start, end = origin_of(universe, ticker)
-    # A later end is what `prepare_raw` goes on from.
+    # An earlier end is fine: `prepare_raw` extends such a file.
     if (entry.source, entry.start) != (source, start) or entry.end > end:
         raise DataError(
             str(root / name),
@@ -157,27 +158,27 @@ def find_bars(universe: Universe, ticker: str, root: Path) -> Entry | None:
 
 
 def has_changed(universe: Universe, ticker: str, entry: Entry) -> bool:
-    """Tell whether the user's own file is another than the one that a raw file was read from.
+    """Tell whether the user's own file has changed since its raw file was made.
 
-    One that is gone, or of which no digest was kept, counts as unchanged: what is stored stands.
+    A file that is missing, or whose digest was not stored, counts as unchanged.
     """
     now = source_sha256(universe, ticker) if entry.source_sha256 else ""
     return bool(now) and now != entry.source_sha256
 
 
 def first_day(universe: Universe, ticker: str) -> date:
-    """Return the first day that is asked for: macro series have to be known at the start."""
+    """Return the first day to request; macro series begin earlier, to be known at the start."""
     return universe.start - LOOK_BACK if ticker in universe.fred else universe.start
 
 
 def origin_of(universe: Universe, ticker: str) -> tuple[str, str, str]:
-    """Return source, start and end as the manifest has them."""
+    """Return source, start and end in the form that the manifest has."""
     dates = (first_day(universe, ticker).isoformat(), universe.end.isoformat())
     if ticker in universe.fred:
         return f"fred {ticker}", *dates
     details = universe.path or universe.planted or universe.synthetic
     where = f"{universe.source} {details}" if details else universe.source
-    # The index of a drawn market is that of its target.
+    # The volatility index of a synthetic market belongs to its target.
     of = f" of {universe.target}" if universe.synthetic and ticker == universe.vix else ""
     return f"{where} {ticker}{of}", *dates
 

@@ -1,4 +1,4 @@
-"""Coarser bars from daily ones: N sessions, weeks, pairs of weeks, months.
+"""Resampling of daily bars to coarser ones: N sessions, weeks, pairs of weeks, months.
 
 Legend: `T` sessions, `G` bars.
 """
@@ -13,23 +13,23 @@ from finscale.config import TIMESCALES, DataError, Timescale, unknown
 
 SESSIONS: dict[Timescale, int] = {"2d": 2, "3d": 3, "5d": 5}
 _MERGED = {"open": "first", "high": "max", "low": "min", "close": "last", "volume": "sum"}
-# A Monday: weeks, and pairs of them, are counted from here.
+# A Monday: weeks and pairs of weeks are counted from here.
 _MONDAY = np.datetime64("1969-12-29", "D")
 
 
 def resample(bars: pd.DataFrame, timescale: Timescale) -> pd.DataFrame:
     """Join validated daily bars into bars of a coarser timescale.
 
-    ``2d``, ``3d``, ``5d``: so many consecutive sessions, counted from the first one. ``weekly``:
-    weeks that end on Friday (on Sunday, of a market with sessions on weekends). ``2wk``: pairs of
-    them, counted from the first week. ``monthly``: calendar months. ``daily`` and
-    ``daily+multi`` are the sessions themselves. A bar has the date of its last session; one that
-    later sessions may still join is dropped, and a period without a session gives no bar.
+    ``2d``, ``3d``, ``5d``: that many consecutive sessions, counted from the first one. ``weekly``:
+    weeks that end on Friday, or on Sunday if the market has sessions on weekends. ``2wk``: pairs of
+    weeks, counted from the first week. ``monthly``: calendar months. ``daily`` and ``daily+multi``:
+    the sessions themselves. A bar has the date of its last session. A last bar that is not yet
+    complete is dropped, and a period without a session gives no bar.
 
     Parameters
     ----------
     bars : DataFrame, shape (T, 5)
-        As `load_bars` returns it.
+        Daily bars, as `load_bars` returns them.
 
     Returns
     -------
@@ -41,7 +41,7 @@ def resample(bars: pd.DataFrame, timescale: Timescale) -> pd.DataFrame:
     ConfigError
         If the timescale is unknown.
     DataError
-        If no bar is whole.
+        If no bar is complete.
     """
     if timescale not in TIMESCALES:
         raise unknown("timescale", timescale, TIMESCALES)
@@ -55,7 +55,7 @@ def resample(bars: pd.DataFrame, timescale: Timescale) -> pd.DataFrame:
     if whole.empty:
         raise DataError(
             f"bars of timescale {timescale}",
-            expected="at least one that is over",
+            expected="at least one complete bar",
             got=f"{len(bars)} sessions",
             todo="Take a longer universe or a finer timescale.",
         )
@@ -67,14 +67,14 @@ def _days(bars: pd.DataFrame) -> NDArray[np.datetime64]:
 
 
 def _groups(day_T: NDArray[np.datetime64], timescale: Timescale) -> tuple[NDArray[np.int64], bool]:
-    """Number each session's bar, and tell whether the last bar is over."""
+    """Return the bar number of each session, and whether the last bar is complete."""
     if timescale in SESSIONS:
         size = SESSIONS[timescale]
         return np.arange(len(day_T)) // size, len(day_T) % size == 0
     if timescale == "monthly":
         month_T = day_T.astype("datetime64[M]")
         following = (month_T[-1] + 1).astype("datetime64[D]")
-        # The last weekday of a month closes it; a holiday there is known only afterwards.
+        # A month is complete with its last weekday; the code does not know holidays.
         last_weekday = np.busday_offset(following, -1, roll="forward")
         closing = following - 1 if _trades_on_weekends(day_T) else last_weekday
         return month_T.astype(np.int64), bool(day_T[-1] >= closing)

@@ -1,4 +1,4 @@
-"""Looking over the whole store: is every file there, and what its entry says?"""
+"""Verification of the whole store: each file must exist and match its manifest entry."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ FOLDERS = ("raw", "processed")
 
 @dataclass(frozen=True)
 class Verified:
-    """One file of the store, looked over.
+    """Result of the verification of one file.
 
     Attributes
     ----------
     name : str
         Path relative to the data root.
     ok : bool
-        Whether nothing is wrong with it.
+        Whether the file has no fault.
     reason : str
-        What is wrong, or what else there is to say; empty for an intact file.
+        The fault, or a remark; empty for an intact file.
     orphan : bool
-        Whether it lies there without an entry, as an interruption may leave it: nothing reads it.
+        Whether the file has no manifest entry, as after an interruption; nothing reads it.
     """
 
     name: str
@@ -40,15 +40,15 @@ class Verified:
 
 
 def verify_store(root: Path | str) -> tuple[Verified, ...]:
-    """Check every entry of the manifest, and list the files that have none.
+    """Check every entry of the manifest, and list the files without an entry.
 
-    A bad file is a result, never an exception; a manifest that cannot be read is one too, and
-    makes orphans of all files.
+    A bad file is a result, not an exception. The same holds for an unreadable manifest, which makes
+    all files orphans.
 
     Returns
     -------
     tuple of Verified
-        By name: the entries first, then the orphans.
+        The entries in order of name, then the orphans.
     """
     root = Path(root)
     broken: list[Verified] = []
@@ -64,13 +64,13 @@ def _verify(root: Path, name: str, entry: Entry) -> Verified:
     try:
         settle(root, name, entry)
         reason = _fault(root / name, name, entry)
-    except Exception as error:  # whatever a damaged file makes its reader raise
+    except Exception as error:  # a damaged file may make its reader raise any error
         reason = f"cannot be read: {type(error).__name__}: {error}"
     return Verified(name, ok=not reason, reason=" ".join(reason.split()))
 
 
 def _fault(path: Path, name: str, entry: Entry) -> str:
-    """Return the first thing that is wrong with a file, or nothing."""
+    """Return the first fault of a file, or an empty text."""
     if not path.is_file():
         return "not there"
     sha256, md5 = file_digests(path)
@@ -83,7 +83,7 @@ def _fault(path: Path, name: str, entry: Entry) -> str:
     found, said = (len(frame), *dates), (entry.rows, entry.first, entry.last)
     if found != said:
         return "{} rows from {} to {}, not {} from {} to {}".format(*found, *said)
-    # What a processed file is made from has a digest; its own values depend on the platform.
+    # The digest of a processed file is of its sources: its own values depend on the platform.
     if name.startswith("raw/"):
         return _other_values(frame, entry)
     return ""
@@ -105,6 +105,6 @@ def _orphans(root: Path, entries: dict[str, Entry]) -> list[Verified]:
     return [
         Verified(name, ok=True, reason=f"no entry in {MANIFEST}", orphan=True)
         for name in names
-        # Hidden files are those that somebody is writing.
+        # Hidden files are still being written.
         if name not in entries and not name.rpartition("/")[2].startswith(".")
     ]

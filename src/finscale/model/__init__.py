@@ -1,4 +1,4 @@
-"""PatchTST of an exact size: the network, its size by formula, the architecture grid."""
+"""PatchTST and perceptron: the networks, their exact sizes, and the architecture grid."""
 
 import lazy_loader
 

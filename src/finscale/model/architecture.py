@@ -1,4 +1,4 @@
-"""What fixes a PatchTST: every number that its weights' shapes depend on.
+"""The architecture of a PatchTST: all numbers that determine the shapes of its weights.
 
 Legend: `B` batch, `L` context length, `C` channels, `P` patches, `D` model width, `K` outputs.
 """
@@ -12,22 +12,22 @@ from finscale.config import CONTEXT_LENGTH, PATCH_LENGTH, PATCH_STRIDE
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture:
-    """A PatchTST of a definite size.
+    """The architecture of a PatchTST.
 
     Attributes
     ----------
     n_channels, context_length : int
         C and L of the input.
     patch_length, patch_stride : int
-        Bars in a patch, and from one patch to the next.
+        Number of bars in a patch, and from one patch to the next.
     d_model, n_layers, n_heads, d_ff : int
         Width, depth, attention heads and feed-forward width of the encoder.
     n_outputs : int
         K: 1 for a logit, 2 for mean and log sigma.
     dropout : float
-        Rate after the embedding, on both residual branches and inside the feed-forward layer.
+        Dropout rate after the embedding, on both residual branches and in the feed-forward layer.
     revin : bool
-        Normalise each window by its own mean and deviation.
+        Whether to normalise each window by its own mean and standard deviation.
     """
 
     n_channels: int
@@ -57,5 +57,5 @@ class Architecture:
 
     @property
     def n_bars_seen(self) -> int:
-        """Number of bars that the patches cover: all of them where the stride divides evenly."""
+        """Number of bars that the patches cover: all bars if the stride divides evenly."""
         return self.patch_length + (self.n_patches - 1) * self.patch_stride

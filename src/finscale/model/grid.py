@@ -1,4 +1,4 @@
-"""The architecture grid: every PatchTST on the axes whose exact size fits a budget."""
+"""The architecture grid: all PatchTSTs on the axes whose exact size fits a budget."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ def architectures(
     Parameters
     ----------
     budget : int
-        Number of parameters aimed at.
+        Target number of parameters.
     space : Space, optional
-        Values to choose from on each axis; by default those of ``configs/search/default.yaml``.
+        Values of each axis; by default those of ``configs/search/default.yaml``.
     pins : mapping of str to int
-        Fixes `d_model`, `n_layers`, `n_heads` or `d_ff`, also to a value that is not on its axis.
+        Fixed values of `d_model`, `n_layers`, `n_heads` or `d_ff`, which need not be on the axis.
     tolerance : float
         Largest relative distance of the size from the budget.
 
     Raises
     ------
     ConfigError
-        If none fits; the nearest sizes are named.
+        If no architecture fits; the message gives the nearest sizes.
 
     Examples
     --------
@@ -86,7 +86,7 @@ def fits(arch: Architecture, budget: int, tolerance: float = TOLERANCE) -> bool:
 
 
 def _shapes(space: Space, pins: Mapping[str, int]) -> Iterator[dict[str, Any]]:
-    """Combine the axes; heads must divide the width."""
+    """Yield all combinations of the axes in which the number of heads divides the width."""
 
     def values(name: str, free: Iterable[int]) -> Iterable[int]:
         return (pins[name],) if name in pins else free

@@ -1,4 +1,4 @@
-"""A multilayer perceptron on the flattened window: the baseline of a PatchTST's own size.
+"""A multilayer perceptron on the flattened window: the baseline with the size of a PatchTST.
 
 Legend: `B` batch, `L` context length, `C` channels, `W` hidden width, `K` outputs.
 """
@@ -19,11 +19,11 @@ class MlpArchitecture:
     n_channels, context_length : int
         C and L of the input.
     width : int
-        W.
+        Hidden width W.
     n_outputs : int
         K: 1 for a logit, 2 for mean and log sigma.
     dropout : float
-        Rate after the hidden layer.
+        Dropout rate after the hidden layer.
     """
 
     n_channels: int
@@ -34,7 +34,7 @@ class MlpArchitecture:
 
 
 class MLP(nn.Module):
-    """Flatten, one hidden layer with GELU, raw outputs: a PatchTST's contract."""
+    """A perceptron with one hidden layer and GELU; inputs and outputs are those of a PatchTST."""
 
     def __init__(self, arch: MlpArchitecture) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
 """PatchTST (Nie et al. 2023, "A Time Series is Worth 64 Words"), in plain torch.
 
-It departs from the paper in one place: a patch holds all channels, so that the indicators of one
-asset are read together (the paper's channel independence treats them as separate series).
+It differs from the paper in one respect: a patch holds all channels, so that the indicators of one
+asset are processed together (the paper treats channels as separate, independent series).
 
 Legend: `B` batch, `L` context length, `C` channels, `P` patches, `D` model width, `F` feed-forward
 width, `H` heads, `K` outputs.
@@ -44,7 +44,7 @@ class PatchTST(nn.Module):
         """Return outputs_BK: logits (K=1), or mean and log sigma (K=2)."""
         if self.arch.revin:
             x_BLC = normalise_window(x_BLC)
-        # Where patches do not fill the window, it is the oldest bars that stay outside.
+        # If patches do not fill the window, the oldest bars are left out.
         recent_BLC = x_BLC[:, -self.arch.n_bars_seen :]
         patches_BPCl = recent_BLC.unfold(1, self.arch.patch_length, self.arch.patch_stride)
         tokens_BPD = self.embedding(patches_BPCl.flatten(2)) + self.position_PD
@@ -56,7 +56,7 @@ class PatchTST(nn.Module):
 
 
 class EncoderLayer(nn.Module):
-    """Pre-norm attention and feed-forward (Xiong et al. 2020), with GELU."""
+    """An encoder layer with pre-norm attention and feed-forward (Xiong et al. 2020), with GELU."""
 
     def __init__(self, arch: Architecture) -> None:
         super().__init__()
@@ -89,10 +89,10 @@ class EncoderLayer(nn.Module):
 
 
 def normalise_window(x_BLC: Tensor) -> Tensor:
-    """Give each channel of each window mean 0 and deviation 1.
+    """Normalise each channel of each window to mean 0 and standard deviation 1.
 
-    RevIN (Kim et al. 2022, eq. 1) without its learned scale, so that a model's size does not
-    depend on it; there is nothing to reverse, since the outputs are no continuation of the inputs.
+    This is RevIN (Kim et al. 2022, eq. 1) without its learned scale, so that a model's size does
+    not depend on it. Nothing is reversed, because the outputs do not continue the inputs.
     """
     mean_B1C = x_BLC.mean(1, keepdim=True)
     variance_B1C = x_BLC.var(1, keepdim=True, unbiased=False)

@@ -1,4 +1,4 @@
-"""The model as it is served: the scaler inside, so that it takes unscaled features.
+"""The served model, which includes the scaler and so takes unscaled features.
 
 Legend: `B` batch, `L` context length, `C` channels, `K` outputs.
 """
@@ -15,10 +15,10 @@ from finscale.model.units import LabelUnits
 
 
 class ServedModel(nn.Module):
-    """Scale, clip, predict, in the labels' units. A NaN in a window gives NaN for that window.
+    """Scale and clip features, and predict in the labels' units; NaN in a window gives NaN.
 
-    Weights are kept in float32 and computed with in float64: in float32 the same window gives
-    another last digit in another batch size, and what is served must be what was stored.
+    Weights are float32, but computed with in float64. In float32, the last digit of a prediction
+    depends on the batch size, and served predictions must equal the stored ones.
     """
 
     center_C: Tensor
@@ -46,6 +46,6 @@ class ServedModel(nn.Module):
         outputs_BK: Tensor = functional_call(
             self.model, weights, (scaled_BLC.clamp(-self.clip, self.clip),)
         )
-        # Said outright, since patches need not cover the oldest bars.
+        # An explicit mask, because patches need not cover the oldest bars.
         unknown_B1 = x_BLC.isnan().flatten(1).any(1, keepdim=True)
         return self.units.restore(outputs_BK).masked_fill(unknown_B1, torch.nan)

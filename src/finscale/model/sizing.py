@@ -1,4 +1,4 @@
-"""How large a PatchTST is: exact parameter count, FLOPs and memory, from formulas alone.
+"""The size of a PatchTST: exact parameter count, FLOPs and memory, from formulas alone.
 
 Legend: `B` batch, `C` channels, `P` patches, `D` model width, `F` feed-forward width, `H` heads,
 `K` outputs; `l` bars in a patch.
@@ -21,7 +21,7 @@ class ParamCount:
 
     @property
     def total(self) -> int:
-        """Everything that is trained: the `n_params` of every fit."""
+        """Total number of trainable parameters, which every fit uses as `n_params`."""
         return self.embedding + self.encoder + self.head
 
 
@@ -56,9 +56,10 @@ def count_params(arch: Architecture) -> ParamCount:
 
 
 def forward_flops(arch: Architecture) -> int:
-    """Floating-point operations of one window's forward pass: matrix products, 2 a product.
+    """Count the floating-point operations of one window's forward pass.
 
-    Training costs three times that (Kaplan et al. 2020, table 1: backward is twice forward).
+    Only matrix products count, with 2 operations per multiplication. Training costs three times as
+    much (Kaplan et al. 2020, table 1: backward is twice forward).
     """
     patches, width = arch.n_patches, arch.d_model
     embedding = patches * arch.patch_length * arch.n_channels * width
@@ -71,9 +72,9 @@ def forward_flops(arch: Architecture) -> int:
 def training_memory_bytes(arch: Architecture, batch_size: int) -> int:
     """Estimate the memory of a training step in float32: weights, gradients, AdamW, activations.
 
-    16 bytes a parameter (weight, gradient, two moments). Activations after Korthikanti et al.
-    2022, eq. 1, in 4-byte numbers and with their feed-forward term of 16 D bytes scaled to F:
-    a layer keeps about 2 (18 D + 4 F) + 2 * 5 H P bytes a token.
+    A parameter takes 16 bytes (weight, gradient, two moments). Activations follow Korthikanti et
+    al. 2022, eq. 1, with 4-byte numbers and the feed-forward term of 16 D bytes scaled to F: a
+    layer keeps about 2 (18 D + 4 F) + 2 * 5 H P bytes per token.
     """
     tokens = batch_size * arch.n_patches
     a_token = 2 * (18 * arch.d_model + 4 * arch.d_ff) + 10 * arch.n_heads * arch.n_patches

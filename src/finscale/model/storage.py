@@ -1,4 +1,4 @@
-"""Weights with their architecture: saved together, compared on load, and never unpickled."""
+"""Files of weights with their architecture, which is compared on load; nothing is pickled."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from finscale.model.patchtst import PatchTST
 
 
 def save_weights(model: PatchTST, path: Path) -> None:
-    """Write the weights as safetensors, the architecture in the file's own header."""
+    """Write the weights as safetensors, with the architecture in the file's header."""
     weights = {name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()}
     save_file(weights, path, metadata={"architecture": _canonical(model.arch)})
 
@@ -44,7 +44,7 @@ def load_weights(path: Path, arch: Architecture) -> PatchTST:
             str(path),
             expected=f"weights of {_canonical(arch)}",
             got=f"weights of {stored}",
-            todo="Load the weights with the config.json that lies beside them.",
+            todo="Load the weights with the config.json in the same folder.",
         )
     model = PatchTST(arch)
     model.load_state_dict(weights, strict=True)

@@ -1,4 +1,4 @@
-"""Units of a return forecast: a network learns numbers near 1, a daily return is near .01.
+"""Units of a return forecast: networks learn numbers near 1, but daily returns are near .01.
 
 Legend: `B` batch, `K` outputs.
 """
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LabelUnits:
-    """Centre and spread of the training labels.
+    """Centre and scale of the training labels.
 
-    With them a fresh network's forecast is the training distribution or near it. Without them
-    its log sigma would have to walk from 0 to about -4.6, in steps of one learning rate.
+    In these units, the first forecasts of an untrained network are near the training distribution.
+    Otherwise its log sigma would have to move from 0 to about -4.6, in steps of a learning rate.
     """
 
     center: float = 0.0
@@ -28,10 +28,10 @@ class LabelUnits:
         assert self.scale > 0.0, "labels that vary"
 
     def restore(self, outputs_BK: Tensor) -> Tensor:
-        """Give mean and log sigma (K=2) in the labels' own units; a logit (K=1) has none."""
+        """Return mean and log sigma (K=2) in the labels' own units; a logit (K=1) is unchanged."""
         if outputs_BK.shape[1] == 1:
             return outputs_BK
-        import torch  # units are also carried where nothing is computed with them
+        import torch  # imported here because units are also used without torch
 
         mean_B, log_sigma_B = outputs_BK.unbind(1)
         return torch.stack(

@@ -1,4 +1,4 @@
-"""Hyperparameter search: the space, what to try next, when to stop a trial."""
+"""Hyperparameter search: the space, the choice of the next trial, and pruning."""
 
 import lazy_loader
 

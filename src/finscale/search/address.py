@@ -1,4 +1,4 @@
-"""Where the study of a search lies, and whose turn it is to decide what comes next."""
+"""The address of a search's Optuna study, and the lock for choosing the next trial."""
 
 from __future__ import annotations
 
@@ -19,21 +19,22 @@ _NO_FOLDER = (FileExistsError, FileNotFoundError, NotADirectoryError, Permission
 
 
 class OptunaStudyGoneError(Exception):
-    """The study was deleted while it was read or written: align it, and decide again."""
+    """The study was deleted while it was in use: align it and decide again."""
 
 
 @dataclass(frozen=True)
 class OptunaAddress:
-    """An Optuna study: all that a worker needs to join its search.
+    """The address of an Optuna study, which is all that a worker needs to join its search.
 
     Attributes
     ----------
     storage : str
         SQLAlchemy's address of Optuna's own database: a file, or PostgreSQL.
     name : str
-        Of the study there.
+        Name of the study in the database.
     is_ours : bool
-        Whether the database is a file that nobody else has a use for: damaged, it is replaced.
+        Whether the database is a file that only this project uses, so that it is replaced if it is
+        damaged.
     """
 
     storage: str
@@ -42,22 +43,22 @@ class OptunaAddress:
 
     @property
     def file(self) -> Path | None:
-        """The database, if it is a file."""
+        """Path of the database if it is a file, else None."""
         is_file = self.storage.startswith(_SQLITE)
         return Path(self.storage.removeprefix(_SQLITE)) if is_file else None
 
 
 def file_address(folder: Path, name: str) -> OptunaAddress:
-    """Return the address of a study in a file of its own: a cache, free to be deleted."""
+    """Return the address of a study in a file of its own: a cache that may be deleted."""
     return OptunaAddress(f"{_SQLITE}{folder.resolve() / name[:32]}.db", name, is_ours=True)
 
 
 @contextmanager
 def turn(address: OptunaAddress) -> Iterator[None]:
-    """Wait for the turn to decide for a search, and hold it: one process at a time.
+    """Hold the lock for decisions about a search; wait until no other process holds it.
 
-    The kernel gives a dead process's turn away; with PostgreSQL the server does, so that processes
-    on several machines take turns too.
+    The kernel releases the lock of a dead process. With PostgreSQL the server does this, so that
+    processes on several machines take turns too.
     """
     if address.file:
         with answering():
@@ -69,17 +70,17 @@ def turn(address: OptunaAddress) -> Iterator[None]:
         connection = create_engine(address.storage, poolclass=NullPool).connect()
     with connection:
         connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _key(address.name)})
-        yield  # the lock is the connection's, and ends with it
+        yield  # the lock belongs to the connection and ends with it
 
 
 @contextmanager
 def answering() -> Iterator[None]:
-    """Turn a database that cannot be reached into one line.
+    """Turn the error of an unreachable database into one line.
 
     Raises
     ------
     StoreError
-        If it does not answer, or its driver is not installed.
+        If the database does not answer, or its driver is not installed.
     """
     try:
         yield

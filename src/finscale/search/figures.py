@@ -1,4 +1,4 @@
-"""Optuna's figures of a search, as pictures: they open offline and in MLflow's page alike."""
+"""Optuna's figures of a search as PNG pictures, which open offline and in the MLflow UI."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from finscale.search.importance import MIN_TRIALS, SEED
 _LOSS = "validation loss, nats"
 DPI = 110
 MOST = 200
-"""Trials in a figure that draws each in every dimension: the best ones."""
+"""Most trials in a figure that draws each trial in every dimension; only the best are drawn."""
 
 
 def search_pictures(study: Study) -> dict[str, bytes]:
-    """Draw what a search has seen so far.
+    """Draw the figures of a search.
 
     Returns
     -------
     dict of str to bytes
-        PNG by name: history, slice, parallel_coordinate and importances, or the Pareto front of
-        two objectives; those that the finished trials are enough for.
+        PNG pictures by name: history, slice, parallel_coordinate and importances, or the Pareto
+        front of two objectives; only those for which there are enough finished trials.
     """
     finished = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     if len(finished) < 2:
@@ -59,7 +59,7 @@ def search_pictures(study: Study) -> dict[str, bytes]:
 
 
 def _best_of(study: Study, finished: Sequence[FrozenTrial]) -> Study:
-    """Return the study, or one of its best trials alone where all would take minutes to draw."""
+    """Return the study, or a copy with its best trials only if all would take minutes to draw."""
     if len(finished) <= MOST:
         return study
     best = optuna.create_study()
@@ -68,11 +68,11 @@ def _best_of(study: Study, finished: Sequence[FrozenTrial]) -> Study:
 
 
 def _drawn(plot: Callable[[], Any], width: float) -> bytes:
-    """Return a plot as PNG, so many inches wide; nothing of it stays open."""
+    """Return a plot as PNG of a width in inches, and close its figure."""
     plt.switch_backend("Agg")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        warnings.simplefilter("ignore", UserWarning)  # of fonts and limits that Optuna sets twice
+        warnings.simplefilter("ignore", UserWarning)  # about fonts and limits that Optuna sets
         figure = np.ravel(plot())[0].figure
         figure.set_size_inches(width, 4.5)
         picture = io.BytesIO()

@@ -1,4 +1,4 @@
-"""Trials of a search as Optuna holds them."""
+"""Conversion between the trials of a search and Optuna's trials."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ _STATES = {
 
 
 class Attr(StrEnum):
-    """What Optuna keeps with a trial for us."""
+    """Names of the user attributes of an Optuna trial."""
 
     PARAMS = "params"
-    """Every dimension, those outside the space too."""
+    """Values of all dimensions, including those outside the space."""
     KEY = "key"
-    """The run of the tracking store."""
+    """Id of the trial's run in the tracking store."""
     STATUS = "status"
 
 
 def optuna_state(status: str) -> str:
-    """Return Optuna's own name of a trial's status.
+    """Return Optuna's name of the state for a trial's status.
 
     >>> optuna_state("ok"), optuna_state("diverged")
     ('COMPLETE', 'FAIL')
@@ -49,10 +49,10 @@ def rebuilt(
     key: str | None = None,
     system_attrs: dict[str, Any] | None = None,
 ) -> FrozenTrial:
-    """Make a past trial one of Optuna's again.
+    """Convert a past trial to an Optuna trial.
 
-    One that lies outside the distributions, which a new version of the space may have moved, or of
-    which nothing is known, is remembered, but Optuna does not learn from it.
+    A trial without parameters, or outside the distributions (which a new version of the space may
+    have moved), is included, but Optuna does not learn from it.
     """
     attrs: dict[str, Any] = {Attr.PARAMS: trial.params, Attr.STATUS: trial.status}
     if key:
@@ -73,12 +73,12 @@ def rebuilt(
 
 
 def search_trial_of(frozen: FrozenTrial) -> SearchTrial:
-    """Read one of Optuna's trials."""
+    """Convert an Optuna trial to a trial of the search."""
     attrs = frozen.user_attrs
     values = frozen.values if frozen.state is TrialState.COMPLETE else None
     past = PastTrial(
         params=attrs.get(Attr.PARAMS, {}),
-        # Its end is written in two steps: until the second, it is running.
+        # The end is written in two steps; until the second step, the trial counts as running.
         status=attrs.get(Attr.STATUS, GAP) if frozen.state.is_finished() else RUNNING,
         loss=values[0] if values else None,
         curve=tuple(value for _, value in sorted(frozen.intermediate_values.items())),

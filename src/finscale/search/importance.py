@@ -1,4 +1,4 @@
-"""Which hyperparameters the validation loss of a search depended on."""
+"""Importance of the hyperparameters for the validation loss of a search."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from optuna.importance import FanovaImportanceEvaluator
 from finscale.search.frozen import rebuilt
 from finscale.search.trials import PastTrial
 
-# A forest of fewer points finds trees everywhere.
+# Fewest trials for a random forest: with fewer points, its importances are noise.
 MIN_TRIALS = 10
 SEED = 42
-# From here on a dimension is one of magnitudes.
+# Ratio of largest to smallest value from which a dimension is on a logarithmic scale.
 WIDE = 10.0
 
 
 def importances(trials: Sequence[PastTrial]) -> dict[str, float]:
-    """How much of the loss's variance each hyperparameter explains, among them all, by fANOVA.
+    """Return the share of the loss's variance that each hyperparameter explains, by fANOVA.
 
-    Optuna's evaluator (Hutter, Hoos & Leyton-Brown 2014, ICML), seeded. It sees the ranges that
-    were tried, not those of the space: what was pinned or never varied is left out.
+    This is Optuna's evaluator (Hutter, Hoos & Leyton-Brown 2014, ICML) with a fixed seed. It uses
+    the ranges that were tried, not those of the space; dimensions that did not vary are left out.
 
     Parameters
     ----------
     trials : sequence of PastTrial
-        Of one search; only those with a loss count.
+        Trials of one search; only those with a loss count.
 
     Returns
     -------
     dict of str to float
-        The largest first, their sum 1; empty for fewer than `MIN_TRIALS` finished
-        trials, or where nothing varied.
+        Shares in decreasing order, with sum 1; empty for fewer than `MIN_TRIALS` finished trials,
+        or if no dimension varied.
     """
     finished = [trial for trial in trials if trial.status == "ok" and trial.loss is not None]
     if len(finished) < MIN_TRIALS or len({trial.loss for trial in finished}) < 2:

@@ -1,4 +1,4 @@
-"""How a search proposes and when it stops a trial."""
+"""The methods of a search: sampler, pruner and number of objectives."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from finscale.config import Pruner, Sampler
 
 @dataclass(frozen=True)
 class Methods:
-    """What a search goes by, besides its space.
+    """The settings of a search, besides its space.
 
     Attributes
     ----------
     epochs : int
-        Most epochs of a trial: Hyperband's largest resource.
+        Maximum number of epochs of a trial, which is Hyperband's largest resource.
     n_objectives : int
-        1: the loss. 2: the loss and the training's FLOPs; nothing is pruned then.
+        1: the loss. 2: the loss and the FLOPs of training, without pruning.
     """
 
     seed: int

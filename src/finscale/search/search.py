@@ -1,9 +1,9 @@
-"""The search: forced extremes, then a sampler of Optuna's, with a pruner.
+"""The search: first the extremes of the grid, then proposals of an Optuna sampler, with pruning.
 
-What it proposes depends on the space, the methods and the trials so far alone, so that a search
-goes on as it would have, whichever of its processes asks. Samplers and the median pruner work on a
-mirror of the shared study in this process's memory: reading the database again for every draw and
-every epoch would cost more than some trials do.
+A proposal depends only on the space, the methods and the trials so far, so that a resumed search
+continues in the same way, whichever process asks. Samplers and the median pruner work on a mirror
+of the shared study in memory, because reading the database for every draw and every epoch would
+cost more than some trials.
 """
 
 from __future__ import annotations
@@ -25,27 +25,28 @@ from finscale.config import COUNTED
 from finscale.model import Architecture
 from finscale.search.address import OptunaAddress, OptunaStudyGoneError, turn
 from finscale.search.methods import Methods
-from finscale.search.samplers import make_pruner, make_sampler
+from finscale.search.sampling_and_pruning import STATEFUL_PRUNERS, make_pruner, make_sampler
 from finscale.search.shared import SharedOptunaStudy
 from finscale.search.space import AXES, Params, SearchSpace, extremes, shape_of
 from finscale.search.trials import RUNNING, PastTrial, SearchTrial, Standing
 
 REFRESH_S = 2.0
-"""How old what a pruner knows of other processes' trials may be."""
+"""Largest age, in seconds, of a pruner's knowledge about trials of other processes."""
 REBUILT_S = 0.05
-"""A trial that was added whole began and ended at once."""
+"""Duration below which a trial was not run in this study, but added as a finished one."""
 _DRAWS = 10
 
 
 class Search:
-    """Proposes what to try next, and judges a running trial against the finished ones.
+    """Proposes trials, and compares running trials with others for pruning.
 
     Parameters
     ----------
     address : OptunaAddress, optional
-        Of the study that its processes share; without one it is this process's alone.
+        Address of the study that the processes of the search share; without one, the study is in
+        the memory of this process.
     facts : dict, optional
-        Written on the study: what a worker that joins has to know.
+        Information for workers that join the search, written on the study.
     """
 
     def __init__(
@@ -66,19 +67,19 @@ class Search:
 
     @property
     def study(self) -> Study:
-        """Optuna's study, for figures."""
+        """The Optuna study, for figures."""
         return self._shared.study
 
     def has_converged(self) -> bool:
-        """Tell whether there is less to gain than a trial's loss is uncertain by.
+        """Tell whether the expected further improvement is negligible.
 
-        Optuna's terminator (Makarova et al. 2022, AutoML), by the expected minimum model regret
-        (Ishibashi et al. 2023, AISTATS) against its median so far; not before
-        `FIRST_LOOK` trials.
+        This is Optuna's terminator (Makarova et al. 2022, AutoML). It compares the expected minimum
+        model regret (Ishibashi et al. 2023, AISTATS) with its median so far, from `FIRST_LOOK`
+        trials on.
         """
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
-            warnings.simplefilter("ignore", FutureWarning)  # pinned: it leaves with Optuna 6
+            warnings.simplefilter("ignore", FutureWarning)  # removed in Optuna 6; 5 is pinned
             room = EMMREvaluator(seed=self._methods.seed)
             terminator = Terminator(room, MedianErrorEvaluator(room))
             with self._shared.watched():
@@ -86,7 +87,7 @@ class Search:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Hold the turn to decide what comes next; other processes of the search wait."""
+        """Hold the lock for decisions about the search; its other processes wait."""
         if self._address is None:
             yield
             return
@@ -94,7 +95,7 @@ class Search:
             yield
 
     def is_current(self) -> bool:
-        """Tell whether the study is the one this process knows; else `align` it."""
+        """Tell whether the study is the one that this process knows; if not, call `align`."""
         if self._shared.is_current():
             return True
         self._mirror = _Mirror(self._methods)
@@ -105,27 +106,27 @@ class Search:
         known: Sequence[SearchTrial],
         curve_of: Callable[[str], tuple[float, ...]] | None = None,
     ) -> None:
-        """Make the study say what the tracking store says; within a turn.
+        """Make the study agree with the tracking store; call this within a turn.
 
         Parameters
         ----------
         known : sequence of SearchTrial
-            Every trial of the store, each with its key, by number.
+            All trials of the tracking store, each with its key, in order of number.
         curve_of : callable, optional
-            Fetches the curve of a trial by its key; by default the trial holds it.
+            Fetches the curve of a trial by its key; by default, the trials have their curves.
         """
         curves = {trial.key: trial.past.curve for trial in known}
         self._shared.align(known, curve_of or (lambda key: curves[key]))
         self._mirror = _Mirror(self._methods)
 
     def n_trials(self) -> int:
-        """Count the study's trials, of every kind."""
+        """Return the number of trials in the study, whatever their status."""
         return len(self._shared.trials())
 
     def standing(self) -> Standing:
-        """Count what there is."""
+        """Return the current standing of the search."""
         trials = self._shared.search_trials()
-        # A trial outside the present bounds counts, but Optuna has not kept its loss.
+        # Trials outside the present bounds count too, but Optuna does not keep their loss.
         ok = [trial for trial in trials if trial.past.loss is not None]
         points = [trial.past.params for trial in trials if trial.past.params]
         shapes = {tuple(params[axis] for axis in AXES) for params in points}
@@ -141,20 +142,21 @@ class Search:
         )
 
     def propose(self, n_trials: int) -> SearchTrial | None:
-        """Claim the next distinct point of the space, or None when there is none left.
+        """Claim and return the next new point of the space, or None if there is none left.
 
-        Within a turn. What a process proposed that died before it had a run is proposed again.
+        Call this within a turn. A proposal whose process died before it had a run is returned
+        again.
 
         Parameters
         ----------
         n_trials : int
-            Trials in all: at most half of them are forced extremes.
+            Total number of trials; at most half of them are forced extremes.
         """
         trials = self._shared.search_trials()
         for trial in trials:
             if trial.past.status == RUNNING and trial.key is None:
                 return trial
-        if self._methods.sampler == "cmaes":  # draws by the number a trial has in its study
+        if self._methods.sampler == "cmaes":  # its draws depend on trial numbers in the study
             self._mirror = _Mirror(self._methods)
         self._mirror.refresh(self._shared.trials())
         params, attrs = self._next([trial.past.params for trial in trials], n_trials)
@@ -164,23 +166,23 @@ class Search:
         return SearchTrial(self._shared.add(past, None, attrs), None, past)
 
     def attach(self, number: int, key: str) -> None:
-        """Say which run of the tracking store keeps a trial."""
+        """Record which run of the tracking store belongs to a trial."""
         self._shared.attach(number, key)
 
     def report(self, number: int, epoch: int, loss: float) -> None:
-        """Share a running trial's loss after an epoch, in nats."""
+        """Report a running trial's loss after an epoch, in nats."""
         self._shared.report(number, epoch, loss)
 
     def should_prune(self, number: int, curve: Sequence[float]) -> bool:
-        """Tell whether a trial with this curve has fallen behind the others at the same epoch.
+        """Tell whether a trial with this curve is behind the others at the same epoch.
 
         The caller asks only after the trial's warm-up.
         """
-        if self._methods.pruner == "hyperband":  # keeps books on the trial itself
+        if self._methods.pruner in STATEFUL_PRUNERS:
             with suppress(OptunaStudyGoneError, IndexError), self._shared.watched():
                 frozen = self._shared.trials()[number]
                 return bool(self._pruner.prune(self._shared.study, frozen))
-            return False  # deleted under our feet: whoever has the turn next makes it anew
+            return False  # the study was deleted: the next process with the turn makes a new one
         if time.monotonic() - self._refreshed > REFRESH_S:
             with suppress(OptunaStudyGoneError):
                 self._mirror.refresh(self._shared.trials())
@@ -191,7 +193,7 @@ class Search:
         return bool(self._pruner.prune(self._mirror.study, running))
 
     def finish(self, number: int, trial: PastTrial) -> None:
-        """End a trial with what became of it."""
+        """Record the end of a trial."""
         self._shared.finish(number, trial)
 
     def _next(self, tried: list[Params], n_trials: int) -> tuple[Params | None, dict[str, Any]]:
@@ -203,7 +205,7 @@ class Search:
             params = self._space.complete(draw, forced)
             if self._free(params) not in seen:
                 return params, attrs
-        # A small space, in which the sampler draws what it has seen.
+        # The space is small, and the sampler draws only points that were tried.
         left = (point for point in self._space.points() if self._free(point) not in seen)
         return next(left, None), {}
 
@@ -212,7 +214,7 @@ class Search:
 
 
 class _Mirror:
-    """The shared study in this process's memory, kept up to date; drawing leaves waste in it."""
+    """An up-to-date copy of the shared study in memory; draws leave failed trials in it."""
 
     def __init__(self, methods: Methods) -> None:
         self._methods = methods
@@ -222,7 +224,7 @@ class _Mirror:
         self._n_elements = 0
 
     def refresh(self, trials: Sequence[FrozenTrial]) -> None:
-        """Add what has come since; running trials are those of now."""
+        """Add new finished trials, and replace the running ones."""
         for number in self._running:
             self.study.tell(number, state=TrialState.FAIL)
         self._running = []
@@ -238,8 +240,8 @@ class _Mirror:
     def draw(
         self, distributions: Mapping[str, Any], index: int, attempt: int
     ) -> tuple[Params, dict[str, Any]]:
-        """Return a draw and what the sampler wants to be reminded of."""
-        # One seed for all would repeat its draws after a restart: each proposal has its own.
+        """Return a draw, and the attributes that the sampler needs to find on the trial later."""
+        # Each proposal has its own seed, because a single seed would repeat draws after a restart.
         own_seed = (self._methods.seed + index + 1_000_003 * attempt) % 2**32
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
@@ -249,7 +251,7 @@ class _Mirror:
             return self._ask(distributions)
 
     def _skip_to(self, distributions: Mapping[str, Any], index: int) -> None:
-        """Leave out the elements of a sequence that other draws were; the first draw has none."""
+        """Skip the elements of a sequence that earlier draws used; the first draw uses none."""
         for _ in range(self._n_elements, index - 1):
             self._ask(distributions)
         self._n_elements = max(self._n_elements, index - 1) + (index > 0)
@@ -274,7 +276,7 @@ def _loss(trial: SearchTrial) -> float:
 
 
 def _front(ok: Sequence[SearchTrial]) -> tuple[SearchTrial, ...]:
-    """Return the trials that no other beats in loss and cost, the cheapest first."""
+    """Return the Pareto front of loss and cost, the cheapest trial first."""
     front: list[SearchTrial] = []
     costed = [trial for trial in ok if trial.past.flops is not None]
     for trial in sorted(costed, key=lambda each: (each.past.flops or 0.0, _loss(each))):

@@ -1,7 +1,7 @@
-"""Optuna's study in a database of its own, shared by the processes of one search.
+"""The Optuna study in a database of its own, shared by the processes of one search.
 
-It is a cache of the tracking store: gone, damaged or at odds with the store, it is made anew. Only
-who holds the search's turn changes which trials there are.
+It is a cache of the tracking store: if it is missing, damaged or contradicts the store, it is built
+again. Only the process that holds the search's turn adds trials.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ from finscale.search.frozen import Attr, rebuilt, search_trial_of
 from finscale.search.trials import GAP, RUNNING, PastTrial, SearchTrial
 
 WAIT_S = 60.0
-"""How long a writer of a file waits for others."""
+"""Seconds for which a writer of a file waits for other writers."""
 N_ATTEMPTS = 5
 _MADE = "made"
-"""Names one making of a study: a database gives the id of a deleted one to the next."""
+"""Attribute that identifies a study, since a database may reuse the id of a deleted one."""
 _GONE = (KeyError, StorageInternalError, UpdateFinishedTrialError)
 
 
 class SharedOptunaStudy:
-    """A study at an address, or in memory without one.
+    """The Optuna study at an address, or in memory if there is no address.
 
     Parameters
     ----------
     facts : dict
-        Written on the study: what a worker that joins has to know.
+        Information for workers that join the search, written on the study.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class SharedOptunaStudy:
         self._open()
 
     def is_current(self) -> bool:
-        """Tell whether this is the study of its address, aligned; open that one if not."""
+        """Tell whether this study is still at its address and aligned; else open the one there."""
         if self._address is None:
             return True
         if not self._is_there():
@@ -70,12 +70,12 @@ class SharedOptunaStudy:
         return self._is_aligned
 
     def trials(self) -> list[FrozenTrial]:
-        """Return every trial by number; not to be changed."""
+        """Return all trials in order of number; do not modify them."""
         with self.watched():
             return self.study.get_trials(deepcopy=False)
 
     def search_trials(self) -> list[SearchTrial]:
-        """Return every trial by number; what is over is read once."""
+        """Return all trials in order of number; finished trials are converted only once."""
         found = []
         for frozen in self.trials():
             trial = self._over.get(frozen.number) or search_trial_of(frozen)
@@ -87,12 +87,12 @@ class SharedOptunaStudy:
     def align(
         self, known: Sequence[SearchTrial], curve_of: Callable[[str], tuple[float, ...]]
     ) -> None:
-        """Make the study say what the tracking store says.
+        """Make the study agree with the tracking store.
 
         Parameters
         ----------
         known : sequence of SearchTrial
-            Every trial of the store, each with its key, by number.
+            All trials of the tracking store, each with its key, in order of number.
         curve_of : callable
             Fetches the curve of a trial that the study does not have yet.
         """
@@ -115,25 +115,25 @@ class SharedOptunaStudy:
     def add(
         self, trial: PastTrial, key: str | None, system_attrs: dict[str, Any] | None = None
     ) -> int:
-        """Add a trial in one piece; return its number."""
+        """Add a complete trial, and return its number."""
         with self.watched():
             self.study.add_trial(self._freeze(trial, key, system_attrs))
         return len(self.trials()) - 1
 
     def attach(self, number: int, key: str) -> None:
-        """Note which run keeps a trial."""
+        """Record which run of the tracking store belongs to a trial."""
         with self.watched():
             self._storage.set_trial_user_attr(self._trial_id(number), Attr.KEY, key)
 
     def report(self, number: int, epoch: int, loss: float) -> None:
-        """Share a running trial's loss; the curve that counts is the tracking store's."""
+        """Report a running trial's loss; the authoritative curve is in the tracking store."""
         if self._is_replaced():
             return
-        with suppress(*_GONE):  # the study was made anew under our feet
+        with suppress(*_GONE):  # another process has replaced the study
             self._storage.set_trial_intermediate_value(self._trial_id(number), epoch, loss)
 
     def finish(self, number: int, trial: PastTrial) -> None:
-        """End a trial, unless the study was made anew and holds its end already."""
+        """Record the end of a trial, unless the study was replaced and already has it."""
         frozen = self._freeze(trial)
         if self._is_replaced():
             return
@@ -144,11 +144,11 @@ class SharedOptunaStudy:
             self._storage.set_trial_state_values(trial_id, frozen.state, values)
 
     def _is_replaced(self) -> bool:
-        """Tell whether the file was deleted: writes to it would meet its successor's journal."""
+        """Tell whether the file was replaced: writing could then disturb the new file's journal."""
         return _inode(self._address) != self._file
 
     def _is_there(self) -> bool:
-        """Tell whether the address still has the study that was opened."""
+        """Tell whether the address still holds the study that was opened."""
         assert self._address is not None
         with suppress(*_GONE):
             found = self._storage.get_study_id_from_name(self._address.name)
@@ -158,15 +158,15 @@ class SharedOptunaStudy:
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Tell a study that was deleted in the middle of it from a database that has failed.
+        """Turn database errors into an error that says whether the study or the database is gone.
 
         Raises
         ------
         OptunaStudyGoneError
-            If it was deleted: `is_current` opens another, within a turn, for two processes that
-            make a file at once are in each other's way.
+            If the study was deleted. `is_current` opens a new one; call it within a turn, because
+            two processes must not make the file at the same time.
         StoreError
-            If its database does not answer.
+            If the database does not answer.
         """
         try:
             yield
@@ -196,21 +196,21 @@ class SharedOptunaStudy:
         return self._ids[number]
 
     def _contradicts(self, known: Sequence[SearchTrial]) -> bool:
-        """Tell whether the study holds something that the store does not, or otherwise."""
+        """Tell whether a trial of the study disagrees with the tracking store."""
         store = {trial.number: (trial.key, trial.past.status) for trial in known}
         for frozen in self.trials():
             mine = search_trial_of(frozen)
             theirs = store.get(frozen.number, (None, GAP))
             if frozen.state.is_finished():
                 agrees = theirs == (mine.key, mine.past.status)
-            else:  # one without a run was proposed by a process that died then
+            else:  # a trial without a run was proposed by a process that died afterwards
                 agrees = mine.key is None or mine.key == theirs[0]
             if not agrees:
                 return True
         return False
 
     def _fill_up_to(self, number: int) -> None:
-        """Use up numbers that no run of the store has: Optuna knows no gaps."""
+        """Add placeholders for numbers without a run, since Optuna's numbers have no gaps."""
         for _ in range(len(self.trials()), number):
             self.add(PastTrial({}, GAP), None)
 
@@ -238,25 +238,25 @@ class SharedOptunaStudy:
 
 
 def _no_answer(error: Exception) -> StoreError:
-    """Return the line about Optuna's database, which takes nothing from the tracking store."""
+    """Return the error about Optuna's database, whose loss does not affect the tracking store."""
     cause = error.__cause__ or error
     said = str(getattr(cause, "orig", None) or cause).strip().split("\n")[0]
     return StoreError(
         "storage",
         expected=f"Optuna's database to answer within {WAIT_S:g} s",
         got=said,
-        todo="See that nothing else keeps it locked, then give the same line again: no trial is "
-        "lost, for the tracking store has them all.",
+        todo="Make sure that no other program locks it, then give the same line again: no trial is "
+        "lost, because the tracking store has them all.",
     )
 
 
 def read_facts(address: OptunaAddress) -> dict[str, Any]:
-    """Return what is written on the study at an address.
+    """Return the facts that are written on the study at an address.
 
     Raises
     ------
     StoreError
-        If there is none.
+        If there is no such study.
     """
     try:
         study = optuna.load_study(study_name=address.name, storage=_database(address))
@@ -278,15 +278,15 @@ def _database(address: OptunaAddress) -> RDBStorage:
 
 
 def _file_database(address: OptunaAddress, file: Path) -> RDBStorage:
-    """Open or make a database in a file, with writes that do not wait for the disk.
+    """Open or create a database file, with writes that do not wait for the disk.
 
-    They outlive a process that is killed; what a power cut leaves is a cache at odds with the
-    tracking store, or damaged. A damaged file of ours is made anew; another's is left alone.
+    Such writes survive the kill of a process. After a power cut, the cache may be damaged or
+    contradict the tracking store. A damaged file of this project is replaced; a user's is not.
 
     Raises
     ------
     StoreError
-        If the file is not Optuna's, and not ours to replace.
+        If the file is not a database of Optuna and must not be replaced.
     """
     try:
         storage = _storage_of(address.storage)
@@ -296,24 +296,24 @@ def _file_database(address: OptunaAddress, file: Path) -> RDBStorage:
         if not (address.is_ours and file.is_file()):
             raise StoreError(
                 "storage",
-                expected=f"a file of Optuna {optuna.__version__}'s, or none yet",
+                expected=f"a database of Optuna {optuna.__version__}, or a new file",
                 got=str(getattr(error, "orig", error)).split("\n")[0],
                 todo=f"Move {file} away, or give another -P storage.",
             ) from None
         storage = _new_storage(address.storage, file)
     event.listen(storage.engine, "connect", _no_waiting)
-    storage.engine.dispose()  # connections from before
+    storage.engine.dispose()  # close connections that were made before
     return storage
 
 
 def _new_storage(storage: str, file: Path) -> RDBStorage:
-    """Put a new file in the place of a damaged one: the tracking store has all that was in it."""
+    """Replace a damaged file by a new one; the tracking store has all of its trials."""
     for attempt in range(1, N_ATTEMPTS + 1):
         file.unlink(missing_ok=True)
         try:
             return _storage_of(storage)
         except (SQLAlchemyError, StorageInternalError, RuntimeError):
-            # Who still has the old file open may be about to write its journal, of the same name.
+            # A process that still has the old file open may write a journal of the same name.
             if attempt == N_ATTEMPTS:
                 raise
             time.sleep(0.1 * attempt)
@@ -321,7 +321,7 @@ def _new_storage(storage: str, file: Path) -> RDBStorage:
 
 
 def _storage_of(storage: str) -> RDBStorage:
-    """Open a database and read from it: what is damaged is seen at once."""
+    """Open a database and read from it, to notice damage at once."""
     made = RDBStorage(storage, engine_kwargs={"connect_args": {"timeout": WAIT_S}})
     with made.engine.connect() as connection:
         answer = connection.execute(text("PRAGMA quick_check(1)")).scalar()
@@ -336,7 +336,7 @@ def _no_waiting(connection: Any, _: object) -> None:
 
 
 def _inode(address: OptunaAddress | None) -> int | None:
-    """Identify the file: one that was deleted and made again is another."""
+    """Return the inode of the database file, which differs for a file that was made again."""
     if address is None or address.file is None:
         return None
     return address.file.stat().st_ino if address.file.exists() else -1

@@ -1,8 +1,8 @@
-"""The space as Optuna sees it, and the step from a free draw to an architecture that exists.
+"""The search space for Optuna, and the step from a draw to an architecture within the budget.
 
-Width, depth and heads are drawn on their own axes, so that the sampler can learn from each; a
-combination outside the budget is moved to the nearest architecture that fits, and it is that one
-which is trained and which the sampler learns from.
+Width, depth and heads are drawn on separate axes, so that the sampler can learn from each. A
+combination outside the budget is moved to the nearest architecture that fits. This architecture is
+trained, and the sampler learns from it.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ AXES = ("d_model", "n_layers", "n_heads", "ff_ratio", "context_length", "patch_l
 
 @dataclass(frozen=True)
 class SearchSpace:
-    """What may be tried: architectures that fit, training parameters, and what is pinned."""
+    """The space of a search: architectures that fit, training parameters, and pinned values."""
 
     architectures: tuple[Architecture, ...]
     space: Space
     pins: Params
 
     def distributions(self) -> dict[str, BaseDistribution]:
-        """Return Optuna's distributions of the dimensions that are free."""
-        # Needed here and below only: a space is also looked at where nothing is searched.
+        """Return Optuna's distributions of the free dimensions."""
+        # Imported here because a space is also used without searching.
         from optuna.distributions import (
             CategoricalDistribution,
             FloatDistribution,
@@ -63,13 +63,13 @@ class SearchSpace:
         return {**free, **unpinned}
 
     def complete(self, draw: Params, arch: Architecture | None = None) -> Params:
-        """Turn a draw into what is trained: an existing architecture, and the pinned values."""
+        """Return the parameters to train for a draw, with an existing architecture and all pins."""
         arch = arch or nearest(self.architectures, draw)
         training = {k: v for k, v in self.pins.items() if k not in ARCHITECTURE_AXES}
         return {**draw, **shape_of(arch), **training}
 
     def points(self) -> Iterator[Params]:
-        """Yield every point where pins leave finitely many, else none: draws never run out then."""
+        """Yield all points of the space if it is finite, else none."""
         from optuna.distributions import CategoricalDistribution
 
         free = {k: v for k, v in self.distributions().items() if k not in AXES}
@@ -110,10 +110,10 @@ def middle(architectures: Sequence[Architecture]) -> Architecture:
 
 
 def extremes(architectures: Sequence[Architecture], n_trials: int = 12) -> tuple[Architecture, ...]:
-    """Return the corners of the grid that a search should have seen: six, half its trials at most.
+    """Return the corners of the grid that every search tries: six, but at most half its trials.
 
-    Narrowest and widest at 8 heads, shallowest and deepest at middle width, fewest and most heads
-    at middle width; the nearest architecture where one does not exist.
+    They are the narrowest and widest at 8 heads, the shallowest and deepest at middle width, and
+    the fewest and most heads at middle width. If one does not exist, the nearest one is taken.
     """
     widths = sorted({arch.d_model for arch in architectures})
     depths = sorted({arch.n_layers for arch in architectures})

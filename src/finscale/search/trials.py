@@ -1,4 +1,4 @@
-"""Trials of a search as the tracking store remembers them, and where the search stands."""
+"""Trials of a search as the tracking store records them, and the standing of the search."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from finscale.search.space import Params
 RUNNING, GAP = "running", "gap"
 
 FIRST_LOOK = 20
-"""Finished trials before which Optuna's terminator decides nothing."""
+"""Number of finished trials from which Optuna's terminator decides."""
 
 
 @dataclass(frozen=True)
 class PastTrial:
-    """A trial as the tracking store remembers it.
+    """A trial as the tracking store records it.
 
     Attributes
     ----------
     params : dict
-        Values of every dimension, pinned ones included.
+        Values of all dimensions, including pinned ones.
     status : str
         "ok", "pruned", "diverged" or "failed"; "running" before its end; "gap" for a number whose
         run was deleted.
     loss : float or None
-        Validation loss of the kept weights; None where there is none.
+        Validation loss of the kept weights, if there is one.
     curve : tuple of float
         Validation loss after each epoch.
     flops : float or None
-        Of its training; asked of those with a loss where that is a second objective.
+        FLOPs of the training, needed for a trial with a loss if they are the second objective.
     """
 
     params: Params
@@ -38,7 +38,7 @@ class PastTrial:
     flops: float | None = None
 
     def values(self, n_objectives: int) -> list[float] | None:
-        """Return what Optuna shall minimise, where the trial has it."""
+        """Return the objective values for Optuna, or None if the trial has none."""
         if self.status != "ok":
             return None
         both = [self.loss, self.flops][:n_objectives]
@@ -47,12 +47,12 @@ class PastTrial:
 
 @dataclass(frozen=True)
 class SearchTrial:
-    """A trial of a search: its number, the run that keeps it, and what it is.
+    """A trial of a search: its number, its run, and its record.
 
     Attributes
     ----------
     key : str or None
-        Run of the tracking store; None between a proposal and its run.
+        Id of the run in the tracking store; None if the trial is proposed and has no run yet.
     """
 
     number: int
@@ -62,16 +62,16 @@ class SearchTrial:
 
 @dataclass(frozen=True)
 class Standing:
-    """Where a search stands.
+    """The standing of a search: its counts and its best trials.
 
     Attributes
     ----------
     best : SearchTrial or None
         The trial with the lowest loss.
     seconds_a_trial : float or None
-        Median over the trials that this study has seen from their beginning to their end.
+        Median duration of the trials that ran entirely within this study.
     front : tuple of SearchTrial
-        Of a search of two objectives: trials that no other beats in both, the cheapest first.
+        Pareto front of a search with two objectives, the cheapest trial first.
     """
 
     running: tuple[SearchTrial, ...]

@@ -1,4 +1,4 @@
-"""Training: samples, schedule, one `fit`, checkpoints, devices; reports by a plain callable."""
+"""Training: samples, schedule, `fit`, checkpoints and devices; progress goes to a callable."""
 
 import lazy_loader
 

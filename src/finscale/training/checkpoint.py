@@ -1,6 +1,6 @@
-"""Checkpoints: the state of a run in one file, from which training goes on to the bit.
+"""Checkpoints: the state of a run in one file, from which training resumes bit by bit.
 
-Nothing is pickled: tensors lie in a safetensors file, plain values as JSON in its header.
+Nothing is pickled: tensors are in a safetensors file, and plain values as JSON in its header.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from finscale.training.pace import Pace
 from finscale.training.state import Tensors, TrainingState
 
 SCHEMA = 1
-"""Version of names and values below: a file of another version is not resumed."""
+"""Version of the names and values in a file; a file of another version is not resumed."""
 MID_EPOCH_SCHEMA = 2
-"""Of a file that was written in the middle of an epoch: it holds what has come of that, too."""
+"""Version of a file that was written within an epoch, and also holds the state of this epoch."""
 
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """Where a run keeps its state.
+    """Place and pace of the checkpoints of a run.
 
     Attributes
     ----------
     every_s : float
-        Seconds that pass at least between two writes.
+        Least number of seconds between two writes.
     before : callable
-        Called before each write: what the caller was told of until then is safe afterwards.
+        Called before each write, so that the caller can first store all epochs that it was told.
     """
 
     path: Path
@@ -45,14 +45,14 @@ class Checkpoints:
 
 
 class CheckpointKeeper:
-    """Resumes and writes the checkpoint of one run.
+    """Reads and writes the checkpoint of one run.
 
     Parameters
     ----------
     identity : mapping
-        What must be equal for a run to go on with the file: it becomes JSON.
+        Values, stored as JSON, that must be equal for a run to resume from the file.
     clock : callable, optional
-        Seconds, for the pace of writing.
+        Returns the time in seconds, for the pace of writing.
     """
 
     def __init__(
@@ -63,21 +63,21 @@ class CheckpointKeeper:
     ) -> None:
         self._path, self._before = checkpoints.path, checkpoints.before
         self._pace = Pace(checkpoints.every_s, clock)
-        self._identity = json.loads(json.dumps(identity))  # tuples come back as lists
+        self._identity = json.loads(json.dumps(identity))  # JSON turns tuples into lists
 
     def resume(self, state: TrainingState) -> None:
-        """Bring `state` to where the file left it, if the file is of the same run."""
+        """Restore `state` from the file, if the file belongs to the same run."""
         found = _read(self._path)
         if found and found.identity == self._identity and state.fits(found.tensors):
             state.restore(found.tensors, found.values)
 
     def save(self, state: TrainingState, *, at_once: bool) -> None:
-        """Write if it is time, or `at_once`.
+        """Write the checkpoint if it is due, or `at_once`.
 
         Raises
         ------
         OSError
-            If it cannot be written: the file that was there stays.
+            If it cannot be written; an earlier file stays.
         """
         if not at_once and not self._pace.is_due():
             return
@@ -87,27 +87,27 @@ class CheckpointKeeper:
 
 
 def remove_checkpoint(path: Path) -> None:
-    """Delete a checkpoint, and what a kill may have left of the next one."""
+    """Delete a checkpoint, and a partial file that a killed process may have left."""
     path.unlink(missing_ok=True)
     shutil.rmtree(_draft(path), ignore_errors=True)
 
 
 @dataclass(frozen=True)
 class Reached:
-    """How far a run is: epochs that are over, and batches done of the one under way."""
+    """Progress of a run: finished epochs, and finished batches of the current epoch."""
 
     epoch: int = 0
     batch: int = 0
 
 
 def reached(path: Path) -> Reached:
-    """Return from where a checkpoint goes on: the beginning, where there is none to read."""
+    """Return the progress in a checkpoint: the beginning if none can be read."""
     found = _read(path)
     return found.reached if found else Reached()
 
 
 def last_epoch(path: Path) -> int:
-    """Return the number of epochs that are over, 0 where there is no checkpoint to read."""
+    """Return the number of finished epochs, 0 if no checkpoint can be read."""
     return reached(path).epoch
 
 
@@ -123,7 +123,7 @@ class _Checkpoint:
 
 
 def _write(path: Path, checkpoint: _Checkpoint) -> None:
-    """Replace the file in one step: a kill at any moment leaves the old one or the new one."""
+    """Replace the file atomically: a kill at any moment leaves the old file or the new one."""
     schema = MID_EPOCH_SCHEMA if checkpoint.reached.batch else SCHEMA
     plain = {"schema": schema, "identity": checkpoint.identity, "values": checkpoint.values}
     header = {"plain": json.dumps(plain)}
@@ -144,18 +144,18 @@ def _write(path: Path, checkpoint: _Checkpoint) -> None:
 
 
 def _draft(path: Path) -> Path:
-    """Return where a file is written first, each time the same: a kill leaves one at most.
+    """Return the folder in which a file is first written; killed processes leave at most one.
 
-    A folder, since safetensors makes a temporary file of its own, and beside the target, since
-    ``os.replace`` is atomic within one file system only.
+    It is a folder because safetensors makes a temporary file of its own, and beside the target
+    because ``os.replace`` is atomic only within one file system.
     """
     return path.with_name(f".{path.name}.tmp")
 
 
 def _read(path: Path) -> _Checkpoint | None:
-    """Return what the file holds, or None where it is missing, damaged or of another schema."""
+    """Read a checkpoint; None if the file is missing, damaged or of another schema."""
     try:
-        content = path.read_bytes()  # once: `safe_open` opens it twice, with a write in between
+        content = path.read_bytes()  # read once: `safe_open` opens twice, a write may come between
         tensors = load(content)
     except (SafetensorError, OSError):
         return None
@@ -171,7 +171,7 @@ def _read(path: Path) -> _Checkpoint | None:
 
 
 def _checksum(text: str, tensors: Tensors) -> str:
-    """Tell a bit that has flipped: the format itself notices a wrong length only."""
+    """Return a checksum that shows flipped bits; the format itself detects only wrong lengths."""
     total = zlib.crc32(text.encode())
     for name in sorted(tensors):
         total = zlib.crc32(name.encode(), total)

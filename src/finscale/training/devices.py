@@ -1,4 +1,4 @@
-"""Where training runs, what memory there is, and how fast it goes."""
+"""Devices for training: their choice, memory and speed."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ import psutil
 from finscale.config import ConfigError
 from finscale.model import Architecture, forward_flops
 
-# torch takes seconds to import: what only names these functions does not wait for it.
+# torch takes seconds to import, so it is imported only in the functions that need it.
 if TYPE_CHECKING:
     import torch
 
 
 def pick_device(name: str) -> torch.device:
-    """Turn "auto", "cpu", "cuda" or "mps" into a device that is there.
+    """Return the device for "auto", "cpu", "cuda" or "mps".
 
     Raises
     ------
     ConfigError
-        If the device that was asked for is not there.
+        If this machine does not have the device.
     """
     import torch
 
@@ -40,13 +40,13 @@ def pick_device(name: str) -> torch.device:
             "device",
             expected=f"one of {', '.join(kind for kind in there if there[kind])} on this machine",
             got=repr(name),
-            todo="Leave -P device out to take the best there is.",
+            todo="Leave -P device out to use the best available device.",
         )
     return torch.device(name)
 
 
 def available_memory_bytes(device: torch.device) -> int:
-    """Return the memory that a model on `device` can still take."""
+    """Return the memory in bytes that is still available to a model on `device`."""
     if device.type == "cuda":
         import torch
 
@@ -55,7 +55,7 @@ def available_memory_bytes(device: torch.device) -> int:
 
 
 def peak_memory_bytes(device: torch.device) -> int:
-    """Return the most memory in use so far: of the device, or of this process on the CPU."""
+    """Return the peak memory use so far in bytes: of the device, or on the CPU of this process."""
     if device.type == "cuda":
         import torch
 
@@ -67,27 +67,27 @@ def peak_memory_bytes(device: torch.device) -> int:
 def measure_flops_per_second(
     arch: Architecture, batch_size: int, device: torch.device, *, at_most_s: float = 2.0
 ) -> float:
-    """Train a throw-away model of `arch` for a moment; return its floating-point rate."""
+    """Measure the floating-point rate of training by a few steps of a temporary model of `arch`."""
     import torch
 
     from finscale.model import PatchTST
 
-    with torch.random.fork_rng(devices=[]):  # dropout draws too: later draws must not feel it
+    with torch.random.fork_rng(devices=[]):  # dropout must not change later random draws
         model = PatchTST(arch).to(device)
         x_BLC = torch.randn(batch_size, arch.context_length, arch.n_channels, device=device)
         optimiser = torch.optim.AdamW(model.parameters())
 
         def step() -> float:
             started = time.perf_counter()
-            loss = model(x_BLC).square().mean()  # what it costs is not in the loss
+            loss = model(x_BLC).square().mean()  # any loss: its cost is negligible
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimiser.step()
-            float(loss.detach())  # waits for an accelerator
+            float(loss.detach())  # wait for the accelerator
             return time.perf_counter() - started
 
-        seconds = [step()]  # the first one also allocates: it counts only where it is the only one
+        seconds = [step()]  # the first step also allocates: it counts only if it is the only one
         while sum(seconds) < at_most_s and len(seconds) < 20:
             seconds.append(step())
     typical = statistics.median(seconds[1:] or seconds)

@@ -1,4 +1,4 @@
-"""One training run: AdamW, warm-up and cosine, early stopping, the best weights kept.
+"""The training loop: AdamW, warm-up and cosine schedule, early stopping, best weights.
 
 Legend: `B` batch, `N` samples, `K` outputs.
 """
@@ -25,7 +25,7 @@ EVALUATION_BATCH = 512
 
 @dataclass(frozen=True, kw_only=True)
 class FitSettings:
-    """How to train. Defaults are the design's."""
+    """Settings of a training run."""
 
     epochs: int
     learning_rate: float
@@ -38,17 +38,17 @@ class FitSettings:
     betas: tuple[float, float] = (0.9, 0.999)
 
     def steps_per_epoch(self, n_train: int) -> int:
-        """Number of batches in an epoch, the last one smaller."""
+        """Return the number of batches in an epoch; the last one may be smaller."""
         return math.ceil(n_train / self.batch_size)
 
     def warmup_epochs(self, n_train: int) -> int:
-        """Epochs (from 1) that begin within the warm-up."""
+        """Return how many epochs begin within the warm-up."""
         return math.ceil(self.warmup_steps / self.steps_per_epoch(n_train))
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """What is known after an epoch: losses in nats, mean over samples."""
+    """Results of an epoch: mean losses over samples, in nats."""
 
     number: int
     train_loss: float
@@ -57,13 +57,13 @@ class Epoch:
 
 
 class Signal(Enum):
-    """What is to become of a run that has told of an epoch."""
+    """Answer of `on_epoch`: how a run continues after an epoch."""
 
     CONTINUE = "continue"
     PRUNE = "prune"
-    """It is over, as a result."""
+    """End the run; it counts as pruned."""
     STOP = "stop"
-    """It goes on another time: its checkpoint is written at once."""
+    """Write a checkpoint at once and stop; the run can be resumed later."""
 
 
 OnEpoch = Callable[[Epoch], Signal]
@@ -71,12 +71,12 @@ IsStopping = Callable[[], bool]
 
 
 class _StopAskedError(Exception):
-    """Raised between two batches, to leave from there."""
+    """Raised between two batches to stop the run."""
 
 
 @dataclass(frozen=True)
 class FitResult:
-    """A run that ended; the model holds the weights of `best_epoch`, unless it was stopped.
+    """Result of a run; the model has the weights of `best_epoch`, unless the run was stopped.
 
     Attributes
     ----------
@@ -85,9 +85,9 @@ class FitResult:
     reason : str
         "completed", "early_stop", "pruned", "not_finite" or "stopped".
     val_loss : float
-        Of the best epoch; NaN if diverged, so that it ranks nowhere.
+        Validation loss of the best epoch; NaN if diverged, so that it never ranks.
     n_seen : int
-        Training samples processed, over all epochs.
+        Number of training samples processed over all epochs.
     """
 
     status: str
@@ -117,19 +117,20 @@ def fit(
     Parameters
     ----------
     model : Module
-        Windows in, raw outputs out: x_BLC to outputs_BK.
+        Maps windows x_BLC to raw outputs_BK.
     train, validation : Samples
-        On the same device as the model.
+        Samples on the same device as the model.
     on_epoch : callable
-        Told each epoch; its answer says how to go on.
+        Called after each epoch; its answer says how to continue.
     loss : callable
-        From outputs_BK and labels_B to the mean over the batch, in nats: the objective too.
+        Maps outputs_BK and labels_B to the mean loss of the batch in nats; it is the objective in
+        training and in validation.
     checkpoints : Checkpoints, optional
-        Where to go on from, if a file of the same settings, model and number of samples is there,
-        and what to write on the way. Who keeps the result removes the file, once it is safe.
+        Checkpoint to resume from, if its settings, model and numbers of samples are the same, and
+        to write during the run. The caller removes the file once the result is stored.
     is_stopping : callable, optional
-        Asked before each batch and after each epoch: if it says so, the checkpoint is written at
-        once, and the run is "stopped".
+        Called before each batch and after each epoch. If it returns true, a checkpoint is written
+        at once, and the run ends as "stopped".
 
     Raises
     ------
@@ -138,8 +139,9 @@ def fit(
 
     Notes
     -----
-    Seeds torch's global generator: dropout draws from it. Equal inputs on a CPU with an equal
-    number of threads give equal weights, however often the run was stopped or killed on the way.
+    The function seeds torch's global generator, from which dropout draws. On a CPU, equal inputs
+    and an equal number of threads give equal weights, even if the run was stopped or killed and
+    resumed.
     """
     torch.manual_seed(settings.seed)
     order = torch.Generator().manual_seed(settings.seed)
@@ -185,7 +187,7 @@ def _run(
         if not (math.isfinite(train_loss) and math.isfinite(val_loss)):
             return "diverged", "not_finite"
         state.see(val_loss)
-        # A kill while it is told repeats the epoch: told twice is better than never.
+        # If the process is killed here, the epoch is repeated and reported twice, but never lost.
         signal = on_epoch(Epoch(state.epoch, train_loss, val_loss, rate))
         if signal is Signal.PRUNE:
             return "pruned", "pruned"
@@ -193,13 +195,13 @@ def _run(
             keeper.save(state, at_once=signal is Signal.STOP)
         if signal is Signal.STOP:
             return "stopped", "stopped"
-        look()  # after the last epoch too: what it came to is not stored yet
+        look()  # also after the last epoch, whose result is not stored yet
     return "ok", reason
 
 
 def _over(state: TrainingState, settings: FitSettings, n_train: int) -> str:
-    """Say why training is over; nothing while it goes on."""
-    # Patience counts from the end of warm-up: the loss of a cold start says nothing.
+    """Return the reason why training is over, or an empty text while it continues."""
+    # Patience counts from the end of the warm-up, since earlier losses carry no information.
     counted_from = max(state.best_epoch, settings.warmup_epochs(n_train))
     if state.epoch and state.epoch - counted_from >= settings.patience:
         return "early_stop"
@@ -229,7 +231,7 @@ def predict(
     Parameters
     ----------
     look : callable, optional
-        Called before each batch: what it raises ends the prediction.
+        Called before each batch; an error that it raises ends the prediction.
     """
     model.eval()
     parts: list[Tensor] = []
@@ -241,7 +243,7 @@ def predict(
 
 
 def _optimiser(model: nn.Module, settings: FitSettings) -> torch.optim.Optimizer:
-    # With the peak rate named, a schedule can begin at any step.
+    # With `initial_lr`, a schedule can begin at any step.
     return torch.optim.AdamW(
         [{"params": list(model.parameters()), "initial_lr": settings.learning_rate}],
         lr=settings.learning_rate,
@@ -256,7 +258,7 @@ def _factor(settings: FitSettings, n_train: int, step: int) -> float:
 
 
 def _rate_at_start(state: TrainingState, settings: FitSettings, n_train: int) -> float:
-    """Return the learning rate with which the epoch under way began."""
+    """Return the learning rate at the beginning of the current epoch."""
     step = state.epoch * settings.steps_per_epoch(n_train)
     return settings.learning_rate * _factor(settings, n_train, step)
 
@@ -264,7 +266,7 @@ def _rate_at_start(state: TrainingState, settings: FitSettings, n_train: int) ->
 def _schedule(
     state: TrainingState, settings: FitSettings, n_train: int
 ) -> torch.optim.lr_scheduler.LambdaLR:
-    """Go on with the schedule after the steps that were taken: they are all its state."""
+    """Return the schedule, advanced by the number of steps taken, which is its whole state."""
     done = state.epoch * settings.steps_per_epoch(n_train) + state.batch
     return torch.optim.lr_scheduler.LambdaLR(
         state.optimiser, lambda step: _factor(settings, n_train, step), last_epoch=done - 1
@@ -279,7 +281,7 @@ def _train_epoch(
     loss: Loss,
     look: Callable[[], object],
 ) -> float:
-    """Take a pass, or the rest of one; return the mean loss of the batches as they were met."""
+    """Train an epoch, or the rest of one, and return the mean loss of its batches."""
     state.model.train()
     if not state.batch:
         state.losses = torch.zeros((), device=train.values_TC.device)

@@ -1,4 +1,4 @@
-"""What is minimised: losses in nats, from raw outputs; the task binds one.
+"""Training losses in nats, from raw outputs; the task determines which one is used.
 
 Legend: `B` batch, `K` outputs.
 """
@@ -17,14 +17,14 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 def bce_loss(outputs_BK: Tensor, labels_B: Tensor) -> Tensor:
-    """Mean binary cross-entropy of logits (K=1)."""
+    """Return the mean binary cross-entropy of logits (K=1)."""
     return functional.binary_cross_entropy_with_logits(outputs_BK.squeeze(1), labels_B)
 
 
 def gaussian_nll_loss(outputs_BK: Tensor, labels_B: Tensor) -> Tensor:
-    """Mean negative log density of a normal distribution, of mean and log sigma (K=2).
+    """Return the mean negative log density of normal forecasts, mean and log sigma (K=2).
 
-    With its constant, so that it is the loss that the scores report.
+    It includes the constant, so that it equals the loss that the scores report.
     """
     mean_B, log_sigma_B = outputs_BK.unbind(1)
     log_sigma_B = log_sigma_B.clamp(*LOG_SIGMA_BOUNDS)

@@ -1,4 +1,4 @@
-"""How often something costly is done beside the work itself."""
+"""Pacing of costly side work, such as checkpoints, during the main work."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 WAIT_PER_TURN = 20.0
-"""Time that passes after each, as a multiple of what it took: 5 % of the time at most."""
+"""Least pause after each time, as a multiple of its duration: at most 5 % of time is spent."""
 
 
 class Pace:
-    """Due again after `every_s` seconds, or later where it takes long; not at once."""
+    """Tells when side work is due: every `every_s` seconds, or less often if it takes long."""
 
     def __init__(self, every_s: float, clock: Callable[[], float] | None = None) -> None:
         self._every_s, self._clock = every_s, clock or time.monotonic
         self._next = self._clock() + every_s
 
     def is_due(self) -> bool:
-        """Tell whether it is time."""
+        """Tell whether the side work is due."""
         return self._clock() >= self._next
 
     @contextmanager
     def taken(self) -> Iterator[None]:
-        """Measure how long it takes this time."""
+        """Measure the duration of the side work in this block, and plan the next time."""
         began = self._clock()
         yield
         ended = self._clock()

@@ -1,4 +1,4 @@
-"""Samples a model trains on: views into one array of bars, gathered batch by batch.
+"""Samples of a model: windows that are cut batch by batch from one array of bars.
 
 Legend: `T` bars, `N` samples, `B` batch, `L` context length, `C` channels.
 """
@@ -14,10 +14,10 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Samples:
-    """Windows by the position of their last bar, with their labels.
+    """Windows, given by the position of their last bar, with their labels.
 
-    A window is cut when its batch is drawn: 500 channels of overlapping windows held whole would
-    take `L` times the memory of the bars.
+    A window is cut when its batch is drawn, because storing all overlapping windows would take `L`
+    times the memory of the bars.
     """
 
     values_TC: Tensor
@@ -29,17 +29,17 @@ class Samples:
         return len(self.positions_N)
 
     def windows(self, which_B: Tensor) -> Tensor:
-        """Return x_BLC: for each sample the `L` bars that end with its own."""
+        """Return x_BLC: for each sample the `L` bars that end with its own bar."""
         views_TCL = self.values_TC.unfold(0, self.context_length, 1)
         starts_B = self.positions_N[which_B] - (self.context_length - 1)
         return views_TCL[starts_B].transpose(1, 2)
 
     def all_windows(self) -> Tensor:
-        """Return x_NLC, the windows of every sample: `L` times the memory of the bars."""
+        """Return x_NLC, the windows of all samples; they take `L` times the memory of the bars."""
         return self.windows(torch.arange(len(self)))
 
     def to(self, device: torch.device) -> Samples:
-        """Move to where the model is."""
+        """Move the samples to a device."""
         return Samples(
             self.values_TC.to(device),
             self.positions_N.to(device),
@@ -51,9 +51,9 @@ class Samples:
 def make_samples(
     values_TC: np.ndarray, positions_N: np.ndarray, labels_T: np.ndarray, context_length: int
 ) -> Samples:
-    """Join scaled bars, the positions of a split part, and the labels at them."""
+    """Make samples from scaled bars, the positions of a part, and the labels of all bars."""
     assert positions_N.min(initial=context_length) >= context_length - 1
-    # Of several tickers these are gigabytes: shared, not copied, where that can be.
+    # For several tickers these are gigabytes, so avoid a copy where possible.
     shared_TC = np.require(values_TC, np.float32, ["C", "W"])
     return Samples(
         torch.from_numpy(shared_TC),

@@ -1,4 +1,4 @@
-"""All that changes while a model trains: what the loop works on and a checkpoint holds."""
+"""The state of a training run, which the loop changes and a checkpoint stores."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ Tensors = dict[str, Tensor]
 
 @dataclass
 class TrainingState:
-    """A model on its way, and the best weights it has met.
+    """A model in training, its optimiser, and the best weights so far.
 
     Attributes
     ----------
     order : Generator
-        Of the order of samples: on the CPU, whatever the device. It stands at the beginning of
-        the epoch under way until that is over.
+        Random generator for the order of samples, always on the CPU. It keeps its state from the
+        beginning of the current epoch until the epoch ends.
     epoch : int
-        Epochs that are over.
+        Number of finished epochs.
     batch : int
-        Batches of the epoch under way that the model was trained on.
+        Number of finished batches in the current epoch.
     losses : Tensor
-        Sum of their losses over their samples.
+        Sum of the losses of all samples in these batches.
     started : float
-        On the performance counter; a resumed run started as long ago as it has trained.
+        Start on the performance counter; a resumed run counts its earlier training time.
     """
 
     model: nn.Module
@@ -45,11 +45,11 @@ class TrainingState:
 
     @property
     def seconds(self) -> float:
-        """Time spent so far, before a resume too."""
+        """Training time so far in seconds, including the time before a resume."""
         return time.perf_counter() - self.started
 
     def draw_order(self, n: int) -> Tensor:
-        """Draw the order of the epoch's samples, the same until the epoch is over."""
+        """Draw the order of the epoch's samples; it stays the same until the epoch ends."""
         ahead = torch.Generator()
         ahead.set_state(self.order.get_state())
         drawn = torch.randperm(n, generator=ahead)
@@ -57,12 +57,12 @@ class TrainingState:
         return drawn
 
     def end_epoch(self) -> None:
-        """Go on to the next epoch, of which no batch is done yet."""
+        """Count the epoch as finished, and begin the next one at its first batch."""
         self.epoch, self.batch = self.epoch + 1, 0
         self.order.set_state(self._order_after)
 
     def see(self, loss: float) -> None:
-        """Keep the weights of this epoch if none had a lower loss."""
+        """Keep the weights of this epoch if its loss is the lowest so far."""
         if loss < self.best_loss:
             self.best_epoch, self.best_loss = self.epoch, loss
             self.best_weights = {
@@ -70,13 +70,13 @@ class TrainingState:
             }
 
     def take_best(self) -> None:
-        """Leave the model with its best weights, ready to predict."""
+        """Load the best weights into the model, and set it to evaluation mode."""
         if self.best_weights:
             self.model.load_state_dict(self.best_weights)
         self.model.eval()
 
     def values(self) -> dict[str, float]:
-        """Return the plain numbers."""
+        """Return the plain numbers of the state."""
         return {
             "epoch": self.epoch,
             "best_epoch": self.best_epoch,
@@ -86,7 +86,7 @@ class TrainingState:
         }
 
     def tensors(self) -> Tensors:
-        """Return every tensor by name, on the CPU: those that are there already are not copied."""
+        """Return every tensor by name, on the CPU; tensors already there are not copied."""
         moments = self.optimiser.state_dict()["state"]
         everything = {
             **{f"model.{name}": weight for name, weight in self.model.state_dict().items()},
@@ -102,17 +102,17 @@ class TrainingState:
         return {name: tensor.detach().cpu().contiguous() for name, tensor in everything.items()}
 
     def fits(self, tensors: Tensors) -> bool:
-        """Tell whether `tensors` hold weights of this model, by names, shapes and types."""
+        """Tell whether the weights in `tensors` have the names, shapes and types of this model."""
         return _layout(_part(tensors, "model")) == _layout(self.model.state_dict())
 
     def restore(self, tensors: Tensors, values: dict[str, float]) -> None:
-        """Go back to the state that `tensors` and `values` were taken of."""
+        """Restore the state from `tensors` and `values`."""
         self.model.load_state_dict(_part(tensors, "model"))
         self.best_weights = {k: v.to(self._device) for k, v in _part(tensors, "best").items()}
         moments: dict[int, Tensors] = {}
         for name, tensor in _part(tensors, "optimiser").items():
             index, key = name.split(".")
-            moments.setdefault(int(index), {})[key] = tensor.clone()  # AdamW writes into it
+            moments.setdefault(int(index), {})[key] = tensor.clone()  # AdamW changes it in place
         groups = self.optimiser.state_dict()["param_groups"]
         self.optimiser.load_state_dict({"state": moments, "param_groups": groups})
         self.epoch, self.best_epoch = int(values["epoch"]), int(values["best_epoch"])
@@ -122,7 +122,7 @@ class TrainingState:
         self.started = time.perf_counter() - values["seconds"]
         torch.set_rng_state(tensors["rng.cpu"])
         self.order.set_state(tensors["rng.order"])
-        if self._device.type == "cuda" and "rng.cuda" in tensors:  # it may come from a CPU
+        if self._device.type == "cuda" and "rng.cuda" in tensors:  # missing if written on a CPU
             torch.cuda.set_rng_state(tensors["rng.cuda"], self._device)
 
     @property

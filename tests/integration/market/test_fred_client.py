@@ -155,7 +155,7 @@ def test_a_later_end_fetches_a_series_anew(fred: Yahoo, session: Loopback, tmp_p
 @pytest.mark.parametrize(
     ("days", "says"),
     [
-        (("2015-01-05", "2015-01-05"), "one row a date; got 2015-01-05 twice"),
+        (("2015-01-05", "2015-01-05"), "one row per date; got 2015-01-05 twice"),
         (("2015-01-06", "2015-01-05"), "rows in order of date; got 2015-01-05"),
         (("2015-01-05",), "at least 2 bars; got 1"),
         ((), "at least 2 bars; got 0"),

@@ -132,7 +132,7 @@ def test_a_lasting_fault_is_one_line_that_says_to_go_on_later(
     if body is not None:
         yahoo.bodies[ticker] = body
     pauses: list[float] = []
-    with pytest.raises(DataError, match=f"{says}.*go on with the same line later") as caught:
+    with pytest.raises(DataError, match=f"{says}.*run the same line again later") as caught:
         fetch(ticker, session, pauses)
     assert "\n" not in caught.value.line
     assert_backed_off(pauses, 3)
@@ -409,7 +409,9 @@ def test_a_source_that_is_down_is_not_asked_for_every_ticker(
         )
     line = caught.value.line
     assert all(f"ticker {name} of source yahoo" in line for name in ("D1", "D2", "D3", "D4", "D5"))
-    assert "Not asked any more: D6, D7. What came is stored" in line and "\n" not in line
+    assert (
+        "Not asked any more: D6, D7. The bars that arrived are stored" in line and "\n" not in line
+    )
     assert yahoo.asked["D6"] == 0 and len(pauses) == 15
     assert len(load_bars(many, tmp_path)) == 3
 

@@ -92,7 +92,7 @@ ROWS = "2010-01-04,10,11,9,10,100\n2010-01-05,20,21,19,20,200\n2010-01-06,30,31,
         (HEADER.replace("Low", "Lowest") + ROWS, "got no low"),
         (HEADER + ROWS.replace(",20,200", ",,200"), "a number in close; got nothing in line 3"),
         (HEADER + ROWS.replace("01-05", "01-07"), "rows in order of date; got 2010-01-06"),
-        (HEADER + ROWS.replace("01-05", "01-06"), "one row a date; got 2010-01-06 twice"),
+        (HEADER + ROWS.replace("01-05", "01-06"), "one row per date; got 2010-01-06 twice"),
         (HEADER + ROWS[:26], "at least 2 bars; got 1"),
         (HEADER + ROWS, "more than 199 daily bars, its warm-up; got 3, 2010-01-04 to 2010-01-06"),
         (

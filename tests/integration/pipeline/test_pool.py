@@ -46,6 +46,22 @@ def test_a_pooled_problem_trains_on_both_and_evaluates_the_target(lab: Lab, tmp_
     np.testing.assert_array_equal(pooled.labels_T[n:], alone_labels("^IXIC", tmp_path))
 
 
+def test_the_bars_of_a_problem_are_read_once(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pooled_problem(lab, tmp_path)
+    read: list[str] = []
+    from_file = pd.read_parquet
+
+    def noted(path: Path, **options: Any) -> pd.DataFrame:
+        read.append(Path(path).parent.parent.name)
+        return from_file(path, **options)
+
+    monkeypatch.setattr(pd, "read_parquet", noted)
+    pooled_problem(lab, tmp_path)
+    assert read.count("raw") == 2, "one file for each ticker"
+
+
 def alone_labels(ticker: str, root: Path) -> np.ndarray[Any, Any]:
     from finscale.dataset import make_labels
 

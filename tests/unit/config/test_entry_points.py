@@ -79,7 +79,7 @@ def test_a_working_directory_that_is_gone_is_one_line(tmp_path: Path) -> None:
     )
     assert done.returncode == 2 and done.stdout == ""
     (line,) = done.stderr.splitlines()
-    assert line.startswith("finscale: working directory: expected a folder that is there")
+    assert line.startswith("finscale: working directory: expected a folder that exists")
 
 
 def test_a_relative_store_is_refused_before_anything_is_imported() -> None:

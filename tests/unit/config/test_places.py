@@ -139,7 +139,7 @@ def test_a_folder_that_cannot_be_found_everywhere_is_refused(
     text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(VARIABLE, text)
-    line = f"{VARIABLE}: expected the absolute path of a folder that is there.*got '{text}'"
+    line = f"{VARIABLE}: expected the absolute path of an existing folder.*got '{text}'"
     with pytest.raises(ConfigError, match=line):
         check_environment({VARIABLE: text})
     with pytest.raises(ConfigError, match=line):

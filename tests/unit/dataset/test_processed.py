@@ -12,6 +12,7 @@ import pytest
 
 from finscale.config import ConfigError, DataError, Universe
 from finscale.dataset import build_features, dataset_sha256, prepare_inputs, to_stationary
+from finscale.dataset.processed import TickerInputs
 from finscale.market import bars_sha256, load_bars, prepare_raw, read_manifest
 
 NOW = datetime(2025, 6, 1, 12, 30, tzinfo=UTC)
@@ -66,11 +67,20 @@ def test_a_second_call_reads_the_same_file(stored: tuple[Universe, Path]) -> Non
     pd.testing.assert_frame_equal(again.frame, first.frame, check_exact=True)
 
 
+def test_inputs_and_bars_have_one_index(stored: tuple[Universe, Path]) -> None:
+    universe, root = stored
+    daily = prepare_inputs(universe, "a20", "daily", root, now=NOW)
+    assert daily.bars.index.equals(daily.frame.index)
+    other = TickerInputs("ABC", daily.path, 240, fresh=False, bars=daily.bars.iloc[1:])
+    with pytest.raises(AssertionError, match="of the same bars"):
+        other.read()
+
+
 def test_a_changed_file_is_refused_until_it_is_deleted(stored: tuple[Universe, Path]) -> None:
     universe, root = stored
     path = prepare_inputs(universe, "a20", "daily", root, now=NOW).path
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(DataError, match=f"Delete {path}: the next run builds it anew"):
+    with pytest.raises(DataError, match=f"Delete {path}: the next run builds it again"):
         prepare_inputs(universe, "a20", "daily", root, now=NOW)
     path.unlink()
     assert prepare_inputs(universe, "a20", "daily", root, now=NOW).fresh

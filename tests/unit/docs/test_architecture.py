@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,11 +21,22 @@ GUARDS = [(f"tests/{file}", name) for file, name in re.findall(NAMED, METHOD)]
 
 @pytest.mark.parametrize(("file", "name"), STOPS + GUARDS)
 def test_what_the_documents_name_is_there(file: str, name: str) -> None:
-    tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
-    defined = {
-        node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)
-    }
-    assert name in defined
+    assert name in set(defined_in(ast.parse((ROOT / file).read_text(encoding="utf-8"))))
+
+
+def defined_in(tree: ast.Module) -> Iterator[str]:
+    """Yield the names of functions, classes and constants."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                yield name
+            case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+                yield name
+
+
+@pytest.mark.parametrize("path", re.findall(r"`((?:tests|docs|src)/[\w/.]+)`", TEXT))
+def test_what_the_page_leads_to_is_there(path: str) -> None:
+    assert (ROOT / path).exists()
 
 
 def test_the_tables_name_every_room_and_folder() -> None:

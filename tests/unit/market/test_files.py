@@ -118,5 +118,5 @@ def test_verify_tells_a_changed_file(tmp_path: Path) -> None:
     digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert file_sha256(tmp_path / "x") == digest
     assert verify_file(tmp_path, "x", entry(sha256=digest), "Do so.") == tmp_path / "x"
-    with pytest.raises(DataError, match=r"another one \(sha256 ba7816bf8f01\). Do so."):
+    with pytest.raises(DataError, match=r"another file \(sha256 ba7816bf8f01\). Do so."):
         verify_file(tmp_path, "x", entry(), "Do so.")

@@ -130,7 +130,7 @@ def test_a_later_end_extends_what_is_stored(folder: Path) -> None:
     prepare_raw(universe(folder), root, now=NOW)
     longer = universe(folder, end=date(2024, 1, 4))
     assert not is_prepared(longer, root)
-    with pytest.raises(DataError, match=r"to 2024-01-04; got one .* to 2024-01-03\. Run: mlflow"):
+    with pytest.raises(DataError, match=r"to 2024-01-04; got a file .* to 2024-01-03\. Run: "):
         load_bars(longer, root)
     (folder / "BBB.csv").write_text(HEADER + "".join(ROWS).replace(",11,", ",11.5,"))
     first, second = prepare_raw(longer, root, now=LATER)
@@ -156,7 +156,7 @@ def test_a_file_that_was_tampered_with_is_not_gone_on_with(folder: Path) -> None
     prepare_raw(universe(folder), root, now=NOW)
     path = root / "raw/two/AAA.parquet"
     path.write_bytes(path.read_bytes() + b" ")
-    with pytest.raises(DataError, match=f"another one .* Delete {path}"):
+    with pytest.raises(DataError, match=f"another file .* Delete {path}"):
         prepare_raw(universe(folder, end=date(2024, 1, 4)), root, now=LATER)
 
 
@@ -189,7 +189,7 @@ def test_all_that_failed_are_named(folder: Path) -> None:
     with pytest.raises(DataError, match=r"universe two: .* every ticker; got 2 failures") as caught:
         prepare_raw(three, folder / "data", now=NOW)
     assert re.search(r"\(1\) \S+/AAA\.csv: .*\. \(2\) \S+/BBB\.csv: ", caught.value.line)
-    assert "go on with the same line" in caught.value.line and "\n" not in caught.value.line
+    assert "run the same line again" in caught.value.line and "\n" not in caught.value.line
     assert len(load_bars(three, folder / "data", "CCC")) == 2
 
 

@@ -85,7 +85,7 @@ def test_csv_without_a_column_is_left_to_the_validation(tmp_path: Path) -> None:
         (HEADER + "03/01/2024,10,11,9,10,100\n", "can be told apart; got '03/01/2024' in line 2"),
         ((HEADER + ROWS).replace(",", " "), "got one column, 'Date Open High Low Close Volume' in"),
         ("<html>Too many requests</html>", "columns with commas, semicolons, tabs or | between"),
-        ("A;B\n1,5;2,5\n", "got 'A, B' in line 1. Put one above the rows"),
+        ("A;B\n1,5;2,5\n", "got 'A, B' in line 1. Put a header above the rows"),
         (HEADER + ROWS.replace("2024-", "24-"), "'24-01-02' in line 2, and 1 more. Dates are writ"),
         (HEADER + ROWS.replace("1,1", "1,x1"), "Numbers are written 1234.5: a decimal point, and"),
         (HEADER + ROWS + "2024-01-04,1,1,1,1,1,1,1\n", "6 cells in a row, as in the header; got 8"),

@@ -170,13 +170,13 @@ def test_a_file_of_the_users_is_left_alone(tmp_path: Path, content: bytes | None
         other_database(file)
     before = file.read_bytes()
     theirs = OptunaAddress(f"sqlite:///{file}", "study")
-    with pytest.raises(StoreError, match=r"expected a file of Optuna 5\.0\.0's, or none yet; got "):
+    with pytest.raises(StoreError, match=r"expected a database of Optuna 5\.0\.0, or a new file; "):
         opened(theirs, PAST)
     assert content is None or file.read_bytes() == before
 
 
 def test_a_folder_is_no_file_of_optunas(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="storage: expected a file of Optuna"):
+    with pytest.raises(StoreError, match="storage: expected a database of Optuna"):
         opened(OptunaAddress(f"sqlite:///{tmp_path}", "study"))
     (tmp_path / "file").write_text("")
     below = OptunaAddress(f"sqlite:///{tmp_path}/file/x.db", "study")

@@ -38,7 +38,7 @@ def test_a_device_that_is_not_there_is_one_line(monkeypatch: pytest.MonkeyPatch,
         pick_device(name)
     assert caught.value.line == (
         f"device: expected one of cpu on this machine; got {name!r}. "
-        "Leave -P device out to take the best there is."
+        "Leave -P device out to use the best available device."
     )
 
 

@@ -1,1 +1,1 @@
-"""Indicators by family, and the tiers that are made of them."""
+"""The catalogue of indicators, with one file for each family; the tiers choose from it."""

@@ -1,4 +1,4 @@
-"""Averages and lines that price is measured against: its distance to them is the trend."""
+"""Moving averages and trend lines, whose distance to the price shows the trend."""
 
 from __future__ import annotations
 
@@ -56,18 +56,18 @@ def linear_end(period: int) -> Feature:
 
 
 def forecast(period: int) -> Feature:
-    """Least-squares line through the closes, one bar on."""
+    """Least-squares line through the closes, extended by one bar."""
     return _average("forecast", talib.TSF, period, period - 1)
 
 
 def midprice(period: int) -> Feature:
-    """Middle between highest high and lowest low: Ichimoku's lines."""
+    """Middle between highest high and lowest low, as in Ichimoku's lines."""
     parameters = (("timeperiod", period),)
     return _line(f"midprice_{period}", talib.MIDPRICE, HL, parameters, period - 1)
 
 
 def cloud(period: int, ahead: int) -> Feature:
-    """Ichimoku's second span: the midprice of `ahead` bars ago, which is drawn at today."""
+    """Ichimoku's second span: the midprice of `ahead` bars ago, which is drawn at today's bar."""
     return Feature(
         f"cloud_{period}_{ahead}",
         "trend",
@@ -86,7 +86,7 @@ def trendline() -> Feature:
 
 
 def mama(fast: float, slow: float, output: int = 0) -> Feature:
-    """MESA adaptive average, or the one that follows it (Ehlers 2001)."""
+    """MESA adaptive average, or its following average (Ehlers 2001)."""
     parameters = (("fastlimit", fast), ("slowlimit", slow))
     name = f"{('mama', 'fama')[output]}_{fast * 100:.0f}_{slow * 100:.0f}"
     return _line(name, talib.MAMA, ("close",), parameters, 32, output)
@@ -100,7 +100,7 @@ def sar(acceleration: float, maximum: float) -> Feature:
 
 
 def supertrend(period: int, multiplier: float) -> Feature:
-    """Supertrend line: an ATR band that price has not crossed (Seban 2008)."""
+    """Supertrend line: the ATR band that the price has not crossed (Seban 2008)."""
     parameters = (("timeperiod", period), ("multiplier", multiplier))
     name = f"supertrend_{period}_{multiplier:.0f}"
     return _line(name, talib.SUPERTREND, HLC, parameters, period, 0)

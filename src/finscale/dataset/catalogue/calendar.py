@@ -1,4 +1,4 @@
-"""Calendar: what is known of a day in advance, from its date; and of the sessions behind it."""
+"""Calendar: features of a day's date, which are known in advance, and of earlier sessions."""
 
 from __future__ import annotations
 
@@ -15,51 +15,51 @@ Dates = Callable[[IntArray], FloatArray]
 
 
 def weekday_sine() -> Feature:
-    """Day of the week on a circle of seven (French 1980)."""
+    """Day of the week as a sine with a period of seven days (French 1980)."""
     return _date("weekday_sin", "sin(2 pi weekday / 7)", lambda day: _sine(weekday(day), 7))
 
 
 def weekday_cosine() -> Feature:
-    """Day of the week on a circle of seven, a quarter ahead."""
+    """Day of the week as a cosine with a period of seven days."""
     return _date("weekday_cos", "cos(2 pi weekday / 7)", lambda day: _cosine(weekday(day), 7))
 
 
 def month_day_sine() -> Feature:
-    """Day of the month on its circle."""
+    """Day of the month as a sine."""
     return _date("month_day_sin", "sin(2 pi day / days of month)", lambda day: np.sin(_moon(day)))
 
 
 def month_day_cosine() -> Feature:
-    """Day of the month on its circle, a quarter ahead."""
+    """Day of the month as a cosine."""
     return _date("month_day_cos", "cos(2 pi day / days of month)", lambda day: np.cos(_moon(day)))
 
 
 def year_sine() -> Feature:
-    """Day of the year on its circle."""
+    """Day of the year as a sine."""
     return _date("year_sin", "sin(2 pi day of year / 366)", lambda day: _sine(year_day(day), 366))
 
 
 def year_cosine() -> Feature:
-    """Day of the year on its circle, a quarter ahead."""
+    """Day of the year as a cosine."""
     return _date("year_cos", "cos(2 pi day of year / 366)", lambda day: _cosine(year_day(day), 366))
 
 
 def quarter_sine() -> Feature:
-    """Place in the quarter on its circle."""
+    """Day of the quarter as a sine."""
     return _date(
         "quarter_sin", "sin(2 pi day of quarter / 92)", lambda day: _sine(quarter_day(day), 92)
     )
 
 
 def quarter_cosine() -> Feature:
-    """Place in the quarter on its circle, a quarter ahead."""
+    """Day of the quarter as a cosine."""
     return _date(
         "quarter_cos", "cos(2 pi day of quarter / 92)", lambda day: _cosine(quarter_day(day), 92)
     )
 
 
 def election_sine() -> Feature:
-    """Place in the four years between US presidential elections (Allvine and O'Neill 1980)."""
+    """Month between two US presidential elections as a sine (Allvine and O'Neill 1980)."""
     return _date(
         "election_sin",
         "sin(2 pi months since January of a leap year / 48)",
@@ -68,7 +68,7 @@ def election_sine() -> Feature:
 
 
 def election_cosine() -> Feature:
-    """Place in the four years between US presidential elections, a quarter ahead."""
+    """Month between two US presidential elections as a cosine."""
     return _date(
         "election_cos",
         "cos(2 pi months since January of a leap year / 48)",
@@ -77,7 +77,7 @@ def election_cosine() -> Feature:
 
 
 def turn_of_month() -> Feature:
-    """Whether the day is among the last two or first three dates of a month (Ariel 1987)."""
+    """1 near the turn of a month, from two dates before its end to its third date (Ariel 1987)."""
     return _date(
         "turn_of_month",
         "1 where 2 dates or less are left in the month or it is its 3rd or earlier (Ariel 1987)",
@@ -86,12 +86,12 @@ def turn_of_month() -> Feature:
 
 
 def january() -> Feature:
-    """Whether it is January (Rozeff and Kinney 1976)."""
+    """1 in January (Rozeff and Kinney 1976)."""
     return _date("january", "1 in January", lambda day: _flag(month_number(day) % 12 == 0))
 
 
 def winter_half() -> Feature:
-    """Whether it is November to April (Bouman and Jacobsen 2002)."""
+    """1 from November to April (Bouman and Jacobsen 2002)."""
     return _date(
         "winter_half",
         "1 from November to April (Bouman, Jacobsen 2002)",
@@ -100,14 +100,14 @@ def winter_half() -> Feature:
 
 
 def expiry_week() -> Feature:
-    """Whether the month's third Friday, when options expire, lies in this week."""
+    """1 in the week of the month's third Friday, when options expire."""
     return _date(
         "expiry_week", "1 in the week of the third Friday", lambda day: _flag(_in_expiry_week(day))
     )
 
 
 def quarterly_expiry() -> Feature:
-    """Whether futures and options expire together this week."""
+    """1 in the weeks in which futures and options expire together."""
     return _date(
         "quarterly_expiry",
         "1 in the week of the third Friday of March, June, September, December",
@@ -116,14 +116,14 @@ def quarterly_expiry() -> Feature:
 
 
 def days_to_expiry() -> Feature:
-    """Days to the month's third Friday, negative after it, a month being 1."""
+    """Days to the month's third Friday, divided by 31; negative after it."""
     return _date(
         "days_to_expiry", "(third Friday - date) / 31", lambda day: (third_friday(day) - day) / 31.0
     )
 
 
 def quarter_end() -> Feature:
-    """Whether the quarter has ten dates or fewer left."""
+    """1 in the last ten dates of a quarter."""
     return _date(
         "quarter_end",
         "1 in the last ten dates of a quarter",
@@ -132,7 +132,7 @@ def quarter_end() -> Feature:
 
 
 def year_end() -> Feature:
-    """Whether it is the last week of a year or the first two days of the next (Hirsch 1972)."""
+    """1 in the last week of a year and the first days of the next (Hirsch 1972)."""
     return _date(
         "year_end",
         "1 from 25 December to 3 January",
@@ -144,17 +144,17 @@ def year_end() -> Feature:
 
 
 def monday() -> Feature:
-    """Whether it is Monday (Cross 1973)."""
+    """1 on Mondays (Cross 1973)."""
     return _date("monday", "1 on Mondays (Cross 1973)", lambda day: _flag(weekday(day) == 0))
 
 
 def friday() -> Feature:
-    """Whether it is Friday."""
+    """1 on Fridays."""
     return _date("friday", "1 on Fridays", lambda day: _flag(weekday(day) == 4))
 
 
 def days_since_session() -> Feature:
-    """Days since the bar before: 1, 3 over a weekend, more over holidays (French 1980)."""
+    """Days since the previous bar: 1, 3 over a weekend, more over holidays (French 1980)."""
     return Feature(
         "days_since_session",
         "calendar",
@@ -168,12 +168,12 @@ def days_since_session() -> Feature:
 
 
 def sessions_this_week() -> Feature:
-    """How many sessions the week has had, this one included."""
+    """Number of sessions in the week so far, including this one."""
     return _counted("sessions_this_week", "week", 5, week_number)
 
 
 def business_days_left() -> Feature:
-    """Days from Monday to Friday that the month has left, known from the date alone."""
+    """Number of weekdays left in the month, from the date alone."""
     return _date(
         "business_days_left",
         "Mondays to Fridays after this date in its month / 23",
@@ -182,32 +182,32 @@ def business_days_left() -> Feature:
 
 
 def weekday(day: IntArray) -> IntArray:
-    """0 for Monday to 6 for Sunday."""
+    """Return 0 for Monday to 6 for Sunday."""
     return (day + 3) % 7
 
 
 def month_day(day: IntArray) -> IntArray:
-    """1 for the first of a month."""
+    """Return the day of the month, 1 for the first."""
     return day - _month_start(day) + 1
 
 
 def days_left(day: IntArray) -> IntArray:
-    """0 for the last date of a month."""
+    """Return how many dates are left in the month, 0 for the last."""
     return _month_start(day, 1) - day - 1
 
 
 def year_day(day: IntArray) -> IntArray:
-    """0 for the first of January."""
+    """Return the day of the year, 0 for the first of January."""
     return day - _first_of(month_number(day) // 12 * 12)
 
 
 def quarter_day(day: IntArray) -> IntArray:
-    """0 for the first date of a quarter."""
+    """Return the day of the quarter, 0 for the first."""
     return day - _first_of(month_number(day) // 3 * 3)
 
 
 def third_friday(day: IntArray) -> IntArray:
-    """Day number of the third Friday of each day's month."""
+    """Return the day number of the third Friday in each day's month."""
     first = _month_start(day)
     return first + (4 - weekday(first)) % 7 + 14
 
@@ -218,7 +218,7 @@ def _in_expiry_week(day: IntArray) -> Flags:
 
 
 def _election(day: IntArray) -> IntArray:
-    # 1972 was a leap year with an election: 24 months after January 1970.
+    # January 1972, in a leap year with an election, is 24 months after January 1970.
     return (month_number(day) - 24) % 48
 
 
@@ -256,7 +256,7 @@ def _date(name: str, formula: str, of_day: Dates) -> Feature:
 
 
 def _counted(name: str, word: str, most: int, number: Callable[[IntArray], IntArray]) -> Feature:
-    """Count the bars of the period so far: bars behind, none ahead."""
+    """Make a feature that counts the bars of the period up to this one."""
 
     def of_day(day: IntArray) -> FloatArray:
         period = number(day)

@@ -1,4 +1,4 @@
-"""Across timescales: indicators of finished coarser bars, and where the day stands in them."""
+"""Cross-timescale: indicators of finished coarser bars, and the place of the day among them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from finscale.dataset.indicators import (
 
 C = ("close",)
 HLC = ("high", "low", "close")
-# Most daily bars a week or a month can hold, also where there is trade on every day.
+# Largest number of daily bars in a week and a month, for markets that trade on every day.
 WEEK, MONTH = 7, 31
 
 
@@ -42,7 +42,7 @@ def monthly(feature: Feature) -> Feature:
 
 
 def range_of_bar() -> Feature:
-    """Range of one bar; of a finished week or month through the functions above."""
+    """Range of one bar; the functions above make it the range of a finished week or month."""
     return Feature(
         "range",
         "volatility",
@@ -56,11 +56,11 @@ def range_of_bar() -> Feature:
 
 
 def percent_b(period: int) -> Feature:
-    """Place of the close in Bollinger's bands, 0 at the lower (Bollinger 2001)."""
+    """Place of the close in Bollinger's bands, 0 at the lower band (Bollinger 2001)."""
 
     def compute(bars: BarArrays) -> FloatArray:
         upper, _, lower = talib.BBANDS(bars.close, period, 2.0, 2.0)
-        # What rounding leaves of bands without width must not count as a place.
+        # Clip, because rounding errors give bands without width a tiny width.
         return np.clip(ratio(bars.close - lower, upper - lower, empty=0.5), -3.0, 4.0)
 
     return Feature(
@@ -76,7 +76,7 @@ def percent_b(period: int) -> Feature:
 
 
 def since_coarse_close() -> Feature:
-    """Return since the last coarser bar closed."""
+    """Log return since the close of the last finished coarser bar."""
     return _standing(
         "since_coarse_close",
         "ln(close / close of the last finished coarser bar)",
@@ -87,7 +87,7 @@ def since_coarse_close() -> Feature:
 
 
 def place_in_coarse() -> Feature:
-    """Close within the last finished coarser bar, 0 at its low, 1 at its high."""
+    """Place of the close in the last finished coarser bar, 0 at its low, 1 at its high."""
 
     def compute(bars: BarArrays) -> FloatArray:
         high = bars.coarser.show(lambda coarser: coarser.high)
@@ -99,7 +99,7 @@ def place_in_coarse() -> Feature:
 
 
 def coarse_low_gap(period: int) -> Feature:
-    """Close over the lowest low of finished coarser bars."""
+    """Log of the close over the lowest low of finished coarser bars."""
     return _standing(
         f"coarse_low_gap_{period}",
         f"ln(close / lowest low of {period} finished coarser bars)",
@@ -114,7 +114,7 @@ def coarse_low_gap(period: int) -> Feature:
 
 
 def rsi_gap(period: int) -> Feature:
-    """RSI of these bars less that of finished coarser ones."""
+    """RSI of these bars minus the RSI of finished coarser bars."""
     return _standing(
         f"rsi_gap_{period}",
         f"TA-Lib RSI(close, {period}) - that of finished coarser bars",
@@ -130,7 +130,7 @@ def rsi_gap(period: int) -> Feature:
 
 
 def volatility_gap(fine: int, coarser_period: int) -> Feature:
-    """Recent volatility over that of finished coarser bars: high where days undo each other."""
+    """Recent volatility over that of finished coarser bars: high if daily moves cancel out."""
 
     def compute(bars: BarArrays) -> FloatArray:
         wide = bars.coarser.show(lambda coarser: talib.STDDEV(coarser.returns, coarser_period))
@@ -149,7 +149,7 @@ def volatility_gap(fine: int, coarser_period: int) -> Feature:
 
 
 def range_so_far() -> Feature:
-    """Range of the unfinished coarser bar up to now over the mean range of four finished ones."""
+    """Range of the unfinished coarser bar so far, over the mean range of four finished ones."""
 
     def compute(bars: BarArrays) -> FloatArray:
         size = np.log(_running(bars, bars.high) / -_running(bars, -bars.low))
@@ -161,7 +161,7 @@ def range_so_far() -> Feature:
 
 
 def volume_so_far() -> Feature:
-    """Mean volume of the unfinished coarser bar up to now over that of a bar of late."""
+    """Mean volume of the unfinished coarser bar so far, over the mean of the last 20 bars."""
 
     def compute(bars: BarArrays) -> FloatArray:
         so_far = _running(bars, bars.volume, np.add)
@@ -175,7 +175,7 @@ def volume_so_far() -> Feature:
 def _running(
     bars: BarArrays, values: FloatArray, join: Callable[..., FloatArray] = np.maximum
 ) -> FloatArray:
-    """Join the values of the unfinished coarser bar up to each bar: looks back only."""
+    """Accumulate values over the unfinished coarser bar, up to each bar."""
     joined = values.copy()
     behind = _bars_behind(bars)
     for step in range(1, int(behind.max(initial=0)) + 1):
@@ -185,7 +185,7 @@ def _running(
 
 
 def _bars_behind(bars: BarArrays) -> IntArray:
-    """Count the earlier bars that lie in the same coarser one."""
+    """Count the earlier bars in the same coarser bar."""
     return np.arange(len(bars.period)) - np.searchsorted(bars.period, bars.period)
 
 
@@ -220,7 +220,7 @@ def _standing(
     period: int | None = None,
     unit_rule: UnitRule = PURE,
 ) -> Feature:
-    """Make a feature that needs this many finished coarser bars."""
+    """Make a feature that needs a number of finished coarser bars."""
     parameters = () if period is None else (("period", period),)
     return Feature(
         name, "cross-timescale", formula, inputs, parameters, WEEK * needed, unit_rule, compute

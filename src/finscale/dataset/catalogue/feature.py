@@ -1,4 +1,4 @@
-"""What one column of a tier is."""
+"""The definition of a feature, one column of a tier."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ Parameters = tuple[tuple[str, Number], ...]
 
 @dataclass(frozen=True)
 class UnitRule:
-    """The unit in which a feature is computed, and the rule that takes the unit away.
+    """The unit in which a feature is computed, and the rule that removes the unit.
 
     Attributes
     ----------
     first : int
-        First row at which the rule gives a value.
+        First row at which the rule has a value.
     """
 
     unit: str
@@ -66,16 +66,16 @@ class Feature:
     name : str
     group : Group
     formula : str
-        What it is, in one line for people.
+        Definition in one line, for people.
     inputs : tuple of str
-        The columns of the bars that it is made of; ``date`` for the calendar.
+        The columns of the bars that the formula uses; ``date`` for calendar features.
     parameters : tuple of (str, number)
     warmup : int
-        First row of the stationary form that holds a value, on any daily bars.
+        First row of the stationary form that has a value, on any daily bars.
     unit_rule : UnitRule
-        Unit and rule.
+        Unit of the computed values, and the rule that removes it.
     compute : callable
-        Bars to values in that unit, shape (T,): value t from bars up to t only.
+        Computes values in that unit, shape (T,), from bars; value t uses only bars up to t.
     """
 
     name: str
@@ -94,7 +94,7 @@ class Feature:
 
     @property
     def rule(self) -> Rule:
-        """How the values become stationary."""
+        """Rule that makes the values stationary."""
         return self.unit_rule.rule
 
 
@@ -108,12 +108,12 @@ def from_talib(
     unit_rule: UnitRule,
     output: int | None = None,
 ) -> Feature:
-    """Make a feature of a TA-Lib function, or of one of its several outputs.
+    """Make a feature from a TA-Lib function, or from one of its several outputs.
 
     Parameters
     ----------
     warmup : int
-        First row at which the function gives a value.
+        First row at which the function has a value.
     """
     numbers = tuple(value for _, value in parameters)
     formula = f"TA-Lib {function.__name__}({', '.join([*inputs, *map(str, numbers)])})"
@@ -138,7 +138,7 @@ def of_period(
     compute: Indicator,
     unit_rule: UnitRule = PURE,
 ) -> Feature:
-    """Make a feature of a formula with a period, which becomes the last part of its name."""
+    """Make a feature from a formula with a period, which becomes the last part of its name."""
     first = max(warmup, unit_rule.first)
     parameters = (("period", period),)
     return Feature(

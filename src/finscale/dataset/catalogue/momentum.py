@@ -1,4 +1,4 @@
-"""Momentum: how far and how fast the price went, and whether it went too far."""
+"""Momentum: size and speed of price moves, and oscillators that show overbought prices."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _talib = partial(from_talib, "momentum")
 
 
 def past_return(bars_back: int) -> Feature:
-    """Return of one earlier day."""
+    """Log return of one earlier bar."""
     return Feature(
         f"return_lag_{bars_back}",
         "momentum",
@@ -42,7 +42,7 @@ def past_return(bars_back: int) -> Feature:
 
 
 def log_return_over(period: int) -> Feature:
-    """Return over several days."""
+    """Log return over several bars."""
     return Feature(
         f"log_return_{period}",
         "momentum",
@@ -75,7 +75,7 @@ def intraday_mean(period: int) -> Feature:
 
 
 def risk_adjusted(period: int) -> Feature:
-    """Mean return in units of its standard error: the t statistic of momentum."""
+    """Mean return in units of its standard error, as a t statistic."""
 
     def compute(bars: BarArrays) -> FloatArray:
         error = talib.STDDEV(bars.returns, period) / np.sqrt(period)
@@ -94,7 +94,7 @@ def risk_adjusted(period: int) -> Feature:
 
 
 def skipping(period: int, last: int) -> Feature:
-    """Momentum without its last bars (Jegadeesh and Titman 1993)."""
+    """Momentum that skips the last bars (Jegadeesh and Titman 1993)."""
     return Feature(
         f"momentum_{period}_{last}",
         "momentum",
@@ -108,7 +108,7 @@ def skipping(period: int, last: int) -> Feature:
 
 
 def acceleration(period: int) -> Feature:
-    """Return of a period less that of the period before it."""
+    """Return of a period minus the return of the period before it."""
 
     def compute(bars: BarArrays) -> FloatArray:
         log = bars.log_close
@@ -132,7 +132,7 @@ def rsi(period: int) -> Feature:
 
 
 def chande(period: int) -> Feature:
-    """Momentum oscillator of plain sums (Chande 1994)."""
+    """Chande's momentum oscillator, from unsmoothed sums (Chande 1994)."""
     return _of_period("cmo", talib.CMOU, C, period, period)
 
 
@@ -147,12 +147,12 @@ def williams(period: int) -> Feature:
 
 
 def trix(period: int) -> Feature:
-    """Change of a thrice smoothed average (Hutson 1983)."""
+    """Change of a triple-smoothed average (Hutson 1983)."""
     return _of_period("trix", talib.TRIX, C, period, 3 * (period - 1) + 1)
 
 
 def intraday_strength(period: int) -> Feature:
-    """Intraday momentum index: an RSI of candle bodies (Chande 1994)."""
+    """Intraday momentum index, an RSI of candle bodies (Chande 1994)."""
     return _of_period("imi", talib.IMI, OC, period, period - 1)
 
 
@@ -167,17 +167,17 @@ def qstick(period: int) -> Feature:
 
 
 def forecast_error(period: int) -> Feature:
-    """Close against its one-bar linear forecast, per cent (Chande 1994)."""
+    """Distance of the close from its one-bar linear forecast, in per cent (Chande 1994)."""
     return _of_period("fosc", talib.FOSC, C, period, period)
 
 
 def percent_rank(period: int) -> Feature:
-    """Share of earlier closes below this one."""
+    """Percentage of earlier closes below this one."""
     return _of_period("percent_rank", talib.PERCENTRANK, C, period, period)
 
 
 def bulls(period: int) -> Feature:
-    """High over the exponential average (Elder 1993)."""
+    """High minus the exponential average (Elder 1993)."""
     return _talib(f"bulls_{period}", talib.ERI, HLC, _period(period), period - 1, SPAN, 0)
 
 
@@ -203,7 +203,7 @@ def stochastic_rsi(period: int, fast: int, smooth: int) -> Feature:
 
 
 def kdj(period: int, smooth: int) -> Feature:
-    """J line of the KDJ stochastic: 3 K - 2 D."""
+    """J line of the KDJ stochastic, 3 K - 2 D."""
     parameters = (
         ("fastk_period", period),
         ("slowk_period", smooth),
@@ -242,20 +242,20 @@ def stochastic_momentum(period: int, fast: int, slow: int) -> Feature:
 
 
 def macd_histogram(fast: int, slow: int, signal: int) -> Feature:
-    """MACD less its signal line (Appel 1979; Aspray 1986)."""
+    """MACD minus its signal line (Appel 1979; Aspray 1986)."""
     parameters = (("fastperiod", fast), ("slowperiod", slow), ("signalperiod", signal))
     name = f"macd_hist_{fast}_{slow}_{signal}"
     return _talib(name, talib.MACD, C, parameters, slow + signal - 2, SPAN, 2)
 
 
 def awesome(fast: int, slow: int) -> Feature:
-    """Gap between two averages of the middle price (Williams 1995)."""
+    """Difference of two averages of the middle price (Williams 1995)."""
     parameters = (("fastperiod", fast), ("slowperiod", slow))
     return _talib(f"ao_{fast}_{slow}", talib.AO, HL, parameters, slow - 1, SPAN)
 
 
 def accelerator(fast: int, slow: int, signal: int) -> Feature:
-    """Awesome oscillator less its own average (Williams 1995)."""
+    """Awesome oscillator minus its own average (Williams 1995)."""
     parameters = (("fastperiod", fast), ("slowperiod", slow), ("signalperiod", signal))
     name = f"ac_{fast}_{slow}_{signal}"
     return _talib(name, talib.AC, HL, parameters, slow + signal - 2, SPAN)
@@ -269,7 +269,7 @@ def coppock(smooth: int, short: int, long: int) -> Feature:
 
 
 def cycle(output: int) -> Feature:
-    """Hilbert transform of the price: part in phase, or a quarter ahead (Ehlers 2001)."""
+    """Hilbert transform of the price: in-phase or quadrature component (Ehlers 2001)."""
     name = f"ht_{('inphase', 'quadrature')[output]}"
     return _talib(name, talib.HT_PHASOR, C, (), 32, SPAN, output)
 
@@ -280,7 +280,7 @@ def cycle_period() -> Feature:
 
 
 def cycle_sine(output: int) -> Feature:
-    """Sine of the dominant cycle's phase, or an eighth ahead of it (Ehlers 2001)."""
+    """Sine of the dominant cycle's phase, or of this phase plus an eighth (Ehlers 2001)."""
     return _talib(f"ht_{('sine', 'leadsine')[output]}", talib.HT_SINE, C, (), 63, PURE, output)
 
 

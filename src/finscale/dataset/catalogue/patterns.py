@@ -1,4 +1,4 @@
-"""Price patterns: candlesticks as TA-Lib finds them, and the shapes of bars as numbers."""
+"""Price patterns: candlestick patterns from TA-Lib, and the shapes of bars as numbers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from finscale.dataset.indicators import BarArrays, FloatArray, Indicator, lagged
 OHLC = ("open", "high", "low", "close")
 HL = ("high", "low")
 HLC = ("high", "low", "close")
-# TA-Lib measures a candle against the ten before it; no pattern in use looks back further.
+# TA-Lib compares a candle with the ten before it; no pattern in use looks back further than 14.
 LOOKBACK = 14
 
 
@@ -34,7 +34,7 @@ def candle(function: Callable[..., Any]) -> Feature:
 
 
 def candle_balance(function: Callable[..., Any], window: int) -> Feature:
-    """Bullish less bearish finds of a pattern, a bar."""
+    """Mean of a candlestick pattern over a window: bullish minus bearish finds per bar."""
     word = function.__name__
     return Feature(
         f"candle_{word.removeprefix('CDL').lower()}_{window}",
@@ -72,21 +72,21 @@ def close_place(window: int) -> Feature:
 
 
 def inside_bars(window: int) -> Feature:
-    """Share of bars that lie within the one before."""
+    """Share of bars that lie within the previous bar."""
     return _shape(
         "inside_bars", "high <= high before and low >= low before", HL, window, _inside, 1
     )
 
 
 def outside_bars(window: int) -> Feature:
-    """Share of bars that reach beyond the one before on both sides."""
+    """Share of bars that exceed the previous bar on both sides."""
     return _shape(
         "outside_bars", "high > high before and low < low before", HL, window, _outside, 1
     )
 
 
 def overlap(window: int) -> Feature:
-    """How much of two neighbouring bars is common to both, as a share of what they cover."""
+    """Overlap of the ranges of two neighbouring bars, as a share of their joint range."""
 
     def compute(bars: BarArrays) -> FloatArray:
         top, bottom = lagged(bars.high, 1), lagged(bars.low, 1)
@@ -99,7 +99,7 @@ def overlap(window: int) -> Feature:
 
 
 def narrow_range(period: int) -> Feature:
-    """Range of the bar among those of a period: 0 the narrowest (Crabel 1990), 1 the widest."""
+    """Range of the bar relative to a period: 0 the narrowest, 1 the widest (Crabel 1990)."""
 
     def compute(bars: BarArrays) -> FloatArray:
         low, high = talib.MINMAX(bars.log_range, period)
@@ -118,7 +118,7 @@ def narrow_range(period: int) -> Feature:
 
 
 def streak() -> Feature:
-    """Days in a row that the close rose (positive) or fell (negative), at most 10."""
+    """Number of bars in a row with rising (positive) or falling (negative) closes, at most 10."""
     return Feature(
         "streak",
         "price pattern",
@@ -132,7 +132,7 @@ def streak() -> Feature:
 
 
 def breakout(period: int) -> Feature:
-    """Share of closes above the earlier high of a period, less that below its low (Donchian)."""
+    """Share of closes above the earlier high of a period, minus those below its low (Donchian)."""
 
     def compute(bars: BarArrays) -> FloatArray:
         top = lagged(talib.MAX(bars.high, period), 1)
@@ -160,7 +160,7 @@ def _shape(
     shape: Indicator,
     start: int = 0,
 ) -> Feature:
-    """Make the mean of a bar's shape over a window, or the shape itself."""
+    """Make a feature from the mean of a bar's shape over a window, or from the shape itself."""
     alone = window == 1
     return Feature(
         name if alone else f"{name}_{window}",
@@ -205,14 +205,14 @@ def _above(values: FloatArray) -> FloatArray:
 
 
 def _known(flags: Any) -> FloatArray:
-    """Give flags as numbers; the first bar has none before it."""
+    """Return flags as numbers; NaN at the first bar, which has no bar before it."""
     numbers = flags.astype(np.float64)
     numbers[:1] = np.nan
     return np.asarray(numbers)
 
 
 def _streak(sign: FloatArray) -> FloatArray:
-    """Length of the run of equal signs that ends at each bar, with the sign."""
+    """Return the length of the run of equal signs that ends at each bar, with the sign."""
     position = np.arange(len(sign))
     begins = np.append(True, sign[1:] != sign[:-1])
     since = position - np.maximum.accumulate(np.where(begins, position, 0))

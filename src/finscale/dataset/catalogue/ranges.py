@@ -1,4 +1,4 @@
-"""Volatility from highs and lows, which say more of a day than its close."""
+"""Volatility from highs and lows, which carry more information about a day than closes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _of_period = partial(of_period, "volatility")
 
 
 def parkinson(period: int) -> Feature:
-    """Volatility from ranges, without drift (Parkinson 1980)."""
+    """Volatility from ranges, assuming no drift (Parkinson 1980)."""
     return _of_period(
         "parkinson",
         f"root of the mean of {period} of ln(high/low)^2 / (4 ln 2) (Parkinson 1980)",
@@ -50,7 +50,7 @@ def garman_klass(period: int) -> Feature:
 
 
 def rogers_satchell(period: int) -> Feature:
-    """Volatility from ranges with any drift (Rogers and Satchell 1991)."""
+    """Volatility from ranges, valid with drift (Rogers and Satchell 1991)."""
     return _of_period(
         "rogers_satchell",
         f"root of the mean of {period} of ln(h/c) ln(h/o) + ln(l/c) ln(l/o) (Rogers, Satchell)",
@@ -62,7 +62,7 @@ def rogers_satchell(period: int) -> Feature:
 
 
 def yang_zhang(period: int) -> Feature:
-    """Volatility with gaps and drift (Yang and Zhang 2000)."""
+    """Volatility from ranges, valid with overnight gaps and drift (Yang and Zhang 2000)."""
     weight = 0.34 / (1.34 + (period + 1) / (period - 1))
 
     def compute(bars: BarArrays) -> FloatArray:
@@ -76,7 +76,7 @@ def yang_zhang(period: int) -> Feature:
 
 
 def corwin_schultz(period: int) -> Feature:
-    """Spread between bid and ask from highs and lows (Corwin and Schultz 2012)."""
+    """Bid-ask spread estimated from highs and lows (Corwin and Schultz 2012)."""
     formula = f"mean of {period} of 2 (e^a - 1) / (1 + e^a), a from two days' ranges (2012)"
     return _of_period(
         "corwin_schultz",
@@ -94,25 +94,25 @@ def true_range() -> Feature:
 
 
 def natr(period: int) -> Feature:
-    """Average true range (Wilder 1978) as per cent of the close."""
+    """Average true range (Wilder 1978) in per cent of the close."""
     return _talib(f"natr_{period}", talib.NATR, HLC, (("timeperiod", period),), period, PERCENT)
 
 
 def range_change(period: int, back: int) -> Feature:
-    """Change of the smoothed range, per cent (Chaikin)."""
+    """Change of the smoothed range, in per cent (Chaikin)."""
     parameters = (("timeperiod", period), ("rocperiod", back))
     return _talib(f"cvi_{period}_{back}", talib.CVI, HL, parameters, period - 1 + back, PERCENT)
 
 
 def mass_index(fast: int, slow: int) -> Feature:
-    """Mass index: bulges of the range (Dorsey 1992)."""
+    """Mass index, which shows a widening of the range (Dorsey 1992)."""
     parameters = (("fastperiod", fast), ("slowperiod", slow))
     warmup = 2 * (fast - 1) + slow - 1
     return _talib(f"massi_{fast}_{slow}", talib.MASSI, HL, parameters, warmup, PERCENT)
 
 
 def channel_width(period: int) -> Feature:
-    """Highest high less lowest low (Donchian 1960)."""
+    """Highest high minus lowest low (Donchian 1960)."""
     return Feature(
         f"donchian_width_{period}",
         "volatility",
@@ -126,7 +126,7 @@ def channel_width(period: int) -> Feature:
 
 
 def range_to_average(period: int) -> Feature:
-    """True range of the last bar over the average one."""
+    """True range of the last bar over the mean of the bars before."""
 
     def compute(bars: BarArrays) -> FloatArray:
         size = talib.TRANGE(bars.high, bars.low, bars.close)
@@ -137,7 +137,7 @@ def range_to_average(period: int) -> Feature:
 
 
 def choppiness(period: int) -> Feature:
-    """Way gone over the channel: high in a market without direction (Dreiss 1993)."""
+    """Path length over channel width: high in a market without direction (Dreiss 1993)."""
 
     def compute(bars: BarArrays) -> FloatArray:
         way = talib.SUM(talib.TRANGE(bars.high, bars.low, bars.close), period)
@@ -150,29 +150,29 @@ def choppiness(period: int) -> Feature:
 
 
 def parkinson_variance(bars: BarArrays) -> FloatArray:
-    """Variance from one range (Parkinson 1980)."""
+    """Return the variance estimated from each bar's range (Parkinson 1980)."""
     return bars.log_range**2 / (2.0 * LN_4)
 
 
 def garman_klass_variance(bars: BarArrays) -> FloatArray:
-    """Variance from one bar (Garman and Klass 1980)."""
+    """Return the variance estimated from each bar (Garman and Klass 1980)."""
     return 0.5 * bars.log_range**2 - (LN_4 - 1.0) * bars.intraday**2
 
 
 def rogers_satchell_variance(bars: BarArrays) -> FloatArray:
-    """Variance from one bar with any drift (Rogers and Satchell 1991)."""
+    """Return the variance estimated from each bar, valid with drift (Rogers and Satchell 1991)."""
     up, down = np.log(bars.high / bars.open), np.log(bars.low / bars.open)
     return up * (up - bars.intraday) + down * (down - bars.intraday)
 
 
 def spread_estimate(bars: BarArrays) -> FloatArray:
-    """Relative spread from the ranges of two days (Corwin and Schultz 2012, eq. 14 and 18)."""
+    """Return the relative bid-ask spread (Corwin and Schultz 2012, eq. 14 and 18)."""
     two_days = np.log(
         np.maximum(bars.high, lagged(bars.high, 1)) / np.minimum(bars.low, lagged(bars.low, 1))
     )
     beta = bars.log_range**2 + lagged(bars.log_range, 1) ** 2
     constant = 3.0 - 2.0 * np.sqrt(2.0)
     alpha = (np.sqrt(2.0) - 1.0) * np.sqrt(beta) / constant - two_days / np.sqrt(constant)
-    # 2 (e^a - 1) / (1 + e^a); negative estimates count as none, as the authors do.
+    # 2 (e^a - 1) / (1 + e^a); negative estimates count as 0, as in the paper.
     spread: FloatArray = np.maximum(2.0 * np.tanh(alpha / 2.0), 0.0)
     return spread

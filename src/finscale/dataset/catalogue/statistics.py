@@ -1,4 +1,4 @@
-"""Statistics of returns: their distribution, their memory, and distance to extremes."""
+"""Statistics of returns: distribution, autocorrelation, entropy, and distance to extremes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from finscale.dataset.indicators import BarArrays, FloatArray, Indicator, lagged
 C = ("close",)
 HL = ("high", "low")
 HLC = ("high", "low", "close")
-# Below this variance of returns a market stands still, and what is left is rounding.
+# A smaller variance of returns is only rounding error: the market does not move.
 STILL = 1e-12
 _of_period = partial(of_period, "statistical")
 
@@ -58,7 +58,7 @@ def autocorrelation(lag: int, period: int) -> Feature:
 
 
 def size_autocorrelation(lag: int, period: int) -> Feature:
-    """Autocorrelation of the sizes of returns: clusters of volatility (Mandelbrot 1963)."""
+    """Autocorrelation of absolute returns: volatility clustering (Mandelbrot 1963)."""
     return _memory("size_autocorr", "|log return|", lag, period, lambda bars: np.abs(bars.returns))
 
 
@@ -68,7 +68,7 @@ def range_autocorrelation(lag: int, period: int) -> Feature:
 
 
 def leverage(period: int) -> Feature:
-    """Correlation of the size of a return with the return before it (Black 1976)."""
+    """Correlation of the absolute return with the previous return (Black 1976)."""
 
     def compute(bars: BarArrays) -> FloatArray:
         return _correlation(np.abs(bars.returns), lagged(bars.returns, 1), period)
@@ -78,7 +78,7 @@ def leverage(period: int) -> Feature:
 
 
 def return_with_range(period: int) -> Feature:
-    """Correlation of the return with the range: do wide days fall?"""
+    """Correlation of the return with the range, negative if prices fall on days of wide range."""
 
     def compute(bars: BarArrays) -> FloatArray:
         return _correlation(bars.returns, bars.log_range, period)
@@ -88,7 +88,7 @@ def return_with_range(period: int) -> Feature:
 
 
 def variance_ratio(lag: int, period: int) -> Feature:
-    """Variance of returns of several days over that of one: 1 for a random walk.
+    """Variance ratio of returns over several bars and one bar: 1 for a random walk.
 
     A. W. Lo and A. C. MacKinlay, *Stock market prices do not follow random walks*, 1988.
     """
@@ -111,7 +111,7 @@ def variance_ratio(lag: int, period: int) -> Feature:
 
 
 def rescaled_range(period: int) -> Feature:
-    """Range of the closes in deviations of returns, as an exponent (after Hurst 1951)."""
+    """Rescaled range of the closes, as an exponent (after Hurst 1951)."""
 
     def compute(bars: BarArrays) -> FloatArray:
         low, high = talib.MINMAX(bars.log_close, period)
@@ -124,7 +124,7 @@ def rescaled_range(period: int) -> Feature:
 
 
 def sign_entropy(period: int) -> Feature:
-    """Entropy of the four patterns of two days' signs, 1 where all are as frequent."""
+    """Entropy of the signs of two successive returns: 1 if all four patterns are as frequent."""
 
     def compute(bars: BarArrays) -> FloatArray:
         up = bars.returns > 0.0
@@ -142,7 +142,7 @@ def order_entropy(period: int) -> Feature:
     def compute(bars: BarArrays) -> FloatArray:
         one, two = lagged(bars.close, 1), lagged(bars.close, 2)
         order = 4 * (bars.close > one) + 2 * (one > two) + (bars.close > two)
-        # Closes cannot fall, fall and end higher, nor rise, rise and end lower.
+        # Two of eight codes cannot occur: falling twice to end higher, rising twice to end lower.
         kinds = (0, 2, 3, 4, 5, 7)
         return _entropy([mean(_from(order == kind, 2), period) for kind in kinds])
 
@@ -151,7 +151,7 @@ def order_entropy(period: int) -> Feature:
 
 
 def up_share(period: int) -> Feature:
-    """Share of rising days: the psychological line."""
+    """Share of rising bars, the psychological line."""
     formula = f"share of {period} log returns above 0"
     return _of_period(
         "up_share",
@@ -164,7 +164,7 @@ def up_share(period: int) -> Feature:
 
 
 def large_share(period: int) -> Feature:
-    """Share of returns beyond one deviation of the last 60."""
+    """Share of absolute returns above the standard deviation of the 60 returns before."""
 
     def compute(bars: BarArrays) -> FloatArray:
         beyond = np.abs(bars.returns) > lagged(talib.STDDEV(bars.returns, 60), 1)
@@ -175,7 +175,7 @@ def large_share(period: int) -> Feature:
 
 
 def turning_points(period: int) -> Feature:
-    """Share of days on which the return changed its sign."""
+    """Share of bars on which the return changed its sign."""
 
     def compute(bars: BarArrays) -> FloatArray:
         turned = bars.returns * lagged(bars.returns, 1) < 0.0
@@ -186,7 +186,7 @@ def turning_points(period: int) -> Feature:
 
 
 def return_z(period: int) -> Feature:
-    """Last return in deviations of the ones before, at most 10."""
+    """Last return in standard deviations of the returns before, at most 10."""
 
     def compute(bars: BarArrays) -> FloatArray:
         spread = root(_spread(lagged(talib.VAR(bars.returns, period), 1)))
@@ -197,7 +197,7 @@ def return_z(period: int) -> Feature:
 
 
 def volatility_rank(window: int, period: int) -> Feature:
-    """Share of earlier volatilities below the present one."""
+    """Percentage of earlier volatilities below the present one."""
     return Feature(
         f"volatility_rank_{window}_{period}",
         "statistical",
@@ -219,7 +219,7 @@ def largest(period: int) -> Feature:
 
 
 def tail_balance(period: int) -> Feature:
-    """Largest gain less largest loss, as a share of both."""
+    """Largest gain minus largest loss, as a share of their sum."""
 
     def compute(bars: BarArrays) -> FloatArray:
         low, high = talib.MINMAX(bars.returns, period)
@@ -230,7 +230,7 @@ def tail_balance(period: int) -> Feature:
 
 
 def drawdown(period: int) -> Feature:
-    """Close below the highest close of a period."""
+    """Relative distance of the close from the highest close of a period, 0 or below."""
     formula = f"close / highest close of {period} - 1"
     return _of_period(
         "drawdown",
@@ -243,18 +243,18 @@ def drawdown(period: int) -> Feature:
 
 
 def since_high(period: int) -> Feature:
-    """Bars since the highest close of a period, as a share of it."""
+    """Bars since the highest close of a period, as a share of the period."""
     return _since("since_high", "highest", period, talib.MAXINDEX)
 
 
 def since_low(period: int) -> Feature:
-    """Bars since the lowest close of a period, as a share of it."""
+    """Bars since the lowest close of a period, as a share of the period."""
     return _since("since_low", "lowest", period, talib.MININDEX)
 
 
 def _entropy(shares: list[FloatArray]) -> FloatArray:
-    """Give the entropy of shares (Shannon 1948): 1 where all are the same, 0 where one is all."""
-    # Nothing times the logarithm of nothing is nothing.
+    """Return the normalised entropy of shares (Shannon 1948): 1 if all are equal, 0 if one is 1."""
+    # 0 ln 0 counts as 0.
     parts = [share * np.log(np.maximum(share, 1e-300)) for share in shares]
     entropy: FloatArray = -np.sum(parts, axis=0) / np.log(len(shares))
     return entropy
@@ -270,7 +270,7 @@ def _moments(
 
 
 def _spread(variance: FloatArray) -> FloatArray:
-    """Give the variance, or 0 where it is nothing but rounding."""
+    """Return the variance, or 0 where it is only rounding error."""
     return np.where(variance < STILL, 0.0, variance)
 
 
@@ -279,7 +279,7 @@ def _correlation(one: FloatArray, other: FloatArray, period: int) -> FloatArray:
 
 
 def _from(flags: object, first: int) -> FloatArray:
-    """Give flags as numbers; they are not known before row `first`."""
+    """Return flags as numbers; NaN before row `first`."""
     numbers = np.array(flags, dtype=np.float64)
     numbers[:first] = np.nan
     return numbers

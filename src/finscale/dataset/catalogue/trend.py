@@ -1,4 +1,4 @@
-"""Trend: where the price stands against its averages, and how steadily it goes somewhere."""
+"""Trend: the price relative to its averages, and the strength of its direction."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _talib = partial(from_talib, "trend")
 
 
 def average_gap(fast: int, slow: int) -> Feature:
-    """Fast exponential average over the slow one, less one."""
+    """Fast exponential average over the slow one, minus one."""
     parameters = (("fastperiod", fast), ("slowperiod", slow), ("matype", 1))
     return _talib(f"ppo_{fast}_{slow}", talib.PPO, ("close",), parameters, slow - 1, PERCENT)
 
 
 def simple_gap(fast: int, slow: int) -> Feature:
-    """Fast simple average over the slow one, less one."""
+    """Fast simple average over the slow one, minus one."""
     parameters = (("fastperiod", fast), ("slowperiod", slow), ("matype", 0))
     return _talib(f"sma_gap_{fast}_{slow}", talib.PPO, ("close",), parameters, slow - 1, PERCENT)
 
@@ -43,7 +43,7 @@ def slope(period: int) -> Feature:
 
 
 def average_change(period: int, bars_back: int) -> Feature:
-    """Change of a simple average over some bars."""
+    """Relative change of a simple average over some bars."""
 
     def compute(bars: BarArrays) -> FloatArray:
         average = mean(bars.close, period)
@@ -62,11 +62,11 @@ def average_change(period: int, bars_back: int) -> Feature:
 
 
 def time_correlation(period: int) -> Feature:
-    """How straight the way was: correlation of log close and time."""
+    """Correlation of log close and time: the straightness of the trend."""
 
     def compute(bars: BarArrays) -> FloatArray:
         time = np.arange(len(bars.close), dtype=np.float64)
-        # The level of the logarithm would cost digits.
+        # Subtract the first value, because the level of the logarithm would cost precision.
         straight = talib.CORREL(bars.log_close - bars.log_close[0], time, period)
         return np.clip(straight, -1.0, 1.0)
 
@@ -88,12 +88,12 @@ def adx(period: int) -> Feature:
 
 
 def adxr(period: int) -> Feature:
-    """Mean of the directional index and its value of a period ago (Wilder 1978)."""
+    """Mean of the average directional index and its value a period ago (Wilder 1978)."""
     return _directional("adxr", talib.ADXR, period, 3 * period - 2)
 
 
 def dx(period: int) -> Feature:
-    """Directional index, not averaged (Wilder 1978)."""
+    """Directional index without averaging (Wilder 1978)."""
     return _directional("dx", talib.DX, period, period)
 
 
@@ -120,31 +120,31 @@ def vortex_down(period: int) -> Feature:
 
 
 def aroon_up(period: int) -> Feature:
-    """How recent the highest high is (Chande 1995)."""
+    """Aroon up: how recent the highest high is (Chande 1995)."""
     parameters = (("timeperiod", period),)
     return _talib(f"aroon_up_{period}", talib.AROON, HL, parameters, period, PERCENT, 1)
 
 
 def aroon_down(period: int) -> Feature:
-    """How recent the lowest low is (Chande 1995)."""
+    """Aroon down: how recent the lowest low is (Chande 1995)."""
     parameters = (("timeperiod", period),)
     return _talib(f"aroon_down_{period}", talib.AROON, HL, parameters, period, PERCENT, 0)
 
 
 def efficiency(period: int) -> Feature:
-    """Way made as a share of the way gone (Kaufman 1995)."""
+    """Efficiency ratio: net move as a share of the path length (Kaufman 1995)."""
     return _average("efficiency", talib.ER, period, period, PURE)
 
 
 def vertical_filter(period: int) -> Feature:
-    """Range of the closes as a share of the way gone (White 1991)."""
+    """Range of the closes as a share of the path length (White 1991)."""
 
     def compute(bars: BarArrays) -> FloatArray:
         low, high = talib.MINMAX(bars.close, period)
         way = talib.SUM(np.abs(np.diff(bars.close, prepend=np.nan)), period)
         return np.clip(ratio(high - low, way), 0.0, 1.0)
 
-    # TA-Lib VHF gives the same, by summing every window anew.
+    # TA-Lib's VHF gives the same values, but sums every window separately.
     return Feature(
         f"vhf_{period}",
         "trend",
@@ -158,7 +158,7 @@ def vertical_filter(period: int) -> Feature:
 
 
 def channel_place(period: int) -> Feature:
-    """Place of the close within the closes of a period, 0 at the lowest."""
+    """Place of the close within the closes of a period, 0 at the lowest close."""
 
     def compute(bars: BarArrays) -> FloatArray:
         low, high = talib.MINMAX(bars.close, period)
@@ -177,11 +177,11 @@ def channel_place(period: int) -> Feature:
 
 
 def above_share(period: int, window: int) -> Feature:
-    """Share of recent closes that lay above their simple average."""
+    """Share of recent closes above their simple average."""
 
     def compute(bars: BarArrays) -> FloatArray:
         average = mean(bars.close, period)
-        # Equal closes lie beside their average by rounding alone.
+        # Allow for rounding errors, which separate equal closes from their average.
         above = np.where(np.isnan(average), np.nan, bars.close - average > 1e-12 * average)
         return mean(above, window)
 
@@ -198,7 +198,7 @@ def above_share(period: int, window: int) -> Feature:
 
 
 def heikin_ashi(window: int) -> Feature:
-    """Body of Heikin-Ashi bars, averaged (Valcu 2004)."""
+    """Mean body of Heikin-Ashi bars (Valcu 2004)."""
 
     def compute(bars: BarArrays) -> FloatArray:
         opening, _, _, close = talib.HA(bars.open, bars.high, bars.low, bars.close)

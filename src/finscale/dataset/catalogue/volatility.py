@@ -1,4 +1,4 @@
-"""Volatility: how far prices move, by closes and by ranges, and whether that is changing."""
+"""Volatility: the size of price moves, from closes and ranges, and its changes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HL = ("high", "low")
 HLC = ("high", "low", "close")
 OHLC = ("open", "high", "low", "close")
 Estimator = Callable[[BarArrays], FloatArray]
-# A volatility below a millionth is a market that stands still.
+# A volatility below one millionth counts as a market that does not move.
 STILL = 1e-6
 _talib = partial(from_talib, "volatility")
 _of_period = partial(of_period, "volatility")
@@ -56,7 +56,7 @@ def smoothed(period: int) -> Feature:
 
 
 def mean_deviation(period: int) -> Feature:
-    """Mean distance of closes from their mean."""
+    """Mean absolute deviation of closes."""
     return _talib(f"avgdev_{period}", talib.AVGDEV, C, _period(period), period - 1, SPAN)
 
 
@@ -75,7 +75,7 @@ def band_width(period: int) -> Feature:
 
 
 def relative_volatility(period: int, window: int) -> Feature:
-    """Relative volatility index: share of deviation on rising days (Dorsey 1993)."""
+    """Relative volatility index: share of the standard deviation on rising bars (Dorsey 1993)."""
     parameters = (("timeperiod", period), ("stddevperiod", window))
     name = f"rvi_{period}_{window}"
     return _talib(name, talib.RVI, C, parameters, period + window - 2, PERCENT)
@@ -106,7 +106,7 @@ def upside(period: int) -> Feature:
 
 
 def down_share(period: int) -> Feature:
-    """Share of the squared returns that came on falling days."""
+    """Share of the sum of squared returns that comes from falling bars."""
 
     def compute(bars: BarArrays) -> FloatArray:
         falling = mean(np.minimum(bars.returns, 0.0) ** 2, period)
@@ -117,7 +117,7 @@ def down_share(period: int) -> Feature:
 
 
 def realised_ratio(short: int, long: int) -> Feature:
-    """Recent over longer volatility of closes."""
+    """Log ratio of the volatility of closes over a short and a long period."""
     return _short_over_long(
         f"realised_ratio_{short}_{long}",
         f"ln of the standard deviation of {short} log returns over that of {long}",
@@ -129,7 +129,7 @@ def realised_ratio(short: int, long: int) -> Feature:
 
 
 def range_ratio(short: int, long: int) -> Feature:
-    """Recent over longer volatility of ranges."""
+    """Log ratio of Parkinson's volatility over a short and a long period."""
     return _short_over_long(
         f"range_ratio_{short}_{long}",
         f"ln of Parkinson's volatility of {short} over that of {long}",
@@ -141,7 +141,7 @@ def range_ratio(short: int, long: int) -> Feature:
 
 
 def range_to_realised(period: int) -> Feature:
-    """Range volatility over that of closes: low where days trend, high where they swing."""
+    """Log ratio of range volatility to close volatility: low in trends, high in reversals."""
 
     def compute(bars: BarArrays) -> FloatArray:
         ranges = root(mean(parkinson_variance(bars), period))
@@ -152,7 +152,7 @@ def range_to_realised(period: int) -> Feature:
 
 
 def overnight_share(period: int) -> Feature:
-    """Share of the nights in nights and days."""
+    """Share of overnight moves in the sum of overnight and intraday moves."""
 
     def compute(bars: BarArrays) -> FloatArray:
         night = mean(np.abs(bars.overnight), period)
@@ -163,7 +163,7 @@ def overnight_share(period: int) -> Feature:
 
 
 def volatility_of_volatility(period: int, window: int) -> Feature:
-    """Spread of recent volatilities as a share of their mean."""
+    """Standard deviation of recent volatilities as a share of their mean."""
 
     def compute(bars: BarArrays) -> FloatArray:
         volatility = talib.STDDEV(bars.returns, period)
@@ -182,7 +182,7 @@ def volatility_of_volatility(period: int, window: int) -> Feature:
 
 
 def jump_share(period: int) -> Feature:
-    """Part of the variance that bipower variation misses (Barndorff-Nielsen, Shephard 2004)."""
+    """Share of the variance from jumps, by bipower variation (Barndorff-Nielsen, Shephard 2004)."""
 
     def compute(bars: BarArrays) -> FloatArray:
         size = np.abs(bars.returns)
@@ -205,12 +205,12 @@ def ulcer(period: int) -> Feature:
 
 
 def bounded(over: FloatArray, under: FloatArray, most: float, empty: float = 0.0) -> FloatArray:
-    """Divide what cannot be negative; what rounding leaves of nothing must not make it huge."""
+    """Divide two nonnegative series, clipped so that tiny divisors from rounding do no harm."""
     return np.clip(ratio(over, under, empty), 0.0, most)
 
 
 def log_ratio(over: FloatArray, under: FloatArray) -> FloatArray:
-    """Log of the ratio of two volatilities; 0 where the market stands still."""
+    """Return the log ratio of two volatilities; 0 where the market does not move."""
     return np.log((over + STILL) / (under + STILL))
 
 

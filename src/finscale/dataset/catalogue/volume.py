@@ -1,4 +1,4 @@
-"""Volume: how much is traded, on which side, and what it moves."""
+"""Volume: amount of trading, its direction, and its effect on prices."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _of_period = partial(of_period, "volume")
 
 
 def volume_ratio(short: int, long: int) -> Feature:
-    """Mean volume of late over that of longer."""
+    """Log ratio of the mean volume over a short and a long period."""
 
     def compute(bars: BarArrays) -> FloatArray:
         late, longer = (mean(bars.volume, n) for n in (short, long))
@@ -56,7 +56,7 @@ def volume_ratio(short: int, long: int) -> Feature:
 
 
 def relative_volume(period: int) -> Feature:
-    """Volume over the mean of the bars before."""
+    """Log ratio of the volume to the mean volume of the bars before."""
     return _of_period(
         "rvol",
         f"ln(volume / mean volume of the {period} bars before)",
@@ -68,13 +68,13 @@ def relative_volume(period: int) -> Feature:
 
 
 def volume_gap(fast: int, slow: int) -> Feature:
-    """Fast exponential average of volume over the slow one, less one."""
+    """Fast exponential average of the volume over the slow one, minus one."""
     parameters = (("fastperiod", fast), ("slowperiod", slow), ("matype", 1))
     return _talib(f"pvo_{fast}_{slow}", talib.PVO, V, parameters, slow - 1, PERCENT)
 
 
 def volume_change(back: int) -> Feature:
-    """Change of volume over some bars."""
+    """Log change of the volume over some bars."""
     return _of_period(
         "volume_change",
         f"ln(volume / volume of {back} bars ago)",
@@ -97,7 +97,7 @@ def volume_z(period: int) -> Feature:
 
 
 def volume_spread(period: int) -> Feature:
-    """Unsteadiness of log volume."""
+    """Standard deviation of log volume."""
     return _of_period(
         "volume_spread",
         f"standard deviation of {period} of ln(volume)",
@@ -109,7 +109,7 @@ def volume_spread(period: int) -> Feature:
 
 
 def volume_rank(period: int) -> Feature:
-    """Share of earlier volumes below this one."""
+    """Percentage of earlier volumes below this one."""
     return _talib(f"volume_rank_{period}", talib.PERCENTRANK, V, _period(period), period, PERCENT)
 
 
@@ -145,19 +145,19 @@ def volume_trend(period: int) -> Feature:
 
 
 def volume_with_return(period: int) -> Feature:
-    """Correlation of volume with the return."""
+    """Correlation of the change of log volume with the return."""
     return _correlation("volume_return_corr", "the log return", period, lambda bars: bars.returns)
 
 
 def volume_with_size(period: int) -> Feature:
-    """Correlation of volume with the size of the return (Karpoff 1987)."""
+    """Correlation of the change of log volume with the absolute return (Karpoff 1987)."""
     return _correlation(
         "volume_size_corr", "its size |log return|", period, lambda bars: np.abs(bars.returns)
     )
 
 
 def up_volume(period: int) -> Feature:
-    """Share of the volume that was traded on rising days."""
+    """Share of the volume that is traded on rising bars."""
 
     def compute(bars: BarArrays) -> FloatArray:
         rising = bars.volume * np.where(np.isnan(bars.returns), np.nan, bars.returns > 0.0)
@@ -170,12 +170,12 @@ def up_volume(period: int) -> Feature:
 
 
 def money_flow(period: int) -> Feature:
-    """Money flow index: an RSI of typical price times volume (Quong and Soudack 1989)."""
+    """Money flow index, an RSI of typical price times volume (Quong and Soudack 1989)."""
     return _talib(f"mfi_{period}", talib.MFI, HLCV, _period(period), period, PERCENT)
 
 
 def chaikin_flow(period: int) -> Feature:
-    """Volume weighted by the place of the close in the range (Chaikin)."""
+    """Chaikin money flow: volume weighted by the place of the close in the range."""
 
     def compute(bars: BarArrays) -> FloatArray:
         traded = mean(bars.volume, period)
@@ -187,13 +187,13 @@ def chaikin_flow(period: int) -> Feature:
 
 
 def chaikin_oscillator(fast: int, slow: int) -> Feature:
-    """EMA less slower EMA of accumulation/distribution (Chaikin)."""
+    """Fast EMA minus slow EMA of the accumulation/distribution line (Chaikin)."""
     parameters = (("fastperiod", fast), ("slowperiod", slow))
     return _talib(f"adosc_{fast}_{slow}", talib.ADOSC, HLCV, parameters, slow - 1, TRADED)
 
 
 def balance_change(period: int) -> Feature:
-    """Change of on-balance volume (Granville 1963), mean a bar."""
+    """Mean change per bar of on-balance volume (Granville 1963)."""
 
     def compute(bars: BarArrays) -> FloatArray:
         balance = talib.OBV(bars.close, bars.volume)
@@ -209,17 +209,17 @@ def force(period: int) -> Feature:
 
 
 def quiet_days(period: int) -> Feature:
-    """Return on days with less volume than the day before (Fosback 1976), mean a bar."""
+    """Mean return per bar from bars with less volume than the bar before (Fosback 1976)."""
     return _on_days("nvi_change", "fell", period, lambda change: change < 0.0)
 
 
 def busy_days(period: int) -> Feature:
-    """Return on days with more volume than the day before (Fosback 1976), mean a bar."""
+    """Mean return per bar from bars with more volume than the bar before (Fosback 1976)."""
     return _on_days("pvi_change", "rose", period, lambda change: change > 0.0)
 
 
 def illiquidity(period: int) -> Feature:
-    """Price moved by a day's mean volume (Amihud 2002); volume relative to its last 20 bars."""
+    """Mean price move per unit of relative volume (Amihud 2002)."""
 
     def compute(bars: BarArrays) -> FloatArray:
         traded = relative(bars.volume, bars.mean_volume)
@@ -230,7 +230,7 @@ def illiquidity(period: int) -> Feature:
 
 
 def ease(period: int) -> Feature:
-    """Move of the middle price a unit of volume and range (Arms 1996)."""
+    """Ease of movement: move of the middle price, scaled by range and volume (Arms 1996)."""
 
     def compute(bars: BarArrays) -> FloatArray:
         middle = np.log(bars.high * bars.low) / 2.0
@@ -245,7 +245,7 @@ def ease(period: int) -> Feature:
 
 
 def since_busiest(period: int) -> Feature:
-    """Bars since the largest volume of a period, as a share of it."""
+    """Bars since the largest volume of a period, as a share of the period."""
 
     def compute(bars: BarArrays) -> FloatArray:
         since = np.arange(len(bars.volume)) - talib.MAXINDEX(bars.volume, period)
@@ -258,7 +258,7 @@ def since_busiest(period: int) -> Feature:
 
 
 def concentration(period: int) -> Feature:
-    """Largest volume of a period over the mean one."""
+    """Log ratio of the largest volume of a period to the mean volume."""
 
     def compute(bars: BarArrays) -> FloatArray:
         usual = mean(bars.volume, period)
@@ -269,7 +269,7 @@ def concentration(period: int) -> Feature:
 
 
 def range_per_volume(period: int) -> Feature:
-    """Range a unit of volume (market facilitation, Williams 1995), against its own mean."""
+    """Range per unit of volume (market facilitation, Williams 1995), relative to its mean."""
 
     def compute(bars: BarArrays) -> FloatArray:
         size = bars.log_range / relative(bars.volume, bars.mean_volume)

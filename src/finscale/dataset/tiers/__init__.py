@@ -1,1 +1,1 @@
-"""The tiers as tables, one line a feature: each adds to the one before it."""
+"""The tiers as tables with one line for each feature; each tier adds to the one before it."""

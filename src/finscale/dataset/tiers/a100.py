@@ -1,4 +1,4 @@
-"""What tier a100 adds to a50: the classics of every group."""
+"""The features that tier a100 adds to a50: the classic indicators of every group."""
 
 from __future__ import annotations
 

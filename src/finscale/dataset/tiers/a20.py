@@ -1,4 +1,4 @@
-"""Tier a20: the twenty indicators of the design and the five channels of the bars."""
+"""Tier a20: twenty indicators and the five channels of the bars."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BALANCE = UnitRule("units traded", change_in_volumes, 19)
 FOURTEEN = (("timeperiod", 14),)
 MACD = (("fastperiod", 12), ("slowperiod", 26), ("signalperiod", 9))
 STOCHRSI = (("timeperiod", 14), ("fastk_period", 5), ("fastd_period", 3))
-# A value of bar n needs n + 1 finished weeks, which hold at most seven bars each.
+# The value at weekly bar n needs n + 1 finished weeks of at most seven bars each.
 WEEK = 7
 
 
@@ -50,7 +50,7 @@ def bb_percent_b(bars: BarArrays) -> FloatArray:
     """Place of the close within Bollinger's bands (20, 2, 2): 0 at the lower, 1 at the upper."""
     upper, _, lower = talib.BBANDS(bars.close, TRAILING, 2.0, 2.0)
     width = upper - lower
-    # Twenty equal closes have bands of no width: the close is then in their middle.
+    # The bands of twenty equal closes have no width; the close then counts as in the middle.
     inside = np.where(np.isnan(width), np.nan, 0.5)
     return np.divide(bars.close - lower, width, out=inside, where=width > 0)
 

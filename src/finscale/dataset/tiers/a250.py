@@ -1,7 +1,7 @@
-"""What tier a250 adds to a200: fifty that the tiers before it say least about.
+"""The fifty features that tier a250 adds to a200, chosen for low correlation with earlier ones.
 
-Within each group, the candidate whose largest correlation with the columns chosen before it was
-smallest came next, on the bundled indices; the table itself is fixed.
+Within each group, the next feature was always the candidate whose largest correlation with the
+columns chosen before was smallest, on the bundled indices. The table itself is fixed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What tier a50 adds to a20: the thirty indicators that are used most."""
+"""The thirty features that tier a50 adds to a20: the most common indicators."""
 
 from __future__ import annotations
 

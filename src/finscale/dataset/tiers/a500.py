@@ -1,8 +1,8 @@
-"""What tier a500 adds to a250: two hundred and fifty that the tiers before it say least about.
+"""The 250 features that tier a500 adds to a250, chosen for low correlation with earlier ones.
 
-Well-known indicators that were still missing come first in their group. After them, the candidate
-whose largest correlation with the columns chosen before it was smallest came next, on the bundled
-indices; the table itself is fixed.
+Well-known indicators that were still missing come first in their group. After them, the next
+feature was always the candidate whose largest correlation with the columns chosen before was
+smallest, on the bundled indices. The table itself is fixed.
 """
 
 from __future__ import annotations

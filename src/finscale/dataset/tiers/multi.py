@@ -1,4 +1,4 @@
-"""Indicators of finished weeks and months that stand beside daily ones: timescale daily+multi."""
+"""Indicators of finished weeks and months that the timescale daily+multi adds to daily ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An adjusted close beside the close shows the splits that are left in the prices."""
+"""Detection of unadjusted splits by comparing the close with the adjusted close."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from finscale.market.rows import Fetched, Note
 
 
 def split_notes(fetched: Fetched, adjusted: pd.Series[Any]) -> tuple[Note, ...]:
-    """Return a note for each day on which close and adjusted close part by the ratio of a split.
+    """Return a note for each day on which close / adjusted close changes by the ratio of a split.
 
     Parameters
     ----------
     fetched : Fetched
         Bars in order of date.
     adjusted : Series
-        Their adjusted closes, as they stand in the file; what is no number says nothing.
+        Adjusted closes of the same rows, as the file has them; cells without a number are ignored.
     """
     close = fetched.frame["close"].to_numpy()
     other = pd.to_numeric(adjusted.astype(object), errors="coerce").to_numpy(np.float64)
@@ -38,5 +38,5 @@ def _note(fetched: Fetched, row: int, ratio: float) -> Note:
     return Note(
         day,
         f"{fetched.where}: a split of about {ratio:.3g} on {day}{fetched.rows.place(row)} is in "
-        "Close and not in Adj Close. Close is taken: adjust open, high, low and close for it.",
+        "Close and not in Adj Close. Close is used: adjust open, high, low and close for it.",
     )

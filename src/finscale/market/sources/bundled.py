@@ -9,16 +9,17 @@ from finscale.market.sources.flat import flat_bars
 
 
 def bundled_bars(ticker: str) -> pd.DataFrame:
-    """Return daily bars of ^GSPC or ^IXIC (1999-2018), index values and units traded.
+    """Return daily bars of ^GSPC or ^IXIC (1999-2018), or of ^VIX (2014-2018).
 
-    Or of ^VIX, 2014-2018: its closes alone, as flat bars; holidays, which have none, are left out.
+    Prices are index values, volumes are units traded. ^VIX has closes only, which become flat bars;
+    holidays without a close are left out.
 
     Raises
     ------
     DataError
-        For any other ticker.
+        If the ticker is another one.
     """
-    # arch takes a second to import, and a store that is up to date never needs it.
+    # Imported here because arch takes a second to import, and an up-to-date store needs no arch.
     from arch.data import nasdaq, sp500, vix
 
     datasets = {"^GSPC": sp500, "^IXIC": nasdaq, "^VIX": vix}
@@ -27,7 +28,7 @@ def bundled_bars(ticker: str) -> pd.DataFrame:
             f"ticker {ticker} of source bundled",
             expected=f"one of {', '.join(datasets)}",
             got=repr(ticker),
-            todo="Take one of them, or source yahoo or csv.",
+            todo="Use one of them, or source yahoo or csv.",
         )
     frame: pd.DataFrame = datasets[ticker].load().rename(columns=str.lower)
     return flat_bars(frame["vix"]) if ticker == "^VIX" else frame

@@ -1,7 +1,7 @@
-"""yfinance keeps time zones and cookies in small databases: a convenience, and to be had without.
+"""Fallback for a broken cache of yfinance, which keeps time zones and cookies in small databases.
 
-They lie in the user's cache folder and are shared by all that use yfinance there: one may be
-damaged, locked by another process, or not ours to write.
+The databases are in the user's cache folder, shared by all processes that use yfinance. One may be
+damaged, locked by another process, or not writable; yfinance also works without them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Answer = TypeVar("Answer")
 
 
 def without_broken_cache(ask: Callable[[], Answer]) -> Answer:
-    """Return what `ask` returns; where yfinance's cache fails it, ask again without the cache."""
+    """Return the result of `ask`; if yfinance's cache fails, ask again without the cache."""
     from peewee import PeeweeException
 
     try:
@@ -27,12 +27,12 @@ def without_broken_cache(ask: Callable[[], Answer]) -> Answer:
 
 
 def _set_cache_aside() -> None:
-    """Let yfinance begin with an empty cache, which goes when this process ends."""
+    """Give yfinance a new, empty cache, which is deleted when this process ends."""
     import yfinance
     from yfinance import cache as made
 
     yfinance.set_tz_cache_location(_own_folder().name)
-    # They hold on to the databases that they have opened.
+    # These classes keep the databases that they have opened.
     made._TzCacheManager._tz_cache = None
     made._CookieCacheManager._Cookie_cache = None
     made._ISINCacheManager._isin_cache = None

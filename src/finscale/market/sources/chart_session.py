@@ -1,4 +1,4 @@
-"""The HTTP session under yfinance: a server's fault must not look like a missing ticker."""
+"""The HTTP session of yfinance, which reports server errors that yfinance would hide."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ PATIENCE_SECONDS = 30.0
 
 
 class ChartSession(requests.Session[requests.Response]):
-    """curl_cffi's browser-like session, which raises for bad answers of the chart protocol.
+    """curl_cffi's browser-like session, which raises an error for bad answers to chart requests.
 
-    yfinance 1.7 reads the body of a 5xx answer as if it had succeeded and calls the ticker
-    missing; and it keeps whatever came in its cache, so that no retry could ever succeed. What is
-    raised here is not kept.
+    yfinance 1.7 reads the body of a 5xx answer as if the request had succeeded, and then reports
+    that the ticker is missing. It also caches the answer, so that no retry could succeed. An error
+    raised here is not cached.
 
     Parameters
     ----------
     patience : float
-        Seconds that a whole answer may take, whatever the caller allows: a server that accepts
-        and says nothing is given up.
+        Time limit for a whole answer in seconds, whatever the caller allows; it ends requests to a
+        server that accepts the connection and does not answer.
     """
 
     def __init__(self, patience: float = PATIENCE_SECONDS) -> None:
@@ -33,9 +33,9 @@ class ChartSession(requests.Session[requests.Response]):
         self._aside = Aside()
 
     def request(self, method: Any, url: str, *args: Any, **kwargs: Any) -> requests.Response:
-        """Send a request; raise `HTTPError` or `ValueError` for a chart that is none."""
+        """Send a request; raise `HTTPError` or `ValueError` if the answer has no chart."""
         kwargs["timeout"] = self.patience
-        # libcurl waits for a server that says nothing whatever signals come.
+        # While libcurl waits for a silent server, signals do not interrupt it.
         ask = partial(super().request, method, url, *args, **kwargs)
         response: requests.Response = self._aside.call(ask)
         if _CHART in url:
@@ -43,7 +43,7 @@ class ChartSession(requests.Session[requests.Response]):
         return response
 
     def close(self) -> None:
-        """End the connections."""
+        """Close the connections."""
         self._aside.end()
         super().close()
 
@@ -52,7 +52,7 @@ def _check_chart(response: requests.Response) -> None:
     if response.status_code >= 500:
         raise requests.exceptions.HTTPError(f"HTTP {response.status_code}", response=response)
     if response.status_code < 300:
-        # Raises ValueError for a page that is no JSON: an outage, or a hotel network.
+        # Raises ValueError if the page is not JSON: an outage, or the login page of a network.
         document = response.json()
         if not isinstance(document, dict) or "chart" not in document:
             raise ValueError("an answer without a chart")

@@ -1,4 +1,4 @@
-"""A folder of the user's own CSV files, one a ticker."""
+"""The source `csv`: a folder with the user's own CSV files, one for each ticker."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def csv_bars(folder: Path, ticker: str) -> Fetched:
     Raises
     ------
     DataError
-        If there is no such file, it is no CSV, or a cell is not what its column says.
+        If the file does not exist or is not CSV, or a cell does not fit its column.
     """
     path = find_table(folder, ticker, ".csv", "CSV")
     layout = read_layout(TableFile(path, lambda row: f"line {row + 1}"))

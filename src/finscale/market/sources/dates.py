@@ -1,4 +1,4 @@
-"""Dates as exporters write them: one form a file, which its first date shows."""
+"""Parsing of dates in the formats of common exporters; a file's first date shows its format."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from finscale.market.sources.file import TableFile, show, texts_of
 
 _CLOCK = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?\s*(?:[AaPp]\.?[Mm]\.?)?"
 _ZONE = r"(?:Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?"
-# A time of day is left out: a date counts as the day that it names where it was written.
+# A time of day is ignored: a date counts as the day that it names in its own time zone.
 _TIME = rf"(?:(?:T|,?\s+){_CLOCK}\s*{_ZONE})?"
 _YEAR_FIRST = rf"(?P<y>\d{{4}})([-/.])(?P<m>\d{{1,2}})\2(?P<d>\d{{1,2}}){_TIME}"
 _COMPACT = r"(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})"
@@ -29,20 +29,20 @@ _EXCEL = "In Excel, format the column as dates, year-month-day, and export again
 
 
 def parse_dates(cells: pd.Series[Any], file: TableFile) -> pd.Series[pd.Timestamp]:
-    """Return the days that cells name.
+    """Parse cells as dates.
 
     Raises
     ------
     DataError
-        If a cell names none, or day and month cannot be told apart.
+        If a cell is not a date, or day and month cannot be told apart.
     """
     if isinstance(cells.dtype, pd.ArrowDtype):
         cells = cells.astype(object)
     if isinstance(cells.dtype, pd.DatetimeTZDtype):
-        # The day that it was there: in New York a session does not end at midnight in London.
+        # Keep the local day: a session in New York may end after midnight in London.
         cells = cells.dt.tz_localize(None)
     if pd.api.types.is_datetime64_dtype(cells.dtype):
-        # By seconds: the first nanosecond of 1677 has no midnight to go back to.
+        # By seconds: the midnight before the earliest nanosecond timestamp is not representable.
         dates: pd.Series[pd.Timestamp] = cells.dt.as_unit("s").dt.normalize()
     else:
         dates = _read(texts_of(cells).str.strip(), file)
@@ -61,13 +61,13 @@ def _read(texts: pd.Series[str], file: TableFile) -> pd.Series[pd.Timestamp]:
         return _read_epoch(texts, file)
     dates = _joined(texts.str.extract(f"^{_YEAR_FIRST}$"))
     for form in (_COMPACT, _DAY_MONTH, _MONTH_DAY):
-        if dates[given.index].isna().any():  # one form is the rule, a second one cannot mislead
+        if dates[given.index].isna().any():  # these formats are unambiguous and may be mixed
             dates = dates.fillna(_joined(texts.str.extract(f"^{form}$")))
     return dates
 
 
 def _read_year_last(texts: pd.Series[str], file: TableFile) -> pd.Series[pd.Timestamp]:
-    """Find out by the days above 12 which of two numbers is the month."""
+    """Read dates with the year last; numbers above 12 show which of the other two is the day."""
     parts = texts.str.extract(f"^{_YEAR_LAST}$")
     days = [pd.to_numeric(parts[name]).to_numpy(np.float64, na_value=0) > 12 for name in "ab"]
     with_points = parts[1].eq(".").any()  # nobody writes 12.31.2024
@@ -91,13 +91,14 @@ def _joined(parts: pd.DataFrame) -> pd.Series[pd.Timestamp]:
 
 
 def _read_epoch(texts: pd.Series[str], file: TableFile) -> pd.Series[pd.Timestamp]:
-    """Read counts since 1970 that fall on midnight in London: of others the day is not known."""
+    """Read counts since 1970 that are midnights in UTC; at other times the day is not certain."""
     size = max(texts.str.lstrip("-").str.len().max(), 10)
     unit: Unit = _UNITS[next(digits for digits in _UNITS if size <= digits)]
-    # Whole numbers also where some are missing: floats cannot count nanoseconds.
+    # Nullable integers, because floats cannot represent nanoseconds exactly.
     counts = pd.to_numeric(texts.where(texts.str.fullmatch(_EPOCH)), dtype_backend="numpy_nullable")
     dates: pd.Series[pd.Timestamp] = pd.to_datetime(counts, errors="coerce", unit=unit)
     off = (dates != dates.dt.normalize()) & dates.notna()
     rule = f"counts of {unit} since 1970 that are midnights in UTC"
-    file.refuse(texts, off.to_numpy(), rule, f"Whose day another hour is, is not known. {_ADVICE}")
+    todo = f"The day of another hour depends on an unknown time zone. {_ADVICE}"
+    file.refuse(texts, off.to_numpy(), rule, todo)
     return dates

@@ -1,4 +1,4 @@
-"""A user's own file: finding it, and saying what is wrong in it by row."""
+"""The user's own files: how they are found, and errors that name their rows."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ from numpy.typing import NDArray
 from finscale.config import DataError, check_ticker, file_stem
 from finscale.market.files import file_sha256
 
-# What exporters write where there is nothing, beside an empty cell.
+# Words that exporters write for a missing value, besides an empty cell.
 _NOTHING = {"null", "none", "nan", "na", "n/a", "#n/a", "#n/a n/a", "nat", "-", "--", "<na>"}
 _LONGEST = 40
 
 
 @dataclass(frozen=True)
 class TableFile:
-    """Where a table came from, for the lines about what is wrong in it.
+    """The file that a table was read from, for error messages.
 
     Attributes
     ----------
     path : Path
     row : callable
-        Says which row of the file a row of the table is: "line 2", "row 1".
+        Returns the name in the file of a row of the table: "line 2", "row 1".
     """
 
     path: Path
     row: Callable[[int], str]
 
     def malformed(self, expected: str, got: str, todo: str) -> DataError:
-        """Return the error of this file."""
+        """Return an error about this file."""
         return DataError(str(self.path), expected=expected, got=got, todo=todo)
 
     def refuse(self, cells: pd.Series[Any], bad: NDArray[np.bool], rule: str, advice: str) -> None:
-        """Refuse bad cells: the first is shown, and how many more there are."""
+        """Raise an error if cells are bad; it shows the first one and the number of others."""
         if not bad.any():
             return
         row, n_more = int(np.flatnonzero(bad)[0]), int(bad.sum()) - 1
         is_empty = bool(empty_cells(cells.iloc[row : row + 1])[0])
         line = self.row(row)
-        # Hundreds alike are no slips: the file is written another way.
+        # Hundreds of bad cells are no typing errors: the file uses another format.
         todo = f"Correct or remove the {line.split()[0]}{'s' if n_more else ''}."
         raise self.malformed(
             rule,
@@ -56,31 +56,31 @@ class TableFile:
 
 
 def show(cell: object) -> str:
-    """Quote a cell, not at any length."""
+    """Quote a cell for a message, shortened if it is long."""
     text = str(cell)
     return repr(text if len(text) <= _LONGEST else f"{text[:_LONGEST]}...")
 
 
 def texts_of(cells: pd.Series[Any]) -> pd.Series[str]:
-    """Spell out cells of any kind (decimals, dates, categories, text); nothing stays missing."""
+    """Convert cells of any type (decimals, dates, categories, text) to text; keep missing ones."""
     spelled = [None if _is_nothing(cell) else str(cell) for cell in cells.astype(object)]
     return pd.Series(spelled, index=cells.index, dtype="str", name=cells.name)
 
 
 def empty_cells(cells: pd.Series[Any]) -> NDArray[np.bool]:
-    """Tell which cells hold nothing."""
+    """Tell which cells are empty."""
     is_spelled = not pd.api.types.is_numeric_dtype(cells.dtype)
     found = texts_of(cells).isna() if is_spelled else cells.isna()
     return np.asarray(found.to_numpy(bool))
 
 
 def table_sha256(path: Path) -> str:
-    """Digest the bytes of a table's file, or of the parts in its folder with their names."""
+    """Return the SHA-256 of a table's file, or of names and bytes of the parts in its folder."""
     if path.is_file():
         return file_sha256(path)
     digest = hashlib.sha256()
     for part in sorted(path.rglob("*")):
-        # Readers leave out the rest: marks of whoever wrote the parts.
+        # Readers ignore other files, such as markers of the program that wrote the parts.
         if part.is_file() and not part.name.startswith(("_", ".")):
             digest.update(f"{part.relative_to(path).as_posix()} {file_sha256(part)}\n".encode())
     return digest.hexdigest()
@@ -93,14 +93,14 @@ def _is_nothing(cell: Any) -> bool:
 
 
 def find_table(folder: Path, ticker: str, suffix: str, kind: str) -> Path:
-    """Return the ticker's file, or of Parquet the folder of its parts.
+    """Return the path of a ticker's file, or for Parquet also of the folder with its parts.
 
-    The ^ of an index may be left out of its name.
+    The file name may omit the ^ of an index.
 
     Raises
     ------
     ConfigError
-        If the ticker cannot be a file's name.
+        If the ticker is not a valid file name.
     DataError
         If there is no such file.
     """

@@ -1,4 +1,4 @@
-"""Bars of what has one value a day."""
+"""Flat bars, for series with one value a day."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pandas as pd
 
 
 def flat_bars(values: pd.Series[float]) -> pd.DataFrame:
-    """Return bars that open, peak, bottom and close at a day's value; days without are left out."""
+    """Return bars whose four prices are the value of the day; days without a value are dropped."""
     known = values.dropna()
     prices = dict.fromkeys(("open", "high", "low", "close"), known)
     return pd.DataFrame({**prices, "volume": 0.0}, index=known.index)

@@ -1,17 +1,17 @@
 """Macro series from FRED, the database of the Federal Reserve Bank of St. Louis.
 
-The keyless CSV download gives each series as it stands today. The rates are not revised; UNRATE
-and CPIAUCSL are, a little, by new seasonal factors each year: their values are today's, not those
-of the day (FRED's sister ALFRED keeps the vintages, for holders of a key).
+The CSV download needs no key and gives the present version of each series. The rates are not
+revised. UNRATE and CPIAUCSL are revised slightly each year by new seasonal factors, so their values
+are today's, not those of the first publication (ALFRED has all vintages, but requires a key).
 
-Rows are dated by what they describe. `known_dates` says when that was known:
+A row has the date that it describes. `known_dates` returns when its value was known:
 
-- DGS10, DGS2, DFF: the Federal Reserve's release H.15 gives a day's rates on the next business
-  day, in the afternoon. A forecast at a close may use them a business day later still: two after
-  the observation, federal holidays not counted.
-- UNRATE, CPIAUCSL: dated the first of the month that they describe, published in the next one,
-  after 30 to 50 days as a rule. The longest delay on record is 80 days: UNRATE of September 2025,
-  published on 20 November 2025 after a shutdown of the government. 90 days cover it.
+- DGS10, DGS2, DFF: the Federal Reserve's release H.15 gives a day's rates in the afternoon of the
+  next business day. A forecast at a close may use them one more business day later: two business
+  days after the observation, not counting federal holidays.
+- UNRATE, CPIAUCSL: a value has the date of the first day of its month. It is usually published 30
+  to 50 days after this date. The longest delay on record is 80 days (UNRATE of September 2025,
+  published on 20 November 2025 after a shutdown of the government). 90 days cover it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from finscale.market.sources.flat import flat_bars
 from finscale.market.sources.retry import UnreachableError, ask_patiently, failure
 
 ADDRESS = "https://fred.stlouisfed.org/graph/fredgraph.csv"
-# A value has to be known before the first session: two years and a bit, for changes over a year.
+# Two years and some days, so that changes over a year are known before the first session.
 LOOK_BACK = timedelta(days=800)
 _NEXT_DAYS = "two business days after its day"
 _NEXT_MONTHS = "90 days after the first of its month"
@@ -43,11 +43,11 @@ FRED: dict[FredSeries, tuple[str, str]] = {
     "UNRATE": ("unemployment rate, per cent, seasonally adjusted", _NEXT_MONTHS),
     "CPIAUCSL": ("consumer prices, index, seasonally adjusted", _NEXT_MONTHS),
 }
-"""What each series is, and when it is known."""
+"""Description of each series, and when its values are known."""
 MONTHLY: tuple[FredSeries, ...] = ("UNRATE", "CPIAUCSL")
 LAG_BUSINESS_DAYS = 2
 LAG_MONTHLY = pd.Timedelta(days=90)
-# Another try may cure these; a page that is no CSV is how outages and hotel networks look.
+# Errors after which to try again. An outage or a network's login page gives a page that is not CSV.
 _TRANSIENT = (OSError, ValueError)
 
 
@@ -60,17 +60,17 @@ def fred_bars(
     sleep: Callable[[float], None],
     rng: random.Random,
 ) -> pd.DataFrame:
-    """Fetch the observations from `start` to `end` as flat bars, dated by what they describe.
+    """Fetch the observations from `start` to `end` as flat bars, with the dates they describe.
 
     Parameters
     ----------
     session, sleep, rng
-        See `yahoo_bars`: the same session serves both.
+        See `yahoo_bars`; both take the same session.
 
     Raises
     ------
     DataError
-        If FRED does not know the series, or still cannot be reached after the last try.
+        If FRED does not know the series, or cannot be reached in any of the tries.
     """
     if session is None:
         from finscale.market.sources.chart_session import ChartSession
@@ -84,19 +84,19 @@ def fred_bars(
             f"series {series} of FRED",
             expected="an answer from fred.stlouisfed.org",
             got=failure(error, "a page that holds no observations"),
-            todo="Nothing is lost: go on with the same line later.",
+            todo="Nothing is lost: run the same line again later.",
         ) from error
 
 
 def known_dates(series: FredSeries, observed: pd.DatetimeIndex) -> pd.DatetimeIndex:
-    """Return, for each observation's date, the first on whose close its value may be used."""
+    """Return, for each observation's date, the first date at whose close its value may be used."""
     if series in MONTHLY:
         return observed + LAG_MONTHLY
     if not len(observed):
         return observed
     far = observed.max() + pd.Timedelta(days=30)
     holidays = USFederalHolidayCalendar().holidays(observed.min(), far).to_numpy()
-    # What is observed on a weekend counts as Monday's: published no earlier than that.
+    # A weekend's observation counts as Monday's, because it is not published earlier.
     known = np.busday_offset(
         observed.to_numpy().astype("datetime64[D]"),
         LAG_BUSINESS_DAYS,
@@ -121,6 +121,6 @@ def _observations(series: str, start: date, end: date, session: Any) -> pd.Serie
     if len(table.columns) != 2 or table.columns[1] != series:
         raise ValueError(f"columns {', '.join(table.columns)}"[:80])
     dates = pd.to_datetime(table.iloc[:, 0], format="%Y-%m-%d")
-    # FRED writes a missing value as a dot, or as nothing.
+    # FRED writes a missing value as a dot, or as an empty cell.
     values = pd.to_numeric(table[series].replace(".", None))
     return pd.Series(values.to_numpy(np.float64), pd.DatetimeIndex(dates, name="date"))

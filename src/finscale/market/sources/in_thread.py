@@ -1,4 +1,4 @@
-"""Calls that no signal ends, made in a thread of their own: who waits for them can be stopped."""
+"""Uninterruptible calls, made in a separate thread so that the waiting thread can be stopped."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _Answer = SimpleQueue[tuple[Any, BaseException | None]]
 
 
 class Aside:
-    """One thread, which makes calls one after another: what belongs to a thread lasts.
+    """A thread that makes calls one after another, so that thread-local state is kept between them.
 
-    A call that nobody waits for any more ends with the process.
+    A call that was given up ends with the process.
     """
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class Aside:
         self._thread = threading.Thread(target=self._work, daemon=True)
 
     def call(self, ask: Callable[[], Any]) -> Any:
-        """Return what `ask` returns, or raise what it raises."""
+        """Return the result of `ask`, or raise its error."""
         if not self._thread.is_alive():
             self._thread.start()
         answers: _Answer = SimpleQueue()
@@ -41,7 +41,7 @@ class Aside:
         return answer
 
     def end(self) -> None:
-        """Let the thread end after its last call."""
+        """End the thread after its last call."""
         self._calls.put(None)
 
     def _work(self) -> None:

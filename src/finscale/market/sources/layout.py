@@ -1,4 +1,4 @@
-"""The layout of a text table: its encoding, what is between its columns, header and last lines."""
+"""The layout of a text table: encoding, separator, header and footer."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from finscale.market.sources.names import DATE, is_header_word, is_known, known_
 from finscale.market.sources.table import one_level
 
 _SEPARATORS = (",", ";", "\t", "|")
-# Exporters put titles above the header, not pages.
+# Number of lines in which the header is searched: exporters may put a few titles above it.
 _N_TITLES = 50
 _SAVE = "Save it as CSV, with commas between columns and decimal points in numbers."
 
 
 @dataclass(frozen=True)
 class Line:
-    """The cells of a line that is not empty, and its number in the file."""
+    """The cells of a non-empty line, with its number in the file."""
 
     number: int
     cells: tuple[str, ...]
@@ -29,7 +29,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Layout:
-    """A text table taken apart: the names of its columns, and the lines of its rows."""
+    """A parsed text table: the names of its columns and the lines of its rows."""
 
     names: tuple[str, ...]
     lines: tuple[Line, ...]
@@ -38,14 +38,14 @@ class Layout:
 def read_layout(file: TableFile) -> Layout:
     """Find the header of a text table and the rows below it.
 
-    The header is the first line that names two columns of bars or more; what stands above it are
-    titles. Lines below it that belong to it (the ticker's name, as yfinance writes it), lines that
-    repeat it, empty lines and words after the last row are left out.
+    The header is the first line that names at least two columns of bars; lines above it are titles.
+    Further header lines (such as the ticker, as yfinance writes it), repeated headers, empty lines
+    and a footer are left out of the rows.
 
     Raises
     ------
     DataError
-        If the file is no text, it has no header, or a row has more cells than the header.
+        If the file is not text or has no header, or a row has more cells than the header.
     """
     text, separator = _said_separator(_decode(file))
     if separator is None:
@@ -78,11 +78,11 @@ def _decode(file: TableFile) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return data.decode("cp1252", errors="replace")  # what Excel writes in Western Europe
+        return data.decode("cp1252", errors="replace")  # Excel's encoding in Western Europe
 
 
 def _said_separator(text: str) -> tuple[str, str | None]:
-    """Take Excel's first line ``sep=;`` out of a text, and leave the line empty."""
+    """Return the text and the separator of Excel's first line ``sep=;``, which is emptied."""
     first, _, _ = text.partition("\n")
     said = first.strip().strip('"').lower()
     if said.startswith("sep=") and len(first.strip('\r\n"')) == 5:
@@ -91,7 +91,7 @@ def _said_separator(text: str) -> tuple[str, str | None]:
 
 
 def _n_known(text: str, separator: str) -> int:
-    """Return how many columns a header names, were this between its columns."""
+    """Return how many columns of bars a header names if this is the separator."""
     head = islice(io.StringIO(text, newline=None), _N_TITLES)
     return max((sum(map(is_known, line.split(separator))) for line in head), default=0)
 
@@ -116,17 +116,17 @@ def _knows(line: Line) -> int:
 def _without_header(lines: Sequence[Line], file: TableFile) -> DataError:
     expected = "a header line that names Date, Open, High, Low, Close (and Volume)"
     if not lines:
-        return file.malformed(expected, "nothing", "Write the rows below one.")
+        return file.malformed(expected, "nothing", "Write a header with the rows below it.")
     first = lines[0]
     got = f"{show(', '.join(first.cells))} in line {first.number}"
     if len(first.cells) == 1:
         separated = "columns with commas, semicolons, tabs or | between them"
         return file.malformed(separated, f"one column, {got}", _SAVE)
-    return file.malformed(expected, got, "Put one above the rows.")
+    return file.malformed(expected, got, "Put a header above the rows.")
 
 
 def _goes_on(header: Line, line: Line) -> bool:
-    """Tell whether a line goes on with the header: a name stands in the place of its date."""
+    """Tell whether a line continues the header: it has a name in the column of the date."""
     places = [at for at, name in enumerate(header.cells) if known_name(name) == DATE] or [0]
     return places[0] < len(line.cells) and is_header_word(line.cells[places[0]])
 
@@ -138,9 +138,9 @@ def _names(header: Sequence[Line], file: TableFile) -> list[str]:
 
 
 def _is_footer(line: Line) -> bool:
-    """Tell whether a line is a source's note: words without a number, or words in one cell.
+    """Tell whether a line is a footer: words without a number, or words in a single cell.
 
-    A row that was cut begins with its date: with a digit.
+    A truncated row is no footer, since it begins with a date and so with a digit.
     """
     said = [cell for cell in line.cells if cell]
     has_words = any(map(str.isalpha, "".join(said)))
@@ -149,10 +149,10 @@ def _is_footer(line: Line) -> bool:
 
 
 def _fitted(line: Line, width: int, file: TableFile) -> Line:
-    """Give a line as many cells as the header has; only empty ones may be too many."""
+    """Return a line with as many cells as the header; only empty cells may be surplus."""
     n_cells = max(at for at, cell in enumerate(line.cells, 1) if cell)
     if n_cells > width:
         got = f"{n_cells} in line {line.number}"
-        todo = "Put quotation marks round cells that hold commas, or take the decimal commas out."
+        todo = "Put quotation marks around cells with commas, or remove the decimal commas."
         raise file.malformed(f"{width} cells in a row, as in the header", got, todo)
     return Line(line.number, (*line.cells, *[""] * width)[:width])

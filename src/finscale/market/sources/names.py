@@ -1,4 +1,4 @@
-"""What the columns of a user's table are called, and which of them are taken."""
+"""Names of the columns in a user's table, and the choice of the columns to use."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ NUMBERS = (*PRICES, "volume")
 SYMBOL = "ticker"
 ADJUSTED = "adj close"
 DATE = "date"
-# As written by exporters in English, German and French; letters and digits alone, since spellings
+# Spellings of exporters in English, German and French, reduced to letters and digits, because they
 # differ in case, points, stars, brackets and spaces.
 _SPELLINGS = {
     DATE: "date datetime timestamp tradedate datum",
@@ -24,8 +24,8 @@ _SPELLINGS = {
     SYMBOL: "ticker symbol",
 }
 _KNOWN = {word: name for name, words in _SPELLINGS.items() for word in words.split()}
-# What is taken where a column is not there, the best first. Columns without a name are an index
-# that was written along, under the name that pandas or pyarrow gives it.
+# Columns to use in place of a missing one, the best first. The names for a date include those that
+# pandas and pyarrow give to an index without a name.
 _STAND_INS = {
     DATE: ("time", "index", "indexlevel0", "level0", "unnamed0", ""),
     "close": (ADJUSTED, "last", "price"),
@@ -33,25 +33,25 @@ _STAND_INS = {
 
 
 def known_name(written: str) -> str:
-    """Return what a column is, by how it is written; a name that means nothing here stays."""
+    """Return the standard name of a column; an unknown name is returned in lower case."""
     plain = _plain(written)
     return _KNOWN.get(plain, written.strip().lower())
 
 
 def is_known(written: str) -> bool:
-    """Tell whether a name means a date or a number of the bars."""
+    """Tell whether a name means the date, a price or the volume."""
     return _KNOWN.get(_plain(written)) in (DATE, ADJUSTED, "last", *NUMBERS)
 
 
 def is_header_word(written: str) -> bool:
-    """Tell whether a cell in the place of a date is part of a header instead."""
+    """Tell whether a cell in the date's column belongs to the header."""
     return _KNOWN.get(_plain(written)) in (DATE, "price", SYMBOL)
 
 
 def column_places(written: Sequence[str]) -> dict[str, list[int]]:
-    """Return where each column of the bars stands: several places if it stands there twice.
+    """Return the places of each column of the bars: several if a column occurs more than once.
 
-    Missing dates and closes are taken from what may stand in for them.
+    A missing date or close is replaced by the best column that can stand in for it.
     """
     names = [known_name(each) for each in written]
     places = {
@@ -67,5 +67,5 @@ def column_places(written: Sequence[str]) -> dict[str, list[int]]:
 
 
 def _plain(written: str) -> str:
-    """Return the letters and digits of a name, without the number that some put before it."""
+    """Return the letters and digits of a name, without a leading number."""
     return "".join(filter(str.isalnum, written.lower())).lstrip("0123456789")

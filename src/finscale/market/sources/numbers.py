@@ -1,4 +1,4 @@
-"""Numbers as exporters write them: 1234.5, 1.234,50, 1 234,5, $1,234.50, and volumes of 1.2M."""
+"""Parsing of numbers as exporters write them: 1234.5, 1.234,50, 1 234,5, $1,234.50, 1.2M."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from finscale.market.sources.file import TableFile, show, texts_of
 
 Columns = Mapping[str, "pd.Series[Any]"]
 _CURRENCY = "$€£¥"
-# Between a digit and three more: spaces (also those that do not break a line), the Swiss mark.
+# Separators of thousands that are never decimal marks: spaces, non-breaking spaces, apostrophes.
 _THIN_MARKS = r"(?<=\d)[\s\u00a0\u202f\u2009'’](?=\d{3}(?!\d))"
 _ADVICE = "Numbers are written 1234.5: a decimal point, and nothing between thousands."
 _SUFFIXES = {"k": 1e3, "m": 1e6, "b": 1e9}
 
 
 def _sure(point: str, comma: str) -> str:
-    """Return the pattern of numbers whose decimal mark is surely `point`."""
-    # Neither three digits after it nor too many or none before it: no mark of thousands; or else
-    # the other mark stands where only thousands have one.
+    """Return the pattern of numbers whose decimal mark can only be `point`."""
+    # Either the digits around the mark exclude a separator of thousands, or the other mark is in a
+    # place where only a separator of thousands can be.
     return (
         rf"^[+-]?(?:\d*{point}(?:\d{{1,2}}|\d{{4,}})|(?:0|\d{{4,}})?{point}\d+"
         rf"|\d{{1,3}}(?:{comma}\d{{2,3}})*{comma}\d{{3}}{point}\d*"
@@ -37,15 +37,14 @@ _PLAIN = r"^[+-]?(?:\d+|\d{1,3}(?:,\d{2,3})*,\d{3})?(?:\.\d*)?(?:[eE][+-]?\d+)?$
 def parse_numbers(
     columns: Columns, file: TableFile
 ) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.int64] | None]:
-    """Return the values of columns, and how many digits each row's coarsest price has printed.
+    """Return the values of columns, and the printed decimals of each row's coarsest price.
 
-    The decimal mark is one for the whole file: cells that could be read either way (1,234) are
-    read as those that cannot.
+    The whole file has one decimal mark: ambiguous cells such as 1,234 are read like the others.
 
     Raises
     ------
     DataError
-        At a cell that is no number, or where nothing says what a comma is.
+        If a cell is not a number, or nothing in the file shows what a comma means.
     """
     texts = {name: _clean(cells) for name, cells in columns.items() if not _is_number(cells)}
     texts = _with_points(texts, columns, file)
@@ -60,7 +59,7 @@ def _is_number(cells: pd.Series[Any]) -> bool:
 
 
 def _clean(cells: pd.Series[Any]) -> pd.Series[str]:
-    """Return the texts of cells without currency signs and what is thin between thousands."""
+    """Return the texts of cells without currency signs, and without spaces between thousands."""
     texts = texts_of(cells).str.strip().str.strip(_CURRENCY).str.strip()
     return texts.str.replace(_THIN_MARKS, "", regex=True)
 
@@ -68,7 +67,7 @@ def _clean(cells: pd.Series[Any]) -> pd.Series[str]:
 def _with_points(
     texts: dict[str, pd.Series[str]], columns: Columns, file: TableFile
 ) -> dict[str, pd.Series[str]]:
-    """Write every number with a decimal point and nothing between thousands."""
+    """Rewrite every number with a decimal point and without separators of thousands."""
     point, comma = _first(_POINT, texts), _first(_COMMA, texts)
     if point and comma:
         cells = [
@@ -78,8 +77,8 @@ def _with_points(
     unclear = None if point or comma else _first(r"^[+-]?\d{1,3},\d{3}$", texts)
     if unclear:
         name, row = unclear
-        got = f"{show(columns[name].iat[row])} in {file.row(row)}, where the comma may be either"
-        raise file.malformed(f"a number in {name} whose decimal mark is sure", got, _ADVICE)
+        got = f"{show(columns[name].iat[row])} in {file.row(row)}"
+        raise file.malformed(f"a number in {name} whose decimal mark is unambiguous", got, _ADVICE)
     swapped = str.maketrans(".,", ",.") if comma else {}
     return {name: _plain(cells.str.translate(swapped)) for name, cells in texts.items()}
 
@@ -93,7 +92,7 @@ def _first(pattern: str, texts: Mapping[str, pd.Series[str]]) -> tuple[str, int]
 
 
 def _plain(cells: pd.Series[str]) -> pd.Series[str]:
-    """Take out commas where they stand between thousands; elsewhere they stay, and are refused."""
+    """Remove commas between thousands; commas in other places stay and are refused later."""
     bare = cells.str.replace(r"[kKmMbB]$", "", regex=True)
     is_plain = bare.str.contains(_PLAIN, na=False)
     return cells.where(~is_plain, cells.str.replace(",", ""))
@@ -103,7 +102,7 @@ def _values(
     name: str, cells: pd.Series[Any], texts: pd.Series[str] | None, file: TableFile
 ) -> NDArray[np.float64]:
     if name == "volume" and (cells if texts is None else texts).isna().all():
-        return np.zeros(len(cells))  # an index of which nothing is traded
+        return np.zeros(len(cells))  # an index that is not traded
     values = _floats(cells if texts is None else texts, with_suffix=name == "volume")
     file.refuse(cells, np.isnan(values), f"a number in {name}", _ADVICE)
     return values
@@ -119,9 +118,9 @@ def _floats(cells: pd.Series[Any], with_suffix: bool) -> NDArray[np.float64]:
 
 
 def _decimals(cells: pd.Series[Any]) -> NDArray[np.int64]:
-    """Count digits after the point, of numbers as Python prints them.
+    """Count the digits after the decimal point of numbers as Python prints them.
 
-    What is written with an exponent is as precise as a float.
+    A number with an exponent counts as having the full precision of a float.
     """
     texts = texts_of(cells)
     digits = texts.str.extract(r"\.(\d+)$", expand=False).str.len().fillna(0)

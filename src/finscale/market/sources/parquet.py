@@ -1,4 +1,4 @@
-"""A folder of the user's own Parquet files, one a ticker."""
+"""The source `parquet`: a folder with the user's own Parquet files, one for each ticker."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _AGAIN = "Write the file again."
 def parquet_bars(folder: Path, ticker: str) -> Fetched:
     """Read ``<folder>/<ticker>.parquet``, a file or a folder of parts; see `table_bars`.
 
-    The dates may be a column, or else an index, whatever that is called.
+    The dates may be a column, or else an index of any name.
 
     Raises
     ------
     DataError
-        If there is no such file, it is no Parquet, or a cell is not what its column says.
+        If the file does not exist or is not Parquet, or a cell does not fit its column.
     """
     path = find_table(folder, ticker, ".parquet", "Parquet")
     file = TableFile(path, lambda row: f"row {row + 1}")
     try:
         table = pd.read_parquet(path)
-    except (OSError, ValueError) as error:  # pyarrow's own errors are these
+    except (OSError, ValueError) as error:  # pyarrow's errors are subclasses of these
         raise file.malformed("a Parquet file", str(error), _AGAIN) from None
     if not len(table.columns):
         raise file.malformed("a Parquet file", "no columns, or a folder without parts", _AGAIN)
@@ -42,7 +42,7 @@ def parquet_bars(folder: Path, ticker: str) -> Fetched:
     ]
     joined = pd.concat(dict(enumerate(cells)), axis="columns")
     fetched = table_bars(joined, [*index, *names], file)
-    if path.is_dir():  # parts have names, and no order
+    if path.is_dir():  # the parts are not in order of time
         return fetched.take(np.argsort(fetched.frame.index.to_numpy(), kind="stable"))
     return fetched
 
@@ -55,12 +55,12 @@ def _names(table: pd.DataFrame, file: TableFile) -> list[str]:
 
 
 def _index(table: pd.DataFrame, file: TableFile, has_dates: bool) -> dict[str, pd.Series[Any]]:
-    """Return the levels of an index that say something: the dates, and what has a name.
+    """Return the useful levels of an index: the dates, and levels with a name.
 
     Raises
     ------
     DataError
-        If rows are told apart by more than their dates.
+        If another level than the dates tells rows apart.
     """
     levels: dict[str, pd.Series[Any]] = {}
     for at, name in enumerate(table.index.names):

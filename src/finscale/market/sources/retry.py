@@ -1,4 +1,4 @@
-"""Asking again: a server that is busy now may answer in a few seconds."""
+"""Retries of requests to a server that is busy for some seconds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Answer = TypeVar("Answer")
 
 
 class UnreachableError(DataError):
-    """A source gave no answer, whatever it was asked: it may be down, or the network is."""
+    """A source does not answer any request: the source or the network may be down."""
 
 
 def ask_patiently(
@@ -26,29 +26,29 @@ def ask_patiently(
     sleep: Callable[[float], None],
     rng: random.Random,
 ) -> Answer:
-    """Return what `ask` returns; where it raises `transient`, ask again after 1, 2 and 4 s.
+    """Return the result of `ask`; if it raises a `transient` error, try again after 1, 2 and 4 s.
 
-    Each pause is up to 50 % longer, so that parallel runs do not come back at the same moment.
-    What the last try raises is raised.
+    Each pause is longer by a random share of up to 50 %, so that parallel runs do not retry at the
+    same moment. The error of the last try is raised.
     """
     for pause in RETRY_SECONDS:
         try:
             return ask()
         except transient:
-            check_stop()  # it may be what has cut the answer
+            check_stop()  # the error may come from a stop
             sleep(pause * (1.0 + JITTER * rng.random()))
     return ask()
 
 
 def http_status(error: BaseException) -> int | None:
-    """Return the status by which a server refused, of an error of curl_cffi or requests."""
+    """Return the HTTP status, 400 or above, of an error of curl_cffi or requests, or None."""
     status = getattr(getattr(error, "response", None), "status_code", None)
-    # A failed connection has a response of status 0 in curl_cffi, and one that was cut of 200.
+    # In curl_cffi, a failed connection has status 0, and an interrupted one 200.
     return int(status) if status and status >= 400 else None
 
 
 def failure(error: Exception, no_content: str) -> str:
-    """Say in a few words why there was no answer; `no_content`: a page of another kind came."""
+    """Describe why there was no answer; `no_content` describes an answer of the wrong kind."""
     status = http_status(error)
     if status == 429:
         got = "too many requests"

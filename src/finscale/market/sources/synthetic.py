@@ -1,15 +1,15 @@
-"""Drawn bars whose volatility clusters as in a market: for controls and tests.
+"""Artificial bars with volatility clustering as in a market, for controls and tests.
 
 The log return of a session is r(t) = drift / 252 + sqrt(h(t)) z(t), and its variance follows
 GARCH(1,1):
 
     h(t+1) = (1 - alpha - beta) volatility^2 / 252 + alpha h(t) z(t)^2 + beta h(t)
 
-with standard normal z. Opens, highs, lows and volumes are made to look plausible: wider and more
-traded where volatility is high. Nothing of direction can be known in advance, and all of tomorrow's
-volatility is.
+with standard normal z. Opens, highs, lows and volumes look plausible: ranges are wider and volumes
+larger when volatility is high. The direction is unpredictable, and tomorrow's volatility is fully
+known.
 
-Every session takes its draws in turn, so that a later end goes on with the same path.
+Random numbers are drawn session by session, so that a later end continues the same path.
 
 Legend: `T` bars.
 """
@@ -34,13 +34,13 @@ N_DRAWS = 5
 def synthetic_bars(synthetic: Synthetic, ticker: str, start: date, end: date) -> pd.DataFrame:
     """Draw the sessions from `start` to `end`, Mondays to Fridays; each ticker has its own path."""
     index = pd.bdate_range(start, end)
-    # Five columns of normals: the surprise, the open, the two wicks, the volume.
+    # Five columns of normal draws: surprise, open, upper wick, lower wick, volume.
     z_T, gap_T, up_T, down_T, trade_T = _draws(synthetic, ticker, len(index)).T
     variance_T = _variances(synthetic, z_T)[:-1]
     sigma_T = np.sqrt(variance_T)
     return_T = synthetic.drift / SESSIONS_A_YEAR + sigma_T * z_T
     close_T = 100.0 * np.exp(np.cumsum(return_T))
-    # A quarter of the session's move happens overnight, and some more that is taken back.
+    # A quarter of the session's move happens overnight, plus a move that is undone by the close.
     open_T = close_T * np.exp(-0.75 * return_T + 0.3 * sigma_T * gap_T)
     body = np.stack([open_T, close_T])
     busy_T = np.sqrt(variance_T * SESSIONS_A_YEAR) / synthetic.volatility
@@ -57,7 +57,7 @@ def synthetic_bars(synthetic: Synthetic, ticker: str, start: date, end: date) ->
 
 
 def synthetic_vix(synthetic: Synthetic, ticker: str, start: date, end: date) -> pd.DataFrame:
-    """Return the volatility that `ticker` truly has in the next session, in per cent a year."""
+    """Return the true volatility of `ticker` in the next session, in per cent a year."""
     index = pd.bdate_range(start, end)
     variance_T = _variances(synthetic, _draws(synthetic, ticker, len(index))[:, 0])[1:]
     return flat_bars(pd.Series(100.0 * np.sqrt(SESSIONS_A_YEAR * variance_T), index))
@@ -69,7 +69,7 @@ def _draws(synthetic: Synthetic, ticker: str, n_sessions: int) -> Floats:
 
 
 def _variances(synthetic: Synthetic, z_T: Floats) -> Floats:
-    """Return the variance of every session, and of the one after the last: shape (T + 1,)."""
+    """Return the variance of every session and of the one after the last, shape (T + 1,)."""
     long_run = synthetic.volatility**2 / SESSIONS_A_YEAR
     base = (1.0 - synthetic.alpha - synthetic.beta) * long_run
     variances = [long_run]

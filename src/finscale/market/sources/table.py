@@ -1,4 +1,4 @@
-"""A user's own table, as its file has it: dates, prices and volumes taken out of its columns."""
+"""Conversion of a user's own table into bars: dates, prices and volumes from its columns."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from finscale.market.sources.numbers import parse_numbers
 
 
 def table_bars(table: pd.DataFrame, written: Sequence[str], file: TableFile) -> Fetched:
-    """Take the bars out of a table; what its columns are called is in `names`.
+    """Extract the bars of a table; the module `names` has the known names of columns.
 
-    A price that is not the close is not replaced; for a missing close a last price or an adjusted
-    close stands in. Rows without any price (a holiday, a halt) are left out, and a table with the
-    newest row first is turned round.
+    An adjusted close or a last price replaces a missing close; other missing prices are not
+    replaced. Rows without any price (a holiday, a halt) are left out, and a table with the newest
+    row first is reversed.
 
     Parameters
     ----------
@@ -43,8 +43,8 @@ def table_bars(table: pd.DataFrame, written: Sequence[str], file: TableFile) -> 
     Raises
     ------
     DataError
-        If a column stands there twice, there are no dates, rows are of several tickers, or a cell
-        is not what its column says.
+        If a column occurs twice, dates are missing, rows belong to several tickers, or a cell does
+        not fit its column.
     """
     columns = _columns(table, written, file)
     _check_one_ticker(columns, file)
@@ -68,12 +68,12 @@ def table_bars(table: pd.DataFrame, written: Sequence[str], file: TableFile) -> 
 def one_level(
     levels: Sequence[Sequence[str]], level_names: Sequence[str], file: TableFile
 ) -> list[str]:
-    """Return names of columns that have several levels: prices on one, the same ticker elsewhere.
+    """Return one name for each column of a header with several levels, such as price and ticker.
 
     Raises
     ------
     DataError
-        If the other levels tell columns of one name apart.
+        If another level tells columns apart, as for several tickers.
     """
     best = max(range(len(levels)), key=lambda at: sum(map(is_known, levels[at])))
     names = list(levels[best])
@@ -89,7 +89,7 @@ def one_level(
             called = f"level {show(level_names[at])}" if level_names[at] else f"level {at + 1}"
             raise several_tickers(f"{called} of the columns with {listed(list(of))}", file)
     if not any(known_name(name) == DATE for name in names):
-        # Its name stands on another level.
+        # The name of the date's column is on another level.
         for level in levels:
             names = [
                 cell if known_name(cell) == DATE else name
@@ -109,12 +109,12 @@ def _columns(
     if DATE not in places:
         there = listed([known_name(each) or "without a name" for each in written])
         raise file.malformed("a column Date", f"columns {there}", "Correct the header.")
-    # Under a name of its own: what stands in is spoken of as what it is taken for.
+    # Rename a column that stands in, so that messages call it by the name it is used as.
     return {name: table.iloc[:, found[0]].rename(name) for name, found in places.items()}
 
 
 def _has_prices(columns: dict[str, pd.Series[Any]]) -> NDArray[np.bool]:
-    """Tell which rows hold a price at all; where none does, all stay, and the first is refused."""
+    """Mark the rows with any price; if there are none, mark all, so that the first is refused."""
     prices = [empty_cells(columns[name]) for name in PRICES if name in columns]
     kept = ~np.all(prices, axis=0) if prices else np.ones(len(columns[DATE]), dtype=bool)
     return kept if kept.any() else np.ones_like(kept)
@@ -130,12 +130,12 @@ def _check_one_ticker(columns: dict[str, pd.Series[Any]], file: TableFile) -> No
 
 
 def several_tickers(got: str, file: TableFile) -> DataError:
-    """Return the error of a file that holds more than one market."""
+    """Return the error about a file with more than one ticker."""
     return file.malformed("bars of one ticker", got, "Write a file for each ticker.")
 
 
 def listed(names: Sequence[str], between: str = ", ") -> str:
-    """Name a few things, and say how many more there are."""
+    """Join the first names, and say how many more there are."""
     shown = between.join(name if len(name) <= 40 else f"{name[:40]}..." for name in names[:12])
     return shown + (f" and {len(names) - 12} more" if len(names) > 12 else "")
 

@@ -35,24 +35,24 @@ def yahoo_bars(
 ) -> pd.DataFrame:
     """Fetch the sessions from `start` to `end`, both included.
 
-    Rate limits, time-outs, lost connections and answers 5xx are tried again: `ask_patiently`.
-    Rows without any price (halts, the running day) are left out.
+    Requests with rate limits, time-outs, lost connections and 5xx answers are tried again, see
+    `ask_patiently`. Rows without any price (halts, the current day) are left out.
 
     Parameters
     ----------
     session : curl_cffi or requests session, or None
-        What yfinance sends its requests through; None is a `ChartSession`.
+        Session for the requests of yfinance; None makes a `ChartSession`.
     sleep : callable
-        Called with the seconds to wait.
+        Called with the number of seconds to wait.
     rng : random.Random
-        Source of the jitter.
+        Random numbers for the length of pauses.
 
     Raises
     ------
     ConfigError
-        If the ticker would be a path in Yahoo's address.
+        If the ticker would change the path of Yahoo's address.
     DataError
-        If Yahoo does not know the ticker, or still cannot be reached after the last try.
+        If Yahoo does not know the ticker, or cannot be reached in any of the tries.
     """
     check_ticker(ticker, "ticker of source yahoo")
     if session is None:
@@ -67,19 +67,19 @@ def yahoo_bars(
 
 
 def _history(ticker: str, start: date, end: date, session: Any) -> pd.DataFrame:
-    # yfinance takes a second to import: only who fetches waits for it.
+    # Imported here because yfinance takes a second to import.
     import yfinance
     from yfinance.exceptions import YFTickerMissingError
 
     yfinance.config.debug.hide_exceptions = False
-    # It warns of each try without a cookie; what matters is what the request itself comes to.
+    # yfinance warns of each try without a cookie; only the result of the request matters.
     logging.getLogger("yfinance").setLevel(logging.ERROR)
     source = yfinance.Ticker(ticker, session=session)
     # Yahoo's end is exclusive.
     ask = partial(source.history, start=start, end=end + timedelta(days=1), timeout=30)
     try:
-        # Adjusted below: yfinance would make a row whose adjusted close alone is missing look
-        # like one without prices.
+        # We adjust below, because yfinance would remove all prices of a row whose adjusted close
+        # is missing.
         frame = ask(auto_adjust=False)
     except YFTickerMissingError as error:
         raise _unknown_ticker(ticker, str(error)) from error
@@ -89,7 +89,7 @@ def _history(ticker: str, start: date, end: date, session: Any) -> pd.DataFrame:
             raise _unknown_ticker(ticker, f"answer {status}") from error
         raise
     except (LookupError, TypeError, AttributeError) as error:
-        # yfinance takes an answer apart without looking: this one has another form.
+        # yfinance does not check the form of an answer: this one is malformed.
         raise ValueError(f"{type(error).__name__}: {error}") from error
     assert isinstance(frame, pd.DataFrame)
     frame.index = pd.DatetimeIndex(frame.index).tz_localize(None).normalize()
@@ -97,19 +97,19 @@ def _history(ticker: str, start: date, end: date, session: Any) -> pd.DataFrame:
 
 
 def _adjusted(frame: pd.DataFrame) -> pd.DataFrame:
-    """Put every price on the scale of the adjusted close."""
+    """Scale all prices by the ratio of adjusted close to close."""
     frame = frame.dropna(subset=_PRICES, how="all")
     factor = frame["adj close"] / frame["close"]
     prices = {name: frame[name] * factor for name in _PRICES[:3]}
-    # Nothing was traded, or nobody counted it: the prices stand.
+    # A missing volume becomes 0: nothing was traded, or trades were not counted.
     volume = frame["volume"].fillna(0.0)
     return pd.DataFrame({**prices, "close": frame["adj close"], "volume": volume})
 
 
 def _transient() -> tuple[type[Exception], ...]:
-    """Return what another try may cure; every error of curl_cffi and requests is an OSError.
+    """Return the errors after which to try again; all errors of curl_cffi and requests are OSError.
 
-    ValueError: a page that is no JSON, which is how Yahoo's outages and hotel networks look.
+    ValueError means a page that is not JSON: an outage of Yahoo, or the login page of a network.
     """
     from yfinance.exceptions import YFDataException, YFRateLimitError
 
@@ -134,5 +134,5 @@ def _unreachable(ticker: str, error: Exception) -> UnreachableError:
         f"ticker {ticker} of source yahoo",
         expected="an answer from query2.finance.yahoo.com",
         got=f"too many requests in {N_TRIES} tries" if limited else got,
-        todo="Nothing is lost: go on with the same line later.",
+        todo="Nothing is lost: run the same line again later.",
     )

@@ -1,7 +1,7 @@
-"""How samples are cut: by dates, by blocks in time, by scattered chunks, by combinations.
+"""Schemes of splitting: by dates, by blocks in time, by scattered chunks, by combinations.
 
-The sample at position t is labelled by bars t+1 … t+horizon. Each scheme takes all samples with a
-whole label, ascending, and gives a split; none looks at a label.
+The label of the sample at position t is made from the bars t+1 … t+horizon. Each scheme takes the
+ascending positions of all samples with a complete label and returns a split; none uses the labels.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def chronological(
     train_last: np.datetime64,
     validation_last: np.datetime64,
 ) -> Split:
-    """Cut by the dates of label intervals; one that straddles a boundary is purged.
+    """Split by the dates of label intervals; a sample whose interval crosses a boundary is purged.
 
     M. López de Prado, *Advances in Financial Machine Learning*, 2018, section 7.4.1.
     """
@@ -43,10 +43,10 @@ def chronological(
 def walk_forward(
     samples: Positions, horizon: int, first_bar: int, n_bars: int, n_blocks: int
 ) -> Split:
-    """Cut the bars from `first_bar` into blocks; each is forecast from what was known before it.
+    """Cut the bars from `first_bar` on into blocks; each is forecast from all bars before it.
 
-    A block's validation is the last 15 % of everything before the block. What lies after the
-    block is in no part of its fold.
+    The validation part of a block is the last 15 % of the samples before it. Samples after the
+    block are in no part of its fold.
     """
     folds = []
     for block in np.array_split(np.arange(first_bar, n_bars), n_blocks):
@@ -68,11 +68,12 @@ def scattered_chunks(
     *,
     one_each: bool,
 ) -> Split:
-    """Scatter whole chunks of context + horizon bars over the parts, 15 % each for evaluation.
+    """Assign whole chunks of context + horizon bars to the parts, 15 % each for evaluation.
 
-    What a study of 19 validation samples did. Training goes on after evaluated chunks, so it
-    keeps a distance of context + horizon to them (embargo) and carries no verdict. Chunks fill
-    `rows`, from the first to the last but one; an incomplete one at the end is purged.
+    An earlier study with 19 validation samples split in this way. Training also uses bars after
+    evaluated chunks, so it keeps a distance of context + horizon bars to them (embargo), and the
+    split carries no verdict. `rows` is the half-open range that the chunks fill; an incomplete
+    chunk at its end is purged.
     """
     (origin, end), length = rows, context_length + horizon
     n_chunks = max(0, (end - origin) // length)
@@ -82,7 +83,7 @@ def scattered_chunks(
 
     chunk = (samples + horizon - origin) // length
     whole = (chunk == (samples + 1 - origin) // length) & (chunk < n_chunks)
-    if one_each:  # the one whose context fills the chunk up to its label
+    if one_each:  # the sample whose context and label together fill the chunk
         whole &= samples == origin + chunk * length + context_length - 1
     last_bars = np.sort(origin + (np.concatenate([validation, test]) + 1) * length - 1)
     evaluated = np.isin(chunk, validation) | np.isin(chunk, test)
@@ -93,15 +94,15 @@ def scattered_chunks(
         samples[whole & np.isin(chunk, validation)],
         samples[whole & np.isin(chunk, test)],
     )
-    return make_split(samples, [fold], carries_verdict=False)
+    return make_split(samples, [fold])
 
 
 def combinatorial(samples: Positions, horizon: int, context_length: int) -> Split:
-    """Test every pair of six groups of samples, and train on the rest, purged and embargoed.
+    """Test on every pair of six groups of samples, and train on the rest, purged and embargoed.
 
-    Combinatorial purged cross-validation (M. López de Prado, *Advances in Financial Machine
-    Learning*, 2018, section 12.4), which has no validation part: it is the last 15 % of what it
-    would train on.
+    This is combinatorial purged cross-validation (M. López de Prado, *Advances in Financial Machine
+    Learning*, 2018, section 12.4). It defines no validation part; here this is the last 15 % of
+    the training samples.
     """
     size = len(samples) // N_GROUPS
     group = np.minimum(np.arange(len(samples)) // max(size, 1), N_GROUPS - 1)
@@ -109,7 +110,7 @@ def combinatorial(samples: Positions, horizon: int, context_length: int) -> Spli
         _combination(samples, group, pair, horizon, context_length + horizon)
         for pair in combinations(range(N_GROUPS), N_TEST_GROUPS)
     ]
-    return make_split(samples, folds, carries_verdict=False)
+    return make_split(samples, folds)
 
 
 def _combination(
@@ -137,7 +138,7 @@ def _inner(before: Positions, horizon: int) -> tuple[Positions, Positions]:
 
 
 def _embargoed(samples: Positions, last_bars: Positions, embargo: int) -> NDArray[np.bool_]:
-    """Tell which samples lie less than `embargo` after one of the (ascending) last bars."""
+    """Mark the samples less than `embargo` bars after one of the (ascending) last bars."""
     if len(last_bars) == 0:
         return np.zeros(len(samples), dtype=np.bool_)
     nearest = np.searchsorted(last_bars, samples, side="right") - 1

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finscale.config import ConfigError
-from finscale.dataset import Fold, Split, split
+from finscale.dataset import DIAGNOSTIC_SPLITS, Fold, Split, split
 
 # January 2024 without weekends and the first: position 0 is Tuesday 2nd, position 21 the 30th.
 INDEX = pd.bdate_range("2024-01-02", "2024-01-31", name="date")
@@ -51,7 +51,6 @@ def test_walk_forward_dates_by_hand() -> None:
     trained = [2, 3, 4, 5, 8, 9, 10, 11, 12, 15, 16, 17, 18, 19]
     assert parts(made.folds[1]) == [trained, [22, 23], [24, 25, 26, 29, 30], []]
     assert days(made.purged) == []
-    assert made.carries_verdict
     # A search sees nothing of the evaluation: neither its days nor its labels.
     assert parts(made.search) == [*before, [], []]
 
@@ -121,7 +120,6 @@ def test_chunks_by_hand() -> None:
     assert fold.train.tolist() == [2, 3, 4, 5, 6]
     assert fold.purged.tolist() == [11, 12, 13, 14, 19, 20]
     assert made.purged.tolist() == fold.purged.tolist()
-    assert not made.carries_verdict
     assert made.search is fold
 
 
@@ -155,7 +153,6 @@ def test_combinations_by_hand() -> None:
     index = pd.bdate_range("2024-01-02", periods=32)
     made = split(index, 1, first_position=0, kind="cpcv", context_length=1)
     assert len(made.folds) == 15
-    assert not made.carries_verdict
     assert made.search is made.folds[0]
     # Groups 1 and 3 are the seventh pair: 01 02 03 04 05 12 13.
     fold = made.folds[6]
@@ -224,7 +221,10 @@ def test_no_training_label_meets_an_evaluation_label_whatever_the_split(
             known = samples[samples + horizon <= last]
         whole = np.concatenate([fold.train, fold.validation, fold.test, fold.purged])
         np.testing.assert_array_equal(np.sort(whole), known)
-        if not made.carries_verdict:
+        evaluated = [*fold.validation, *fold.test]
+        if kind not in DIAGNOSTIC_SPLITS:  # the only ones that learn from later days
+            assert max(fold.train) < min(evaluated, default=len(gaps))
+        else:
             for t in fold.train:
                 before = [bar for bar in validated | tested if bar <= t]
                 assert not before or t - max(before) >= context + horizon

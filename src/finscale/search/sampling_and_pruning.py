@@ -1,4 +1,4 @@
-"""Optuna's samplers and pruners by name."""
+"""Optuna's samplers and pruners, by their names in the options."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ from optuna.samplers import (
 from finscale.config import Sampler
 from finscale.search.methods import Methods
 
-# Studies in memory come and go, and a database that fails is told of in one line of ours.
+STATEFUL_PRUNERS = ("hyperband",)
+"""Pruners that store their state in the trial: they need the trial of the shared study."""
+
+# Silence Optuna's log: many studies are made in memory, and we report failures of a database.
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
@@ -29,13 +32,13 @@ def make_sampler(name: Sampler, seed: int, own_seed: int) -> BaseSampler:
     Parameters
     ----------
     seed, own_seed : int
-        Of the search, for what has to be the same in all its proposals, and of this one.
+        Seed of the search, for the parts that all its proposals share, and seed of this proposal.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         match name:
             case "tpe":
-                # Running trials count as poor ones, so that workers do not all try the same place.
+                # Running trials count as poor, so that workers do not try the same region.
                 return TPESampler(seed=own_seed, multivariate=True, group=True, constant_liar=True)
             case "gp":
                 return GPSampler(seed=own_seed, warn_independent_sampling=False)
@@ -43,7 +46,7 @@ def make_sampler(name: Sampler, seed: int, own_seed: int) -> BaseSampler:
                 return QMCSampler(
                     scramble=True,
                     seed=seed,
-                    independent_sampler=RandomSampler(seed=own_seed),  # of what has no order
+                    independent_sampler=RandomSampler(seed=own_seed),  # for unordered categories
                     warn_independent_sampling=False,
                     warn_asynchronous_seeding=False,
                 )
@@ -54,7 +57,7 @@ def make_sampler(name: Sampler, seed: int, own_seed: int) -> BaseSampler:
 
 
 def make_pruner(methods: Methods) -> BasePruner:
-    """Return one of Optuna's pruners; it compares equal epochs."""
+    """Return one of Optuna's pruners, which compares trials at the same epoch."""
     if methods.n_objectives > 1:
         return NopPruner()
     match methods.pruner:

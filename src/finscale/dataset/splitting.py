@@ -1,4 +1,4 @@
-"""The one splitter: parts that share no future."""
+"""The splitter: training, validation and test parts whose label intervals do not overlap."""
 
 from __future__ import annotations
 
@@ -10,10 +10,15 @@ import pandas as pd
 
 from finscale.config import N_BLOCKS, ChunkSamples, ConfigError, SplitKind, unknown
 from finscale.dataset.folds import Split
-from finscale.dataset.schemes import chronological, combinatorial, scattered_chunks, walk_forward
+from finscale.dataset.split_schemes import (
+    chronological,
+    combinatorial,
+    scattered_chunks,
+    walk_forward,
+)
 
 DIAGNOSTIC_SPLITS: tuple[SplitKind, ...] = ("chunk", "cpcv")
-"""Splits that train after an evaluated block: they carry no verdict."""
+"""Splits that train on bars after an evaluated block, so that they carry no verdict."""
 
 
 def split(
@@ -29,30 +34,32 @@ def split(
     context_length: int | None = None,
     samples_per_chunk: ChunkSamples = "all",
 ) -> Split:
-    """Cut samples into training, validation and test by their label intervals.
+    """Split samples into training, validation and test by their label intervals.
 
-    The sample at position t is labelled by bars t+1 … t+horizon. It belongs to the part in which
-    this interval lies whole; where it straddles a boundary it is purged, so that no training
-    label shares a bar with an evaluation label. Its context may reach back into an earlier part.
-    A sample whose interval ends beyond the data is in no part and not in `purged`.
+    The label of the sample at position t is made from the bars t+1 … t+horizon. The sample belongs
+    to the part that contains this whole interval. If the interval crosses a boundary, the sample is
+    purged, so that no training label shares a bar with an evaluation label. Its context may reach
+    back into an earlier part. A sample whose interval ends after the data is in no part and not in
+    `purged`.
 
     Parameters
     ----------
     index : DatetimeIndex, shape (T,)
         Dates of the bars.
     horizon : int
-        Bars ahead that a label looks at.
+        How many bars ahead a label looks.
     first_position : int
         First position that may be a sample (see `first_position`).
     train_end, validation_end : date
-        Last dates of the training and the validation part: for ``chronological``.
+        Last dates of the training and the validation part, for ``chronological``.
     kind : {"chronological", "walk-forward", "chunk", "cpcv"}
-        ``chronological``: three parts in time. ``walk-forward``: the bars from `evaluation_start`
-        in `n_blocks` blocks, each forecast from all before it. ``chunk``: scattered chunks of
-        context + horizon bars, each with `samples_per_chunk`. ``cpcv``: combinatorial purged
-        cross-validation. The last two carry no verdict.
+        ``chronological``: three parts, one after another. ``walk-forward``: the bars from
+        `evaluation_start` on in `n_blocks` blocks, each forecast from all bars before it.
+        ``chunk``: scattered chunks of context + horizon bars, each with `samples_per_chunk`
+        samples. ``cpcv``: combinatorial purged cross-validation. The last two carry no verdict.
     context_length : int
-        For ``chunk`` and ``cpcv``, which keep a distance of context + horizon after evaluated bars.
+        Bars in a window, for ``chunk`` and ``cpcv``: training keeps a distance of context +
+        horizon bars after evaluated bars.
 
     Raises
     ------
