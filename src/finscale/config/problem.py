@@ -14,6 +14,7 @@ from finscale.config.files import Frozen, Named, load_named, option
 from finscale.config.hyperparameters import CONTEXT_LENGTH, PATCH_LENGTH, PATCH_STRIDE
 from finscale.config.places import file_of, shown_path
 from finscale.config.universe import Universe, load_universe
+from finscale.config.words import named
 
 FeatureTier = Literal["a20", "a50", "a100", "a200", "a250", "a500"]
 Timescale = Literal["daily", "2d", "3d", "5d", "weekly", "2wk", "monthly", "daily+multi"]
@@ -147,8 +148,7 @@ class Problem(DataConfig):
     )
     split: SplitKind = option(
         "chronological",
-        "how days are divided into training, validation and test: chronological, walk-forward, "
-        "chunk, cpcv",
+        f"how days are divided into training, validation and test: {named(SplitKind)}",
     )
     n_blocks: BlockCount = option(
         N_BLOCKS, "number of blocks in the evaluation period (walk-forward)"

@@ -35,6 +35,7 @@ from finscale.config.floors import Floors, load_floors
 from finscale.config.hyperparameters import ARCHITECTURE_AXES, TRAINING_AXES
 from finscale.config.problem import Problem
 from finscale.config.space import Space, load_space
+from finscale.config.words import named
 
 COUNTED = ("ok", "pruned", "diverged")
 """Statuses of trials that count towards `n_trials`, and of results that are not computed again."""
@@ -95,10 +96,10 @@ class SearchConfig(Problem):
     batch_size: Pin[BatchSize] = _pin("number of windows in a training step")
     revin: Pin[bool] = _pin("normalise each window (true or false)")
     sampler: Sampler = option(
-        "tpe", "Optuna's sampler, which chooses the next trial: tpe, gp, qmc, random, cmaes"
+        "tpe", f"Optuna's sampler, which chooses the next trial: {named(Sampler)}"
     )
     pruner: Pruner = option(
-        "median", "Optuna's pruner, which stops poor trials early: median, hyperband, none"
+        "median", f"Optuna's pruner, which stops poor trials early: {named(Pruner)}"
     )
     objectives: Objectives = option(
         "val_loss",

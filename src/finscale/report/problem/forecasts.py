@@ -8,15 +8,13 @@ from typing import Any
 from finscale.evaluation import REFERENCE
 from finscale.report.pages import DASH, MINUS, Table, show
 from finscale.report.problem.content import Report
+from finscale.report.problem.frames import BINARY_SCORES, RETURN_SCORES
 
 # Forecasts with at least this p-value are in the set that contains the best with 95 % confidence.
 MCS_LEVEL = 0.05
 
 Row = Mapping[Hashable, Any]
 Column = tuple[str, Callable[[Row], str]]
-
-BINARY_SCORES = (("AUC", "auc", ".3f"), ("Brier", "brier", ".4f"), ("ECE", "ece", ".3f"))
-RETURN_SCORES = (("MAE", "mae", ".5f"), ("RMSE", "rmse", ".5f"), ("coverage", "coverage", ".1%"))
 
 
 def forecast_table(report: Report) -> Table:

@@ -7,7 +7,10 @@ import pandas as pd
 from finscale.config import ARCHITECTURE_AXES, TRAINING_AXES, parse_budget
 from finscale.evaluation import BASELINES as NAMES
 
-SCORES = ("auc", "brier", "ece", "mae", "rmse", "coverage")
+# Title, name after `val_` or `test_`, and format of each score.
+BINARY_SCORES = (("AUC", "auc", ".3f"), ("Brier", "brier", ".4f"), ("ECE", "ece", ".3f"))
+RETURN_SCORES = (("MAE", "mae", ".5f"), ("RMSE", "rmse", ".5f"), ("coverage", "coverage", ".1%"))
+SCORES = tuple(name for _, name, _ in (*BINARY_SCORES, *RETURN_SCORES))
 # Further columns computed on test days, which are never shown while the test is closed.
 OF_THE_TEST = ("difference", "ci_low", "ci_high", "skill_low", "skill_high", "n_effective", "mcs_p")
 # Columns that cells and baselines may both have; NaN if not computed.
