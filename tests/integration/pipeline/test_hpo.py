@@ -281,8 +281,8 @@ def test_a_finished_search_trains_nothing(searched: Lab) -> None:
 def test_a_parent_deleted_without_its_trials_is_one_line(searched: Lab) -> None:
     (old,) = searched.runs("hpo")
     searched.delete(old.info.run_id)
-    line = f"whose nested runs (2) are not. Give `mlflow runs restore --run-id {old.info.run_id}`"
-    with pytest.raises(StoreError, match=line):
+    restore = f"`mlflow runs restore --run-id {old.info.run_id}`"
+    with pytest.raises(StoreError, match=rf"whose nested runs \(2\) are not. Give {restore}"):
         searched.hpo()
     MlflowClient().restore_run(old.info.run_id)
     searched.hpo()
