@@ -1,6 +1,6 @@
 """The verdict on simulated studies whose answer is known: false claims, power, named forms.
 
-From daily losses of seeds through the bootstrap to the answer. An instrument that always says
+From daily losses of seeds through the bootstrap to the answer. A procedure that always says
 "not identifiable" fails here.
 """
 

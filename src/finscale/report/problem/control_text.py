@@ -43,9 +43,9 @@ def control_sentence(names: Sequence[str], controls: Sequence[Control]) -> str:
         for objection in control.objections
     ]
     if objections:
-        return f"The instrument failed: {'; '.join(objections)}."
+        return f"The procedure failed: {'; '.join(objections)}."
     return (
-        "The instrument passed: where there is nothing to find it claimed nothing beyond chance, "
+        "The procedure passed: without a trend it made no more claims than chance explains, "
         "and it found the planted trend."
     )
 

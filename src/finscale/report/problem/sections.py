@@ -149,7 +149,7 @@ def _of_searches(report: Report) -> Iterator[Section]:
     if report.control:
         names, controls = [report.problem], [report.control]
         yield Section(
-            "The instrument on trial",
+            "Test of the procedure",
             texts=(control_sentence(names, controls),),
             tables=((CONTROL_CAPTION, control_table(names, controls)),),
         )

@@ -1,4 +1,4 @@
-"""What a report says of the instrument on trial."""
+"""What a report says of the tests of the procedure."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_three_rows_a_control() -> None:
 
 
 def test_it_passes_or_says_where_it_failed() -> None:
-    assert control_sentence(["flat"], [SOUND]).startswith("The instrument passed")
+    assert control_sentence(["flat"], [SOUND]).startswith("The procedure passed")
     blind = Control(
         0.007, SOUND.as_trained, SOUND.levelled, ErrorRates(-0.014, {"flat": 100}, 96), None
     )
