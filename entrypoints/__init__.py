@@ -24,6 +24,8 @@ os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+# Threads that wait for another one sleep: a core that another program needs is not kept busy.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 try:
     from finscale.config import (

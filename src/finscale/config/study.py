@@ -187,7 +187,7 @@ class StudyConfig(Frozen):
         "demo", "a file in configs/studies"
     )
     workers: Side = option(
-        0, "number of cells that run in parallel; 0: one per core, at most two on the CPU"
+        0, "number of cells that run in parallel; 0: as many as the cores and the memory allow"
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = option("auto", "where to train")
     data_root: DataRoot = option(Path("data"), "folder of raw and processed data")

@@ -46,6 +46,7 @@ from finscale.pipeline.running import (
     renewing,
     run_side_by_side,
     unfinished,
+    workers_that_fit,
 )
 from finscale.pipeline.train import DONE, train
 from finscale.tracking import (
@@ -65,7 +66,7 @@ from finscale.tracking import (
     verb_run,
     where,
 )
-from finscale.training import pick_device
+from finscale.training import available_memory_bytes, pick_device
 
 
 def study(config: StudyConfig, run_id: str | None = None) -> None:
@@ -123,7 +124,7 @@ def dry_run_study(config: StudyConfig, run_id: str | None = None) -> None:
         prospects = _look_ahead(config, cells, screen)
         device = pick_device(config.device)
         seconds = expected_seconds(prospects, device)
-        text = cost_sentence(seconds, _n_workers(config), device)
+        text = cost_sentence(seconds, _n_workers(config, _waiting(prospects)), device)
         screen(Line(text))
     if run_id:
         tell_invocation(run_id, Kind.STUDY, f"```\n{table(prospects)}\n```\n\n{text}")
@@ -184,13 +185,16 @@ def _waits_for_the_registry(tags: Mapping[str, str]) -> bool:
 def _run(waiting: Sequence[TrainConfig], config: StudyConfig, listen: Listen) -> list[Failure]:
     job = partial(run_cell, study=config.study.name)
     cells = {cell.cell_name: cell for cell in waiting}
-    return run_side_by_side(job, cells, min(_n_workers(config), len(waiting)), listen)
+    return run_side_by_side(job, cells, min(_n_workers(config, waiting), len(waiting)), listen)
 
 
-def _n_workers(config: StudyConfig) -> int:
-    # A GPU trains one model at a time; on the CPU, small models leave cores idle.
-    on_cpu = pick_device(config.device).type == "cpu"
-    return config.workers or (min(2, available_cores()) if on_cpu else 1)
+def _n_workers(config: StudyConfig, cells: Sequence[TrainConfig]) -> int:
+    """Return how many cells are worked on at a time."""
+    device = pick_device(config.device)
+    if config.workers or device.type != "cpu":  # a GPU trains one model at a time
+        return config.workers or 1
+    largest = max((cell.budget for cell in cells), default=1)
+    return workers_that_fit(largest, available_cores(), available_memory_bytes(device))
 
 
 def _conclude(config: StudyConfig, prospects: Sequence[Prospect], listen: Listen) -> Run:

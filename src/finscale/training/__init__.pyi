@@ -15,8 +15,10 @@ from .losses import Loss, bce_loss, gaussian_nll_loss
 from .pace import Pace
 from .samples import Samples, make_samples
 from .schedule import learning_rate_factor
+from .threads import LARGE, threads_of
 
 __all__ = [
+    "LARGE",
     "Checkpoints",
     "Epoch",
     "FitResult",
@@ -39,4 +41,5 @@ __all__ = [
     "predict",
     "reached",
     "remove_checkpoint",
+    "threads_of",
 ]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from finscale.config import ConfigError
-from finscale.model import Architecture, forward_flops
+from finscale.model import Architecture, count_params, forward_flops
 
 # torch takes seconds to import, so it is imported only in the functions that need it.
 if TYPE_CHECKING:
@@ -65,14 +65,29 @@ def peak_memory_bytes(device: torch.device) -> int:
 
 
 def measure_flops_per_second(
-    arch: Architecture, batch_size: int, device: torch.device, *, at_most_s: float = 2.0
+    arch: Architecture,
+    batch_size: int,
+    device: torch.device,
+    *,
+    at_most_s: float = 2.0,
+    n_params: int | None = None,
 ) -> float:
-    """Measure the floating-point rate of training by a few steps of a temporary model of `arch`."""
+    """Measure the floating-point rate of training by a few steps of a temporary model of `arch`.
+
+    Parameters
+    ----------
+    n_params : int, optional
+        Number of parameters of the model that `arch` stands for, which decides the number of
+        threads; by default that of `arch`.
+    """
     import torch
 
     from finscale.model import PatchTST
+    from finscale.training.threads import threads_of, using_threads
 
-    with torch.random.fork_rng(devices=[]):  # dropout must not change later random draws
+    n_threads = threads_of(n_params or count_params(arch).total, torch.get_num_threads())
+    # Dropout must not change later random draws.
+    with torch.random.fork_rng(devices=[]), using_threads(n_threads):
         model = PatchTST(arch).to(device)
         x_BLC = torch.randn(batch_size, arch.context_length, arch.n_channels, device=device)
         optimiser = torch.optim.AdamW(model.parameters())

@@ -19,6 +19,7 @@ from finscale.training.losses import Loss, bce_loss
 from finscale.training.samples import Samples
 from finscale.training.schedule import learning_rate_factor
 from finscale.training.state import TrainingState
+from finscale.training.threads import default_threads, using_threads
 
 EVALUATION_BATCH = 512
 
@@ -141,11 +142,12 @@ def fit(
     -----
     The function seeds torch's global generator, from which dropout draws. On a CPU, equal inputs
     and an equal number of threads give equal weights, even if the run was stopped or killed and
-    resumed.
+    resumed: a small model has one thread, and a checkpoint holds the number of a large one.
     """
     torch.manual_seed(settings.seed)
     order = torch.Generator().manual_seed(settings.seed)
-    state = TrainingState(model, _optimiser(model, settings), order)
+    n_threads = default_threads(model)
+    state = TrainingState(model, _optimiser(model, settings), order, n_threads=n_threads)
     keeper = None
     if checkpoints:
         identity = {"settings": asdict(settings), "n_train": len(train)}
@@ -157,7 +159,8 @@ def fit(
             raise _StopAskedError
 
     try:
-        status, reason = _run(state, train, validation, settings, on_epoch, loss, keeper, look)
+        with using_threads(state.n_threads):
+            status, reason = _run(state, train, validation, settings, on_epoch, loss, keeper, look)
     except _StopAskedError:
         status, reason = "stopped", "stopped"
         if keeper:
@@ -235,7 +238,7 @@ def predict(
     """
     model.eval()
     parts: list[Tensor] = []
-    with torch.inference_mode():
+    with torch.inference_mode(), using_threads(default_threads(model)):
         for which_B in torch.arange(len(samples)).split(EVALUATION_BATCH):
             look()
             parts.append(model(samples.windows(which_B)).cpu())

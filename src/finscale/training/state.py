@@ -29,6 +29,9 @@ class TrainingState:
         Sum of the losses of all samples in these batches.
     started : float
         Start on the performance counter; a resumed run counts its earlier training time.
+    n_threads : int
+        Threads on the CPU, the same for the whole run: with another number, sums have other
+        rounding errors.
     """
 
     model: nn.Module
@@ -41,6 +44,7 @@ class TrainingState:
     best_loss: float = math.inf
     best_weights: Tensors = field(default_factory=dict)
     started: float = field(default_factory=time.perf_counter)
+    n_threads: int = 1
     _order_after: Tensor = field(default_factory=lambda: torch.empty(0))
 
     @property
@@ -82,6 +86,7 @@ class TrainingState:
             "best_epoch": self.best_epoch,
             "best_loss": self.best_loss,
             "seconds": self.seconds,
+            "n_threads": self.n_threads,
             **({"batch": self.batch} if self.batch else {}),
         }
 
@@ -118,6 +123,7 @@ class TrainingState:
         self.epoch, self.best_epoch = int(values["epoch"]), int(values["best_epoch"])
         self.best_loss = values["best_loss"]
         self.batch = int(values.get("batch", 0))
+        self.n_threads = int(values.get("n_threads", self.n_threads))  # not in older files
         self.losses = tensors.get("losses", torch.zeros(())).to(self._device, copy=True)
         self.started = time.perf_counter() - values["seconds"]
         torch.set_rng_state(tensors["rng.cpu"])

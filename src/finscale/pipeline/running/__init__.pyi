@@ -4,7 +4,14 @@ from .locking import one_at_a_time
 from .progress import Line, Listen, Progress, Screen, duration
 from .renewal import renewing
 from .shown import on_terminal, shown
-from .workers import Failure, available_cores, failure_lines, run_side_by_side, unfinished
+from .workers import (
+    Failure,
+    available_cores,
+    failure_lines,
+    run_side_by_side,
+    unfinished,
+    workers_that_fit,
+)
 
 __all__ = [
     "EpochLog",
@@ -25,4 +32,5 @@ __all__ = [
     "run_side_by_side",
     "shown",
     "unfinished",
+    "workers_that_fit",
 ]

@@ -31,7 +31,12 @@ from finscale.config import (
     unbroken,
 )
 from finscale.pipeline.running.progress import Event, Listen
+from finscale.training import LARGE
 
+MANY = 4
+"""Threads of a large model, if others are trained beside it."""
+PROCESS_BYTES, TRAINING_BYTES = 2**30, 32
+"""Memory of a process with its libraries, and of training for each parameter, about."""
 GRACE_S = 30.0
 """Seconds that all workers together get to stop: one may be writing a large checkpoint."""
 LOOK_S = 0.5
@@ -108,6 +113,30 @@ def failure_lines(failures: Sequence[Failure]) -> str:
     for failure in failures:
         names.setdefault(failure.line, []).append(failure.name)
     return "; ".join(f"{', '.join(those)}: {line}" for line, those in names.items())
+
+
+def workers_that_fit(n_params: int, n_cores: int, memory_bytes: int) -> int:
+    """Return how many models can be trained side by side on the CPU.
+
+    A small model has one thread, so every core can train one. A large one gets `MANY` threads.
+
+    Parameters
+    ----------
+    n_params : int
+        Number of parameters of the largest model.
+    memory_bytes : int
+        Free memory. A process takes about 1 GiB, and training about 32 bytes per parameter.
+
+    Examples
+    --------
+    >>> workers_that_fit(2_000_000, n_cores=16, memory_bytes=64 * 2**30)
+    16
+    >>> workers_that_fit(200_000_000, n_cores=16, memory_bytes=64 * 2**30)
+    4
+    """
+    by_cores = n_cores if n_params < LARGE else max(min(2, n_cores), n_cores // MANY)
+    by_memory = int(memory_bytes // (PROCESS_BYTES + TRAINING_BYTES * n_params))
+    return max(1, min(by_cores, by_memory))
 
 
 def available_cores() -> int:

@@ -76,10 +76,11 @@ def search_seconds(
 
 def _rate(arch: Architecture, batch_size: int, device: torch.device) -> float:
     """Measure the rate in FLOP/s. All layers cost the same, so a few of them are enough."""
-    is_large = count_params(arch).total >= LARGE
+    n_params = count_params(arch).total
+    is_large = n_params >= LARGE
     few = replace(arch, n_layers=min(2 if is_large else N_LAYERS, arch.n_layers))
     size = 8 if is_large else batch_size
-    return measure_flops_per_second(few, size, device, at_most_s=MEASURE_S)
+    return measure_flops_per_second(few, size, device, at_most_s=MEASURE_S, n_params=n_params)
 
 
 def _fitted(several: Sequence[Architecture], seconds: Sequence[float]) -> Cost:
