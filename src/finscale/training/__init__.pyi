@@ -10,11 +10,12 @@ from .devices import (
     measure_flops_per_second,
     pick_device,
 )
-from .loop import Epoch, FitResult, FitSettings, OnEpoch, Signal, fit, predict
+from .loop import fit, predict
 from .losses import Loss, bce_loss, gaussian_nll_loss
 from .pace import Pace
 from .samples import Samples, make_samples
 from .schedule import learning_rate_factor
+from .settings import Epoch, FitResult, FitSettings, OnEpoch, Signal
 from .threads import LARGE, threads_of
 
 __all__ = [

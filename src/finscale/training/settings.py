@@ -1,0 +1,82 @@
+"""What a training run is asked, what it reports after each epoch, and what it ends with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitSettings:
+    """Settings of a training run."""
+
+    epochs: int
+    learning_rate: float
+    weight_decay: float
+    warmup_steps: int
+    batch_size: int
+    seed: int
+    patience: int = 10
+    clip_norm: float = 1.0
+    betas: tuple[float, float] = (0.9, 0.999)
+
+    def steps_per_epoch(self, n_train: int) -> int:
+        """Return the number of batches in an epoch; the last one may be smaller."""
+        return math.ceil(n_train / self.batch_size)
+
+    def warmup_epochs(self, n_train: int) -> int:
+        """Return how many epochs begin within the warm-up."""
+        return math.ceil(self.warmup_steps / self.steps_per_epoch(n_train))
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """Results of an epoch: mean losses over samples, in nats."""
+
+    number: int
+    train_loss: float
+    val_loss: float
+    learning_rate: float
+
+
+class Signal(Enum):
+    """Answer of `on_epoch`: how a run continues after an epoch."""
+
+    CONTINUE = "continue"
+    PRUNE = "prune"
+    """End the run; it counts as pruned."""
+    STOP = "stop"
+    """Write a checkpoint at once and stop; the run can be resumed later."""
+
+
+OnEpoch = Callable[[Epoch], Signal]
+IsStopping = Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """Result of a run; the model has the weights of `best_epoch`, unless the run was stopped.
+
+    Attributes
+    ----------
+    status : str
+        "ok", "pruned", "diverged" or "stopped".
+    reason : str
+        "completed", "early_stop", "pruned", "not_finite" or "stopped".
+    val_loss : float
+        Validation loss of the best epoch; NaN if diverged, so that it never ranks.
+    n_seen : int
+        Number of training samples processed over all epochs.
+    """
+
+    status: str
+    reason: str
+    best_epoch: int
+    val_loss: float
+    epochs_run: int
+    n_seen: int
+    wall_time_s: float
+    samples_per_second: float
+    peak_memory_bytes: int
