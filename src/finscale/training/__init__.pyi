@@ -10,9 +10,10 @@ from .devices import (
     measure_flops_per_second,
     pick_device,
 )
-from .loop import fit, predict
+from .loop import Member, fit, fit_together
 from .losses import Loss, bce_loss, gaussian_nll_loss
 from .pace import Pace
+from .prediction import predict
 from .samples import Samples, make_samples
 from .schedule import learning_rate_factor
 from .settings import Epoch, FitResult, FitSettings, OnEpoch, Signal
@@ -25,6 +26,7 @@ __all__ = [
     "FitResult",
     "FitSettings",
     "Loss",
+    "Member",
     "OnEpoch",
     "Pace",
     "Reached",
@@ -33,6 +35,7 @@ __all__ = [
     "available_memory_bytes",
     "bce_loss",
     "fit",
+    "fit_together",
     "gaussian_nll_loss",
     "last_epoch",
     "learning_rate_factor",

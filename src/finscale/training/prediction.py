@@ -1,0 +1,48 @@
+"""Outputs of trained models.
+
+Legend: `M` models, `N` samples, `B` batch, `K` outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from finscale.model import StackedPatchTST
+from finscale.training.samples import Samples
+from finscale.training.threads import default_threads, using_threads
+
+EVALUATION_BATCH = 512
+Look = Callable[[], object]
+"""Called before each batch; an error that it raises ends the work."""
+
+
+def predict(model: nn.Module, samples: Samples, look: Look = lambda: None) -> Tensor:
+    """Return outputs_NK of a model in evaluation mode, on the CPU.
+
+    Parameters
+    ----------
+    look : callable, optional
+        Called before each batch; an error that it raises ends the prediction.
+    """
+    model.eval()
+    parts: list[Tensor] = []
+    with torch.inference_mode(), using_threads(default_threads(model)):
+        for which_B in torch.arange(len(samples)).split(EVALUATION_BATCH):
+            look()
+            parts.append(model(samples.windows(which_B)).cpu())
+    return torch.cat(parts)
+
+
+def predict_together(model: StackedPatchTST, samples: Samples, look: Look) -> Tensor:
+    """Return outputs_MNK of stacked models in evaluation mode, on the CPU."""
+    model.eval()
+    parts: list[Tensor] = []
+    with torch.inference_mode():
+        for which_B in torch.arange(len(samples)).split(EVALUATION_BATCH // model.n_models):
+            look()
+            x_BLC = samples.windows(which_B)
+            parts.append(model(x_BLC.expand(model.n_models, *x_BLC.shape)).cpu())
+    return torch.cat(parts, dim=1)
