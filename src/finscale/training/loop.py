@@ -161,9 +161,13 @@ class _Run:
     def is_going(self) -> bool:
         return not self.status
 
-    def save(self, *, at_once: bool) -> None:
+    @property
+    def is_due(self) -> bool:
+        return self._keeper is not None and self._keeper.is_due()
+
+    def save(self) -> None:
         if self._keeper:
-            self._keeper.save(self.state, at_once=at_once)
+            self._keeper.save(self.state)
 
     def end_if_over(self) -> None:
         """End the run if its epochs or its patience are used up."""
@@ -191,11 +195,12 @@ class _Run:
         if signal is Signal.PRUNE:
             self.status = self.reason = "pruned"
             return
-        self.save(at_once=signal is Signal.STOP)
         if signal is Signal.STOP:
             self.stop()
 
     def stop(self) -> None:
+        """Write a checkpoint from which the run can be resumed, and end it."""
+        self.save()
         self.status = self.reason = "stopped"
 
     def result(self) -> FitResult:
@@ -240,7 +245,6 @@ class _Training:
                     self._train_until_one_ends(crew)
         except _StopAskedError:
             for run in [run for run in self._crew if run.is_going]:
-                run.save(at_once=True)
                 run.stop()
 
     def _going(self) -> list[_Run]:
@@ -259,6 +263,7 @@ class _Training:
             for run, train_loss, val_loss in zip(crew, train_losses, val_losses, strict=True):
                 number = run.state.epoch + 1
                 run.end_epoch(Epoch(number, train_loss, val_loss, rate))
+            self._save_if_due(crew)
             self._look()  # also after the last epoch, whose result is not stored yet
 
     def _step(self, states: Sequence[TrainingState]) -> Step:
@@ -279,11 +284,18 @@ class _Training:
         for which_MB in order_MN.split(settings.batch_size, dim=1)[first.batch : left]:
             self._look()
             step(which_MB, self._rate(first.epoch, first.batch))
-            for run in crew:
-                run.state.batch += 1
-                run.save(at_once=False)
+            for state in states:
+                state.batch += 1
+            self._save_if_due(crew)
         n_seen = settings.n_seen(first.epoch + 1, n_train) - settings.n_seen(first.epoch, n_train)
         return [float(state.losses) / n_seen for state in states]
+
+    def _save_if_due(self, crew: Sequence[_Run]) -> None:
+        """Write the checkpoints of all runs at one moment, so that they resume together."""
+        going = [run for run in crew if run.is_going]
+        if any(run.is_due for run in going):
+            for run in going:
+                run.save()
 
     def _validate(self, step: Step) -> list[float]:
         labels_N = self._validation.labels_N.cpu().double()
