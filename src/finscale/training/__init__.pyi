@@ -13,6 +13,7 @@ from .devices import (
 from .loop import fit, predict
 from .losses import Loss, bce_loss, gaussian_nll_loss
 from .pace import Pace
+from .precision import autocast, check_precision, resolve_precision, tf32_products
 from .samples import Samples, make_samples
 from .schedule import learning_rate_factor
 from .settings import Epoch, FitResult, FitSettings, OnEpoch, Signal
@@ -30,8 +31,10 @@ __all__ = [
     "Reached",
     "Samples",
     "Signal",
+    "autocast",
     "available_memory_bytes",
     "bce_loss",
+    "check_precision",
     "fit",
     "gaussian_nll_loss",
     "last_epoch",
@@ -42,5 +45,7 @@ __all__ = [
     "predict",
     "reached",
     "remove_checkpoint",
+    "resolve_precision",
+    "tf32_products",
     "threads_of",
 ]

@@ -11,9 +11,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from finscale.config import Precision
 from finscale.training.checkpoint import CheckpointKeeper, Checkpoints
 from finscale.training.devices import peak_memory_bytes
 from finscale.training.losses import Loss, bce_loss
+from finscale.training.precision import autocast, tf32_products
 from finscale.training.samples import Samples
 from finscale.training.schedule import learning_rate_factor
 from finscale.training.settings import (
@@ -91,7 +93,7 @@ def fit(
             raise _StopAskedError
 
     try:
-        with using_threads(state.n_threads):
+        with using_threads(state.n_threads), tf32_products(train.values_TC.device.type):
             status, reason = _run(state, train, validation, settings, on_epoch, loss, keeper, look)
     except _StopAskedError:
         status, reason = "stopped", "stopped"
@@ -117,7 +119,7 @@ def _run(
     while not (reason := _over(state, settings, len(train))):
         rate = _rate_at_start(state, settings, len(train))
         train_loss = _train_epoch(state, train, settings, schedule, loss, look)
-        val_loss = _mean_loss(state.model, validation, loss, look)
+        val_loss = _mean_loss(state.model, validation, loss, look, settings.precision)
         state.end_epoch()
         if not (math.isfinite(train_loss) and math.isfinite(val_loss)):
             return "diverged", "not_finite"
@@ -159,7 +161,11 @@ def _result(state: TrainingState, status: str, reason: str, n_seen: int) -> FitR
 
 
 def predict(
-    model: nn.Module, samples: Samples, look: Callable[[], object] = lambda: None
+    model: nn.Module,
+    samples: Samples,
+    look: Callable[[], object] = lambda: None,
+    *,
+    precision: Precision = "float32",
 ) -> Tensor:
     """Return outputs_NK of a model in evaluation mode, on the CPU.
 
@@ -167,14 +173,18 @@ def predict(
     ----------
     look : callable, optional
         Called before each batch; an error that it raises ends the prediction.
+    precision : str
+        Precision of the arithmetic. Outputs have the type of the model's weights.
     """
     model.eval()
     parts: list[Tensor] = []
     with torch.inference_mode(), using_threads(default_threads(model)):
         for which_B in torch.arange(len(samples)).split(EVALUATION_BATCH):
             look()
-            parts.append(model(samples.windows(which_B)).cpu())
-    return torch.cat(parts)
+            with autocast(samples.values_TC.device.type, precision):
+                parts.append(model(samples.windows(which_B)).cpu())
+    outputs_NK = torch.cat(parts)
+    return outputs_NK if precision == "float32" else outputs_NK.float()
 
 
 def _optimiser(model: nn.Module, settings: FitSettings) -> torch.optim.Optimizer:
@@ -224,7 +234,9 @@ def _train_epoch(
         state.losses = torch.zeros((), device=train.values_TC.device)
     for which_B in state.draw_order(n_train).split(settings.batch_size)[state.batch : left]:
         look()
-        mean = loss(state.model(train.windows(which_B)), train.labels_N[which_B])
+        with autocast(train.values_TC.device.type, settings.precision):
+            outputs_BK = state.model(train.windows(which_B))
+        mean = loss(outputs_BK.float(), train.labels_N[which_B])
         state.optimiser.zero_grad(set_to_none=True)
         mean.backward()
         torch.nn.utils.clip_grad_norm_(state.model.parameters(), settings.clip_norm)
@@ -235,6 +247,12 @@ def _train_epoch(
     return float(state.losses) / n_samples
 
 
-def _mean_loss(model: nn.Module, samples: Samples, loss: Loss, look: Callable[[], object]) -> float:
-    outputs_NK = predict(model, samples, look).double()
+def _mean_loss(
+    model: nn.Module,
+    samples: Samples,
+    loss: Loss,
+    look: Callable[[], object],
+    precision: Precision,
+) -> float:
+    outputs_NK = predict(model, samples, look, precision=precision).double()
     return float(loss(outputs_NK, samples.labels_N.cpu().double()))
