@@ -10,10 +10,11 @@ from .devices import (
     measure_flops_per_second,
     pick_device,
 )
-from .loop import fit, predict
+from .loop import Member, fit, fit_together
 from .losses import Loss, bce_loss, gaussian_nll_loss
 from .pace import Pace
 from .precision import autocast, check_precision, resolve_precision, tf32_products
+from .prediction import predict
 from .samples import Samples, make_samples
 from .schedule import learning_rate_factor
 from .settings import Epoch, FitResult, FitSettings, OnEpoch, Signal
@@ -26,6 +27,7 @@ __all__ = [
     "FitResult",
     "FitSettings",
     "Loss",
+    "Member",
     "OnEpoch",
     "Pace",
     "Reached",
@@ -36,6 +38,7 @@ __all__ = [
     "bce_loss",
     "check_precision",
     "fit",
+    "fit_together",
     "gaussian_nll_loss",
     "last_epoch",
     "learning_rate_factor",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -41,6 +41,10 @@ class FitSettings:
         """
         newer = {"max_steps": 0, "precision": "float32"}
         return {name: value for name, value in asdict(self).items() if newer.get(name) != value}
+
+    def with_seed(self, seed: int) -> FitSettings:
+        """Return the settings with another seed."""
+        return replace(self, seed=seed)
 
     def steps_per_epoch(self, n_train: int) -> int:
         """Return the number of batches in an epoch; the last one may be smaller."""
@@ -99,7 +103,7 @@ class FitResult:
     status : str
         "ok", "pruned", "diverged" or "stopped".
     reason : str
-        "completed", "early_stop", "pruned", "not_finite" or "stopped".
+        "completed", "early_stop", "pruned", "not_finite", "exploding_norm" or "stopped".
     val_loss : float
         Validation loss of the best epoch; NaN if diverged, so that it never ranks.
     n_seen : int
