@@ -25,6 +25,7 @@ from .hyperparameters import (
     WINDOW_AXES,
 )
 from .places import CONFIGS
+from .precision import AskedPrecision, Precision
 from .problem import (
     LOG_SIGMA_BOUNDS,
     N_BLOCKS,
@@ -102,6 +103,7 @@ __all__ = [
     "WINDOW_AXES",
     "AnalyzeConfig",
     "Artifacts",
+    "AskedPrecision",
     "ChunkSamples",
     "ConfigError",
     "DataConfig",
@@ -113,6 +115,7 @@ __all__ = [
     "LabelPrice",
     "Objectives",
     "Planted",
+    "Precision",
     "Problem",
     "Pruner",
     "RefusedError",

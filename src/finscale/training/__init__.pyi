@@ -13,6 +13,7 @@ from .devices import (
 from .loop import Member, fit, fit_together
 from .losses import Loss, bce_loss, gaussian_nll_loss
 from .pace import Pace
+from .precision import autocast, check_precision, resolve_precision, tf32_products
 from .prediction import predict
 from .samples import Samples, make_samples
 from .schedule import learning_rate_factor
@@ -32,8 +33,10 @@ __all__ = [
     "Reached",
     "Samples",
     "Signal",
+    "autocast",
     "available_memory_bytes",
     "bce_loss",
+    "check_precision",
     "fit",
     "fit_together",
     "gaussian_nll_loss",
@@ -45,5 +48,7 @@ __all__ = [
     "predict",
     "reached",
     "remove_checkpoint",
+    "resolve_precision",
+    "tf32_products",
     "threads_of",
 ]

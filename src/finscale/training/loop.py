@@ -16,6 +16,7 @@ from torch import nn
 from finscale.training.checkpoint import CheckpointKeeper, Checkpoints
 from finscale.training.devices import peak_memory_bytes
 from finscale.training.losses import Loss, bce_loss
+from finscale.training.precision import tf32_products
 from finscale.training.samples import Samples
 from finscale.training.schedule import learning_rate_factor
 from finscale.training.settings import (
@@ -240,7 +241,8 @@ class _Training:
     def go(self) -> None:
         """Train every run until it ends, or until a stop is asked for."""
         try:
-            with using_threads(self._crew[0].state.n_threads):
+            first = self._crew[0].state
+            with using_threads(first.n_threads), tf32_products(first.device.type):
                 while crew := self._going():
                     self._train_until_one_ends(crew)
         except _StopAskedError:

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from typing import Any
 
+from finscale.config import Precision
+
 
 @dataclass(frozen=True, kw_only=True)
 class FitSettings:
@@ -29,6 +31,7 @@ class FitSettings:
     clip_norm: float = 1.0
     betas: tuple[float, float] = (0.9, 0.999)
     max_steps: int = 0
+    precision: Precision = "float32"
 
     def identity(self) -> dict[str, Any]:
         """Return the settings that identify a run.
@@ -36,7 +39,7 @@ class FitSettings:
         Settings added in later versions are left out at their defaults, so old runs keep their
         identity.
         """
-        newer = {"max_steps": 0}
+        newer = {"max_steps": 0, "precision": "float32"}
         return {name: value for name, value in asdict(self).items() if newer.get(name) != value}
 
     def with_seed(self, seed: int) -> FitSettings:

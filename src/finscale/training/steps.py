@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from finscale.model import PatchTST, StackedPatchTST
 from finscale.training.losses import Loss
+from finscale.training.precision import autocast
 from finscale.training.prediction import Look, predict, predict_together
 from finscale.training.samples import Samples
 from finscale.training.settings import FitSettings
@@ -51,15 +52,16 @@ class OneModelStep:
     ) -> None:
         state.train_alone()
         self._state, self._train, self._loss = state, train, loss
-        self._clip_norm = settings.clip_norm
+        self._clip_norm, self._precision = settings.clip_norm, settings.precision
 
     def __call__(self, which_MB: Tensor, rate: float) -> None:
         """Train the model on a batch."""
         state, which_B = self._state, which_MB[0]
         _set_rate(state.optimiser, rate)
         state.optimiser.zero_grad(set_to_none=True)
-        outputs_BK = state.model(self._train.windows(which_B))
-        mean = self._loss(outputs_BK, self._train.labels_N[which_B]).sum() / len(which_B)
+        with autocast(state.device.type, self._precision):
+            outputs_BK = state.model(self._train.windows(which_B))
+        mean = self._loss(outputs_BK.float(), self._train.labels_N[which_B]).sum() / len(which_B)
         mean.backward()
         norm = nn.utils.clip_grad_norm_(state.model.parameters(), self._clip_norm)
         state.optimiser.step()
@@ -68,7 +70,7 @@ class OneModelStep:
 
     def outputs(self, samples: Samples, look: Look) -> Tensor:
         """Return outputs_MNK of the model."""
-        return predict(self._state.model, samples, look).unsqueeze(0)
+        return predict(self._state.model, samples, look, precision=self._precision).unsqueeze(0)
 
 
 class StackedStep:
@@ -85,7 +87,8 @@ class StackedStep:
         assert len(models) == len(states), "only PatchTSTs can be stacked"
         self._model = StackedPatchTST(models)
         self._optimiser = make_optimiser([*self._model.parameters()], settings)
-        self._train, self._loss, self._clip_norm = train, loss, settings.clip_norm
+        self._train, self._loss = train, loss
+        self._clip_norm, self._precision = settings.clip_norm, settings.precision
         self._dropouts = [state.dropout for state in states if state.dropout]
         self._losses_M = torch.stack([state.losses for state in states])
         self._norms_M = torch.stack([state.largest_norm for state in states])
@@ -102,8 +105,9 @@ class StackedStep:
         which = which_MB.flatten()
         x_MBLC = self._train.windows(which).unflatten(0, (n_models, n_batch))
         self._model.train()
-        outputs = self._model(x_MBLC, self._dropouts).flatten(0, 1)
-        losses_MB = self._loss(outputs, self._train.labels_N[which]).view(n_models, n_batch)
+        with autocast(x_MBLC.device.type, self._precision):
+            outputs = self._model(x_MBLC, self._dropouts).flatten(0, 1)
+        losses_MB = self._loss(outputs.float(), self._train.labels_N[which]).view(n_models, n_batch)
         means_M = losses_MB.sum(1) / n_batch
         means_M.sum().backward()
         norms_M = clip_each(self._gradients(), self._clip_norm)
@@ -113,7 +117,7 @@ class StackedStep:
 
     def outputs(self, samples: Samples, look: Look) -> Tensor:
         """Return outputs_MNK of the models."""
-        return predict_together(self._model, samples, look)
+        return predict_together(self._model, samples, look, self._precision)
 
     def _gradients(self) -> list[Tensor]:
         return [weight.grad for weight in self._model.parameters() if weight.grad is not None]

@@ -32,7 +32,7 @@ from finscale.tracking import (
 def study_cells(study: Study, config: AnalyzeConfig | StudyConfig) -> tuple[TrainConfig, ...]:
     """Return the cells of a study as options of `train`."""
     device = config.device if isinstance(config, StudyConfig) else "auto"
-    return study.cells(config.data_root, device)
+    return study.cells(config.data_root, device, config.precision)
 
 
 @dataclass(frozen=True)
