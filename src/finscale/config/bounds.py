@@ -25,6 +25,8 @@ WarmUp = Annotated[int, Field(ge=1, le=1_000_000)]
 BatchSize = Annotated[int, Field(ge=1, le=65_536)]
 Trials = Annotated[int, Field(ge=1, le=100_000)]
 Epochs = Annotated[int, Field(ge=1, le=10_000)]
+# No training has more steps; 0 means no limit.
+MostSteps = Annotated[int, Field(ge=0, le=1_000_000_000)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Seeds = Annotated[int, Field(ge=1, le=1_000)]
 # The digests of all chosen configurations fit into one tag, which holds 8,000 characters.

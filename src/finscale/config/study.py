@@ -15,6 +15,7 @@ from finscale.config.bounds import (
     Delta,
     Epochs,
     Horizon,
+    MostSteps,
     Seed,
     Seeds,
     Side,
@@ -49,6 +50,7 @@ _SHARED = (
     "space",
     "n_trials",
     "epochs",
+    "max_steps",
     "top_k",
     "n_seeds",
     "seed",
@@ -102,6 +104,7 @@ class Study(Named):
     )
     n_blocks: Annotated[BlockCount, Field(exclude_if=lambda n: n == N_BLOCKS)] = N_BLOCKS
     samples_per_chunk: Annotated[ChunkSamples, Field(exclude_if=lambda n: n == "all")] = "all"
+    max_steps: Annotated[MostSteps, Field(exclude_if=lambda n: n == 0)] = 0
     delta: Delta = 0.01
     floors: ChosenFloors = Field(default_factory=lambda: load_floors("default"), exclude=True)
 

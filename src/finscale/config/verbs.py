@@ -18,6 +18,7 @@ from finscale.config.bounds import (
     Gibibytes,
     Heads,
     LearningRate,
+    MostSteps,
     Seed,
     Seeds,
     Side,
@@ -84,6 +85,9 @@ class SearchConfig(Problem):
     )
     n_trials: Trials = option(20, "number of finished trials at which the search is complete")
     epochs: Epochs = option(30, "maximum number of epochs of a training run")
+    max_steps: MostSteps = option(
+        0, "number of steps after which a training run is complete; 0: no limit but its epochs"
+    )
     seed: Seed = option(42, "seed of the random number generators")
     d_model: Pin[Width] = _pin("model width")
     n_layers: Pin[Depth] = _pin("encoder layers")

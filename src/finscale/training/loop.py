@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict
 
 import torch
 from torch import Tensor, nn
@@ -83,7 +82,7 @@ def fit(
     state = TrainingState(model, _optimiser(model, settings), order, n_threads=n_threads)
     keeper = None
     if checkpoints:
-        identity = {"settings": asdict(settings), "n_train": len(train)}
+        identity = {"settings": settings.identity(), "n_train": len(train)}
         keeper = CheckpointKeeper(checkpoints, identity)
         keeper.resume(state)
 
@@ -100,7 +99,7 @@ def fit(
             keeper.save(state, at_once=True)
     if status != "stopped":
         state.take_best()
-    return _result(state, status, reason, train)
+    return _result(state, status, reason, settings.n_seen(state.epoch, len(train)))
 
 
 def _run(
@@ -141,11 +140,11 @@ def _over(state: TrainingState, settings: FitSettings, n_train: int) -> str:
     counted_from = max(state.best_epoch, settings.warmup_epochs(n_train))
     if state.epoch and state.epoch - counted_from >= settings.patience:
         return "early_stop"
-    return "completed" if state.epoch >= settings.epochs else ""
+    return "completed" if state.epoch >= settings.n_epochs(n_train) else ""
 
 
-def _result(state: TrainingState, status: str, reason: str, train: Samples) -> FitResult:
-    seconds, n_seen = state.seconds, state.epoch * len(train)
+def _result(state: TrainingState, status: str, reason: str, n_seen: int) -> FitResult:
+    seconds = state.seconds
     return FitResult(
         status=status,
         reason=reason,
@@ -155,7 +154,7 @@ def _result(state: TrainingState, status: str, reason: str, train: Samples) -> F
         n_seen=n_seen,
         wall_time_s=seconds,
         samples_per_second=n_seen / seconds,
-        peak_memory_bytes=peak_memory_bytes(train.values_TC.device),
+        peak_memory_bytes=peak_memory_bytes(next(state.model.parameters()).device),
     )
 
 
@@ -189,8 +188,7 @@ def _optimiser(model: nn.Module, settings: FitSettings) -> torch.optim.Optimizer
 
 
 def _factor(settings: FitSettings, n_train: int, step: int) -> float:
-    total = settings.epochs * settings.steps_per_epoch(n_train)
-    return learning_rate_factor(step, settings.warmup_steps, total)
+    return learning_rate_factor(step, settings.warmup_steps, settings.total_steps(n_train))
 
 
 def _rate_at_start(state: TrainingState, settings: FitSettings, n_train: int) -> float:
@@ -219,9 +217,12 @@ def _train_epoch(
 ) -> float:
     """Train an epoch, or the rest of one, and return the mean loss of its batches."""
     state.model.train()
+    n_train = len(train)
+    left = settings.total_steps(n_train) - state.epoch * settings.steps_per_epoch(n_train)
+    n_samples = settings.n_seen(state.epoch + 1, n_train) - settings.n_seen(state.epoch, n_train)
     if not state.batch:
         state.losses = torch.zeros((), device=train.values_TC.device)
-    for which_B in state.draw_order(len(train)).split(settings.batch_size)[state.batch :]:
+    for which_B in state.draw_order(n_train).split(settings.batch_size)[state.batch : left]:
         look()
         mean = loss(state.model(train.windows(which_B)), train.labels_N[which_B])
         state.optimiser.zero_grad(set_to_none=True)
@@ -231,7 +232,7 @@ def _train_epoch(
         schedule.step()
         state.losses += mean.detach() * len(which_B)
         state.batch += 1
-    return float(state.losses) / len(train)
+    return float(state.losses) / n_samples
 
 
 def _mean_loss(model: nn.Module, samples: Samples, loss: Loss, look: Callable[[], object]) -> float:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import Enum
+from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
 class FitSettings:
-    """Settings of a training run."""
+    """Settings of a training run.
+
+    Attributes
+    ----------
+    max_steps : int
+        Number of steps after which the run is complete, even within an epoch; 0 means no limit.
+    """
 
     epochs: int
     learning_rate: float
@@ -21,10 +28,35 @@ class FitSettings:
     patience: int = 10
     clip_norm: float = 1.0
     betas: tuple[float, float] = (0.9, 0.999)
+    max_steps: int = 0
+
+    def identity(self) -> dict[str, Any]:
+        """Return the settings that identify a run.
+
+        Settings added in later versions are left out at their defaults, so old runs keep their
+        identity.
+        """
+        newer = {"max_steps": 0}
+        return {name: value for name, value in asdict(self).items() if newer.get(name) != value}
 
     def steps_per_epoch(self, n_train: int) -> int:
         """Return the number of batches in an epoch; the last one may be smaller."""
         return math.ceil(n_train / self.batch_size)
+
+    def total_steps(self, n_train: int) -> int:
+        """Return the number of steps of a run that is not stopped early."""
+        in_epochs = self.epochs * self.steps_per_epoch(n_train)
+        return min(in_epochs, self.max_steps or in_epochs)
+
+    def n_epochs(self, n_train: int) -> int:
+        """Return the number of epochs of a run that is not stopped early."""
+        return math.ceil(self.total_steps(n_train) / self.steps_per_epoch(n_train))
+
+    def n_seen(self, n_epochs: int, n_train: int) -> int:
+        """Return the number of samples in the first epochs; the last epoch may be cut short."""
+        steps = self.steps_per_epoch(n_train)
+        whole, more = divmod(min(n_epochs * steps, self.total_steps(n_train)), steps)
+        return whole * n_train + more * self.batch_size
 
     def warmup_epochs(self, n_train: int) -> int:
         """Return how many epochs begin within the warm-up."""

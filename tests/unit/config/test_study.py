@@ -98,6 +98,7 @@ def test_a_dump_is_what_it_was_before_there_were_more_fields(name: str) -> None:
 
 def test_what_is_not_default_is_in_a_dump() -> None:
     changed = {"n_blocks": 3, "samples_per_chunk": "one", "label_price": "close", "split": "cpcv"}
+    changed |= {"max_steps": 7}
     plan = load_study("demo")
     written = plan.model_copy(update=changed).model_dump(mode="json")
     assert written == plan.model_dump(mode="json") | changed
@@ -116,9 +117,12 @@ def test_pieces_of_a_study_weigh_what_they_take() -> None:
 def test_a_study_passes_its_split_and_floors_on_to_every_cell() -> None:
     floors = Floors(name="mine", n_train=1_009)
     fields = {**dict(load_study("demo")), "split": "walk-forward", "floors": floors}
-    plan = Study.model_validate({**fields, "n_blocks": 7, "samples_per_chunk": "one"})
+    plan = Study.model_validate(
+        {**fields, "n_blocks": 7, "samples_per_chunk": "one", "max_steps": 17}
+    )
     for cell in plan.cells(Path("data"), "cpu"):
         assert (cell.split, cell.n_blocks, cell.samples_per_chunk) == ("walk-forward", 7, "one")
+        assert cell.max_steps == cell.search.max_steps == 17
         assert cell.floors is floors
         assert cell.problem_name.endswith(".walk-forward.blocks7")
     assert {cell.floors for cell in load_study("demo").cells(Path("data"), "cpu")} == {Floors()}

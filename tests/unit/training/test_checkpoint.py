@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -395,7 +395,7 @@ def test_nothing_is_pickled(tmp_path: Path) -> None:
         shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
     assert plain["schema"] == 1
     assert plain["identity"]["n_train"] == 53
-    assert plain["identity"]["settings"] == asdict(SETTINGS) | {"betas": [0.9, 0.999]}
+    assert plain["identity"]["settings"] == SETTINGS.identity() | {"betas": [0.9, 0.999]}
     curve = [epoch.val_loss for epoch in whole().epochs[:3]]
     values = plain["values"]
     assert (values["epoch"], values["best_loss"]) == (3, min(curve))

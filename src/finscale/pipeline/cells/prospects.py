@@ -28,6 +28,7 @@ from finscale.pipeline.searching import (
     Cost,
     measured_cost,
     memory_refusal,
+    most_windows,
     n_stored,
     search_space,
 )
@@ -202,7 +203,7 @@ def expected_seconds(prospects: Sequence[Prospect], device: torch.device) -> flo
             continue
         if each.cell.budget not in costs:
             costs[each.cell.budget] = measured_cost(each.cell, each.space, device)
-        cost, windows = costs[each.cell.budget], each.n_train * each.cell.epochs
+        cost, windows = costs[each.cell.budget], most_windows(each.cell, each.n_train)
         seconds = [cost.seconds(arch, windows) for arch in each.space.architectures]
         total += each.n_trainings * sum(seconds) / len(seconds)
     return total

@@ -192,7 +192,7 @@ def log_config(run: Run, trained: Trained, data: ProblemData, fold: FoldData, se
     scaler = fold.scaler
     config: dict[str, Any] = {
         "architecture": asdict(trained.recipe.arch),
-        "training": asdict(trained.recipe.settings(seed)),
+        "training": trained.recipe.settings(seed).identity(),
         "problem": data.identity(),
         "scaler": {
             "columns": list(scaler.columns),

@@ -20,6 +20,7 @@ def search_identity(config: SearchConfig, data: ProblemData) -> str:
         space=config.space.values(),
         pins=config.pins or None,
         epochs=config.epochs,
+        max_steps=config.max_steps or None,
         seed=config.seed,
         sampler=None if config.sampler == "tpe" else config.sampler,
         pruner=None if config.pruner == "median" else config.pruner,

@@ -34,12 +34,18 @@ class Recipe:
     warmup_steps: int
     batch_size: int
     epochs: int
+    max_steps: int = 0
 
     def params(self) -> dict[str, Any]:
-        """Return the params to log. They are exact: `from_params` restores the recipe."""
+        """Return the params to log. They are exact: `from_params` restores the recipe.
+
+        Params added in later versions are left out at their defaults, as they are part of a
+        fingerprint.
+        """
         known = vars(self.arch) | vars(self)
         names = (*WINDOW_AXES, *ARCHITECTURE_AXES, *TRAINING_AXES, "epochs")
-        return {name: known[name] for name in names}
+        newer = {"max_steps": self.max_steps} if self.max_steps else {}
+        return {name: known[name] for name in names} | newer
 
     def search_params(self) -> Params:
         """Return the recipe as a point of the search space."""
@@ -57,6 +63,7 @@ class Recipe:
             warmup_steps=self.warmup_steps,
             batch_size=self.batch_size,
             seed=seed,
+            max_steps=self.max_steps,
         )
 
     def fingerprint(self, kind: str, data: ProblemData, seed: int | None = None) -> str:
@@ -100,6 +107,7 @@ def from_params(params: Mapping[str, Any], template: Architecture, config: Searc
         warmup_steps=int(params["warmup_steps"]),
         batch_size=int(params["batch_size"]),
         epochs=config.epochs,
+        max_steps=config.max_steps,
     )
 
 

@@ -1,6 +1,6 @@
 from .alignment import standing_of
 from .context import SearchContext, facts_of, open_context
-from .cost import Cost, measured_cost
+from .cost import Cost, measured_cost, most_windows
 from .neighbours import other_searches
 from .optimism import ensure_optimism
 from .page import best_name, front_lines, write_note, write_pictures
@@ -32,6 +32,7 @@ __all__ = [
     "join",
     "measured_cost",
     "memory_refusal",
+    "most_windows",
     "n_stored",
     "open_context",
     "optuna_address",

@@ -67,11 +67,18 @@ def search_seconds(
     trials with the mean cost.
     """
     n_left = max(0, config.n_trials - n_done)
-    windows = n_train * config.epochs
+    windows = most_windows(config, n_train)
     corners = extremes(space.architectures, config.n_trials)[n_done:][:n_left]
     mean = statistics.fmean(cost.seconds(arch, windows) for arch in space.architectures)
     first = sum(cost.seconds(arch, windows) for arch in corners)
     return first + (n_left - len(corners)) * mean
+
+
+def most_windows(config: SearchConfig, n_train: int) -> int:
+    """Return how many windows a training processes at most."""
+    in_epochs = n_train * config.epochs
+    in_steps = config.max_steps * (config.batch_size or max(config.space.batch_size))
+    return min(in_epochs, in_steps or in_epochs)
 
 
 def _rate(arch: Architecture, batch_size: int, device: torch.device) -> float:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from finscale.config import SearchConfig, options
+from finscale.config import HpoConfig, SearchConfig, options
 from finscale.pipeline.problem import rows
 from finscale.tracking import searches
 
@@ -32,8 +32,15 @@ def other_searches(config: SearchConfig, identity: str) -> list[str]:
 
 def _differences(config: SearchConfig, row: Mapping[str, Any]) -> list[str]:
     wanted = {name: text for name, text in options(config).items() if name not in NO_CHOICES}
+    had = {name: _had(row, name) for name in wanted}
     return [
-        f"{name}={row[name]} instead of {text}"
+        f"{name}={had[name]} instead of {text}"
         for name, text in wanted.items()
-        if name in row and not pd.isna(row[name]) and str(row[name]).lower() != text.lower()
+        if had[name].lower() != text.lower()
     ]
+
+
+def _had(row: Mapping[str, Any], name: str) -> str:
+    """Return an option of a stored search: its default if the search is older than the option."""
+    is_there = name in row and not pd.isna(row[name])
+    return str(row[name] if is_there else HpoConfig.model_fields[name].default)

@@ -136,11 +136,13 @@ def _teller(
     """Return the function that reports the progress of a trial as a part of its search."""
     config = context.config
     total, before = config.n_trials * config.epochs, standing.n_finished * config.epochs
+    n_epochs = trial.recipe.settings(config.seed).n_epochs(len(context.data.search.at.train))
 
     def tell(epoch: int, text: str) -> None:
         name = f"trial {trial.number}"
+        done = config.epochs * min(1.0, epoch / n_epochs)
         text = f"{name}, {text}, {context.device}"
-        context.listen(Progress(f"{config.cell_name} search", epoch, total, text, name, before))
+        context.listen(Progress(f"{config.cell_name} search", done, total, text, name, before))
 
     return tell
 

@@ -6,6 +6,7 @@ version, and then every fingerprint is another one.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -77,6 +78,13 @@ def test_searches_and_their_finals_are_found_again(
     assert train_identity(config, data).startswith(train)
 
 
+def test_a_limit_of_steps_makes_another_search_and_study() -> None:
+    usual, short = TrainConfig(), TrainConfig(max_steps=7)
+    assert search_identity(short, data_of(short)) != search_identity(usual, data_of(usual))
+    demo = load_study("demo")
+    assert study_identity(demo.model_copy(update={"max_steps": 7})) != study_identity(demo)
+
+
 @pytest.mark.parametrize(("name", "identity"), STUDIES.items())
 def test_studies_are_found_again(name: str, identity: str) -> None:
     assert study_identity(load_study(name)).startswith(identity)
@@ -88,3 +96,5 @@ def test_results_count_once(kind: str, fingerprint: str) -> None:
     recipe = Recipe(arch, 1e-3, 1e-4, 20, 128, 3)
     seed = None if kind == "configuration" else 43
     assert recipe.fingerprint(kind, data_of(TrainConfig()), seed).startswith(fingerprint)
+    short = replace(recipe, max_steps=7)
+    assert not short.fingerprint(kind, data_of(TrainConfig()), seed).startswith(fingerprint)

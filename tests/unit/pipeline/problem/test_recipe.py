@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from finscale.tracking.frames import typed
 from finscale.tracking.runs import as_text
 
 TEMPLATE = Architecture(n_channels=25, d_model=64, n_layers=3, n_heads=8, d_ff=128)
-CONFIG = HpoConfig(budget="9K", epochs=7)
+CONFIG = HpoConfig(budget="9K", epochs=7, max_steps=17)
 
 
 def archs(**changes: Any) -> Architecture:
@@ -40,6 +41,7 @@ recipes = st.builds(
     warmup_steps=st.integers(1, 500),
     batch_size=st.integers(1, 256),
     epochs=st.just(CONFIG.epochs),
+    max_steps=st.just(CONFIG.max_steps),
 )
 
 
@@ -69,7 +71,8 @@ def test_a_point_without_a_window_has_the_problems() -> None:
 
 
 def test_settings_hold_the_recipe_and_the_seed() -> None:
-    settings = small().settings(seed=43)
+    settings = replace(small(), max_steps=17).settings(seed=43)
+    assert settings.max_steps == 17
     assert (settings.seed, settings.epochs, settings.batch_size) == (43, 7, 128)
     assert (settings.learning_rate, settings.weight_decay, settings.warmup_steps) == (1e-3, 0.1, 53)
 
