@@ -71,7 +71,8 @@ class Lab:
             self.lines.append(text)
 
     def config(self, kind: Callable[..., Any] = HpoConfig, **changes: Any) -> Any:
-        return kind(**(SMALL | {"data_root": self.data_root} | changes))
+        here = {"workers": 1} if kind is HpoConfig else {}  # trials train in this process
+        return kind(**(SMALL | here | {"data_root": self.data_root} | changes))
 
     def train_config(self, **changes: Any) -> TrainConfig:
         config: TrainConfig = self.config(TrainConfig, **({"top_k": 2, "n_seeds": 2} | changes))

@@ -17,7 +17,7 @@ from finscale.tracking import Tag, load_trial, val_curve
 from tests.e2e_shell import PINS, Done, Shell
 
 # Long enough that a signal finds a trial at work: early stopping needs ten epochs at least.
-LONG = {**PINS, "n_trials": "3", "epochs": "25"}
+LONG = {**PINS, "n_trials": "3", "epochs": "25", "workers": "1"}
 WIDE = {"universe": "tiny", "budget": "32K", "space": "demo", "device": "cpu"}
 STUDY = {
     "question": "Does it?",

@@ -42,7 +42,6 @@ Shuffled = Annotated[int, Field(ge=1, le=2_500)]
 Delta = Annotated[float, Field(ge=1e-6, lt=1)]
 # One year in seconds: no process lasts longer.
 Timeout = Annotated[int, Field(ge=0, le=31_536_000)]
-Workers = Annotated[int, Field(ge=1, le=64)]
 Side = Annotated[int, Field(ge=0, le=64)]
 Gibibytes = Annotated[float, Field(ge=1e-6, le=1_000_000)]
 # Strict, because YAML reads `yes` as true, which would be accepted as a floor of 1.

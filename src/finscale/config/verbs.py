@@ -21,11 +21,11 @@ from finscale.config.bounds import (
     MostSteps,
     Seed,
     Seeds,
+    Side,
     Timeout,
     Trials,
     WarmUp,
     Width,
-    Workers,
 )
 from finscale.config.budget import format_budget, parse_budget
 from finscale.config.command_line import SEARCHED
@@ -129,7 +129,9 @@ class SearchConfig(Problem):
 class HpoConfig(SearchConfig):
     """Options of `hpo`: search for the best model within one parameter budget."""
 
-    workers: Workers = option(1, "number of parallel processes; they share the cores")
+    workers: Side = option(
+        0, "number of parallel processes, which share the cores; 0: as many as pay on this machine"
+    )
     timeout: Timeout = option(
         0, "seconds after which the command stops; run it again to continue; 0: no limit"
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 
 from finscale.config import HpoConfig, counted, format_budget, options, spell
@@ -30,7 +31,7 @@ from finscale.pipeline.searching import (
     best_name,
     check_memory,
     ensure_optimism,
-    expected_time,
+    expected,
     facts_of,
     front_lines,
     n_stored,
@@ -139,7 +140,7 @@ def _search(context: SearchContext, address: OptunaAddress) -> None:
     """
     config = context.config
     standing = standing_of(context)
-    _announce(context, standing)
+    context = _announced(context, standing)
     write_note(context, standing)
     if standing.n_finished < config.n_trials or standing.running:
         standing = _train(context, address, standing)
@@ -156,7 +157,7 @@ def _search(context: SearchContext, address: OptunaAddress) -> None:
 
 
 def _train(context: SearchContext, address: OptunaAddress, standing: Standing) -> Standing:
-    if context.config.workers == 1 or standing.n_finished >= context.config.n_trials:
+    if context.n_workers == 1 or standing.n_finished >= context.config.n_trials:
         from finscale.pipeline.searching import (
             run_trials,  # imports torch, which a complete search does not need
         )
@@ -180,10 +181,11 @@ def _side_by_side(context: SearchContext, address: OptunaAddress) -> Standing:
 
     left = context.deadline - time.monotonic()
     command = context.own or context.parent
-    order = Order(address, command, str(context.device), left)
-    orders = {f"worker {number}": order for number in range(1, context.config.workers + 1)}
+    n_workers = context.n_workers
+    order = Order(address, command, str(context.device), left, n_workers)
+    orders = {f"worker {number}": order for number in range(1, n_workers + 1)}
     listen = renewing(context.listen, command)
-    failures = run_side_by_side(join, orders, context.config.workers, listen)
+    failures = run_side_by_side(join, orders, n_workers, listen)
     standing = standing_of(context)
     cell, resume = context.config.cell_name, spell("hpo", context.config)
     if failures and standing.n_finished < context.config.n_trials:
@@ -233,13 +235,22 @@ def _conclude(context: SearchContext, standing: Standing) -> None:
     context.listen(Line(f"{config.cell_name}: {n_trials}, best {best}."))
 
 
-def _announce(context: SearchContext, standing: Standing) -> None:
-    config = context.config
-    left = config.n_trials - standing.n_finished
+def _announced(context: SearchContext, standing: Standing) -> SearchContext:
+    """Say what is left to do; return the context with the number of processes that will do it.
+
+    The cells of a study are worked on side by side already, so each has one process.
+    """
+    config, n_done = context.config, standing.n_finished
+    left = config.n_trials - n_done
     if left <= 0:
-        n_finished = standing.n_finished
-        has = f"has its {counted(n_finished, 'trial')} already"
+        has = f"has its {counted(n_done, 'trial')} already"
         context.listen(Line(f"{config.cell_name}: the search {has}."))
-    elif context.study is None:
-        n_train, n_done = len(context.data.search.at.train), standing.n_finished
-        context.listen(Line(expected_time(config, context.space, context.device, n_done, n_train)))
+    if left <= 0 or context.study is not None:
+        return context
+    n_train = len(context.data.search.at.train)
+    found = expected(config, context.space, context.device, n_done=n_done, n_train=n_train)
+    n_architectures = counted(len(context.space.architectures), "architecture")
+    what = f"{counted(left, 'trial')} of at most {counted(config.epochs, 'epoch')}"
+    goes_on = "Ctrl-C stops; the same command continues."
+    context.listen(Line(f"{config.cell_name}: {what}, {n_architectures}: {found.time}. {goes_on}"))
+    return replace(context, n_workers=found.n_workers)

@@ -43,11 +43,10 @@ from finscale.pipeline.running import (
     Line,
     Listen,
     Screen,
-    available_cores,
     renewing,
     run_side_by_side,
     unfinished,
-    workers_that_fit,
+    workers_here,
 )
 from finscale.pipeline.train import DONE, train
 from finscale.tracking import (
@@ -67,7 +66,7 @@ from finscale.tracking import (
     verb_run,
     where,
 )
-from finscale.training import available_memory_bytes, check_precision, pick_device
+from finscale.training import check_precision, pick_device
 
 
 def study(config: StudyConfig, run_id: str | None = None) -> None:
@@ -194,11 +193,8 @@ def _run(waiting: Sequence[TrainConfig], config: StudyConfig, listen: Listen) ->
 
 def _n_workers(config: StudyConfig, cells: Sequence[TrainConfig]) -> int:
     """Return how many cells are worked on at a time."""
-    device = pick_device(config.device)
-    if config.workers or device.type != "cpu":  # a GPU trains one model at a time
-        return config.workers or 1
     largest = max((cell.budget for cell in cells), default=1)
-    return workers_that_fit(largest, available_cores(), available_memory_bytes(device))
+    return config.workers or workers_here(largest, pick_device(config.device))
 
 
 def _conclude(config: StudyConfig, prospects: Sequence[Prospect], listen: Listen) -> Run:

@@ -348,7 +348,7 @@ def test_a_renamed_space_is_the_same_search(searched: Lab) -> None:
 
 def test_the_time_to_expect_is_said_first(searched: Lab) -> None:
     searched.hpo(n_trials=3)
-    assert searched.lines[0].startswith(f"{CELL}: 1 trial of at most 2 epochs, 1 architecture,")
+    assert searched.lines[0].startswith(f"{CELL}: 1 trial of at most 2 epochs, 1 architecture:")
     assert "(measured 1.0 GFLOP/s). Ctrl-C stops; the same command continues." in searched.lines[0]
 
 

@@ -17,9 +17,11 @@ from mlflow.entities import Run as StoredRun
 from optuna.distributions import IntDistribution
 
 from finscale.config import ConfigError, HpoConfig, StoreError
+from finscale.pipeline.hpo import hpo
 from finscale.pipeline.problem.identity import search_identity
 from finscale.pipeline.problem.recipe import from_params
 from finscale.pipeline.running.progress import Line, Progress
+from finscale.pipeline.running.workers import Failure
 from finscale.pipeline.searching.dry_run import dry_run
 from finscale.pipeline.searching.setup import search_space
 from finscale.search import search_pictures
@@ -262,6 +264,30 @@ def test_a_window_longer_than_the_problems_is_one_line(lab: Lab) -> None:
     with pytest.raises(ConfigError, match="expected a patch that fits into 30 bars; got 40"):
         space = windows(lab, context_length=(30,), patch_length=(40,))
         search_space(lab.config(space=space), lab.problem())
+
+
+# Workers
+
+
+def test_by_default_a_search_takes_the_workers_that_pay_and_a_study_takes_one(
+    searched: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[int, int]] = []
+
+    def at_once(_: Any, orders: dict[str, Any], n_workers: int, *_rest: Any) -> list[Failure]:
+        (first, *_others) = orders.values()
+        asked.append((n_workers, first.n_workers))
+        return [Failure(name, "its process died") for name in orders]
+
+    monkeypatch.setattr("finscale.pipeline.hpo.run_side_by_side", at_once)
+    monkeypatch.setattr("finscale.pipeline.searching.setup.workers_here", lambda *_: 2)
+    monkeypatch.setattr("finscale.pipeline.running.workers.LEAST_WORK_S", 1e-9)
+    with pytest.raises(StoreError, match="worker 1, worker 2: its process died"):
+        searched.hpo(n_trials=4, workers=0)
+    assert asked == [(2, 2)] and "with 2 workers (measured" in searched.lines[0]
+    searched.hpo(n_trials=3, workers=0)  # one trial is one worker's
+    hpo(searched.config(n_trials=5, workers=0), listen=searched.listen, study="a study")
+    assert asked == [(2, 2)] and len(searched.runs("trial")) == 5
 
 
 # Nothing is trained

@@ -6,11 +6,12 @@ from .renewal import renewing
 from .shown import on_terminal, shown
 from .workers import (
     Failure,
-    available_cores,
     failure_lines,
     run_side_by_side,
     unfinished,
+    workers_here,
     workers_that_fit,
+    workers_that_pay,
 )
 
 __all__ = [
@@ -21,7 +22,6 @@ __all__ = [
     "Listen",
     "Progress",
     "Screen",
-    "available_cores",
     "closing",
     "duration",
     "failure_lines",
@@ -32,5 +32,7 @@ __all__ = [
     "run_side_by_side",
     "shown",
     "unfinished",
+    "workers_here",
     "workers_that_fit",
+    "workers_that_pay",
 ]

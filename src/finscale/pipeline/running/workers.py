@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from finscale.config import (
     FinscaleError,
@@ -31,12 +31,17 @@ from finscale.config import (
     unbroken,
 )
 from finscale.pipeline.running.progress import Event, Listen
-from finscale.training import LARGE
+from finscale.training import LARGE, available_memory_bytes
+
+if TYPE_CHECKING:
+    import torch
 
 MANY = 4
 """Threads of a large model, if others are trained beside it."""
 PROCESS_BYTES, TRAINING_BYTES = 2**30, 32
 """Memory of a process with its libraries, and of training for each parameter, about."""
+LEAST_WORK_S = 15.0
+"""Seconds of work for which a worker pays: its start alone takes about six."""
 GRACE_S = 30.0
 """Seconds that all workers together get to stop: one may be writing a large checkpoint."""
 LOOK_S = 0.5
@@ -137,6 +142,32 @@ def workers_that_fit(n_params: int, n_cores: int, memory_bytes: int) -> int:
     by_cores = n_cores if n_params < LARGE else max(min(2, n_cores), n_cores // MANY)
     by_memory = int(memory_bytes // (PROCESS_BYTES + TRAINING_BYTES * n_params))
     return max(1, min(by_cores, by_memory))
+
+
+def workers_here(n_params: int, device: torch.device) -> int:
+    """Return how many models can be trained side by side on this machine's `device`.
+
+    An accelerator trains one model at a time.
+    """
+    if device.type != "cpu":
+        return 1
+    return workers_that_fit(n_params, available_cores(), available_memory_bytes(device))
+
+
+def workers_that_pay(seconds: float, n_pieces: int) -> int:
+    """Return how many workers are worth their start.
+
+    Parameters
+    ----------
+    seconds : float
+        Seconds that all pieces of work together take one process.
+
+    Examples
+    --------
+    >>> workers_that_pay(20.0, n_pieces=12), workers_that_pay(600.0, n_pieces=12)
+    (1, 12)
+    """
+    return max(1, min(n_pieces, int(seconds // LEAST_WORK_S)))
 
 
 def available_cores() -> int:

@@ -4,7 +4,15 @@ from .cost import Cost, measured_cost, most_windows
 from .neighbours import other_searches
 from .optimism import ensure_optimism
 from .page import best_name, front_lines, write_note, write_pictures
-from .setup import GIB, check_memory, expected_time, memory_refusal, optuna_address, search_space
+from .setup import (
+    GIB,
+    Expected,
+    check_memory,
+    expected,
+    memory_refusal,
+    optuna_address,
+    search_space,
+)
 from .trials import n_stored, own_trials
 from .turns import run_trials
 from .worker import Order, join
@@ -12,12 +20,13 @@ from .worker import Order, join
 __all__ = [
     "GIB",
     "Cost",
+    "Expected",
     "Order",
     "SearchContext",
     "best_name",
     "check_memory",
     "ensure_optimism",
-    "expected_time",
+    "expected",
     "facts_of",
     "front_lines",
     "join",

@@ -40,6 +40,8 @@ class SearchContext:
         Name of the device as the user gave it, or "auto".
     deadline : float
         Time, by `time.monotonic`, after which no epoch begins.
+    n_workers : int
+        Number of processes in which this command trains trials.
     pace : Pace
         Limits how often the pictures on the parent's page are drawn.
     """
@@ -55,6 +57,7 @@ class SearchContext:
     listen: Listen
     study: str | None
     deadline: float
+    n_workers: int = 1
     pace: Pace = field(default_factory=lambda: Pace(PICTURES_EVERY_S))
 
     @cached_property
@@ -101,6 +104,7 @@ def open_context(
     device_name: str,
     listen: Listen,
     deadline: float,
+    n_workers: int = 1,
 ) -> SearchContext:
     """Join a search at the address of its Optuna study. Missing baselines are computed first."""
     from finscale.search import Search  # imports Optuna: not before a refusal by a floor
@@ -121,4 +125,5 @@ def open_context(
         listen=listen,
         study=facts["study"],
         deadline=deadline,
+        n_workers=n_workers,
     )

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from finscale.config import HpoConfig, counted, format_budget
 from finscale.model import Architecture, forward_flops, training_memory_bytes
 from finscale.pipeline.problem import architecture_name, load_problem, search_identity
 from finscale.pipeline.running import Line, Listen, duration, on_terminal, shown
-from finscale.pipeline.searching.cost import Cost, measured_cost, most_windows, search_seconds
-from finscale.pipeline.searching.setup import GIB, memory_refusal, search_space
+from finscale.pipeline.searching.cost import Cost, measured_cost, most_windows
+from finscale.pipeline.searching.setup import GIB, expected, memory_refusal, search_space
 from finscale.pipeline.searching.trials import n_stored
 from finscale.search import SearchSpace, extremes
 from finscale.tracking import Kind, tell_invocation
 from finscale.training import check_precision, pick_device
-
-if TYPE_CHECKING:
-    import torch
 
 MOST_ROWS = 16
 
@@ -49,7 +45,9 @@ def dry_run(config: HpoConfig, run_id: str | None = None, *, listen: Listen = on
     lines = _table(config, space, n_train, cost)
     if cost:
         n_done = n_stored(config.cell_name, search_identity(config, data))
-        lines.append(_expected(config, space, device, n_train, cost, n_done))
+        found = expected(config, space, device, n_done=n_done, n_train=n_train, cost=cost)
+        n_trials = counted(config.n_trials, "trial")
+        lines.append(f"{n_trials}, {n_done} of them done: {found.time}.")
         lines.append("Nothing was trained: leave dry_run out to begin.")
     for line in lines:
         listen(Line(line))
@@ -97,19 +95,3 @@ def _shown(
     room = max(1, MOST_ROWS - len(forced))
     step = max(1, -(-len(others) // room))
     return sorted((*forced, *others[::step]), key=forward_flops)
-
-
-def _expected(
-    config: HpoConfig,
-    space: SearchSpace,
-    device: torch.device,
-    n_train: int,
-    cost: Cost,
-    n_done: int,
-) -> str:
-    seconds = search_seconds(config, space, cost, n_train, n_done) / config.workers
-    return (
-        f"{counted(config.n_trials, 'trial')}, {n_done} of them done: about {duration(seconds)} "
-        f"at most on {device.type} with {counted(config.workers, 'worker')} (measured "
-        f"{cost.gigaflops(space.architectures):.1f} GFLOP/s)."
-    )

@@ -110,5 +110,5 @@ def _left(context: SearchContext, standing: Standing) -> str:
     left = context.config.n_trials - standing.n_finished
     if left <= 0 or standing.seconds_a_trial is None:
         return ""
-    seconds = standing.seconds_a_trial * left / context.config.workers
+    seconds = standing.seconds_a_trial * left / min(context.n_workers, left)
     return f"- **To expect**: about {duration(seconds)} for {counted(left, 'more trial')}\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import make_url
@@ -17,11 +18,12 @@ from finscale.config import (
 from finscale.model import (
     Architecture,
     architectures,
+    count_params,
     training_memory_bytes,
 )
 from finscale.pipeline.problem import ProblemData, patch_stride
-from finscale.pipeline.running import duration
-from finscale.pipeline.searching.cost import measured_cost, search_seconds
+from finscale.pipeline.running import duration, workers_here, workers_that_pay
+from finscale.pipeline.searching.cost import Cost, measured_cost, search_seconds
 from finscale.search import Methods, OptunaAddress, SearchSpace, file_address, middle
 from finscale.tracking import fingerprint, is_database, store_address
 from finscale.training import available_memory_bytes
@@ -158,16 +160,49 @@ def memory_refusal(
     )
 
 
-def expected_time(
-    config: SearchConfig, space: SearchSpace, device: torch.device, n_done: int, n_train: int
-) -> str:
-    """Return a line with the time that the remaining trials take at most, by measured steps."""
-    cost = measured_cost(config, space, device)
+@dataclass(frozen=True)
+class Expected:
+    """How the remaining trials of a search will be trained.
+
+    Attributes
+    ----------
+    n_workers : int
+        Number of processes: the user's, or as many as pay.
+    time : str
+        The time that all trials take at most, with its basis, such as "about 3 min at most on cpu
+        with 2 workers (measured 21.0 GFLOP/s)".
+    """
+
+    n_workers: int
+    time: str
+
+
+def expected(
+    config: HpoConfig,
+    space: SearchSpace,
+    device: torch.device,
+    *,
+    n_done: int,
+    n_train: int,
+    cost: Cost | None = None,
+) -> Expected:
+    """Return how the remaining trials will be trained, by measured steps.
+
+    Parameters
+    ----------
+    cost : Cost, optional
+        What was measured already; by default it is measured now.
+    """
+    cost = cost or measured_cost(config, space, device)
     seconds = search_seconds(config, space, cost, n_train, n_done)
-    return (
-        f"{config.cell_name}: {counted(config.n_trials - n_done, 'trial')} of at most "
-        f"{counted(config.epochs, 'epoch')}, {counted(len(space.architectures), 'architecture')}, "
-        f"on {device.type}: about {duration(seconds)} at most (measured "
-        f"{cost.gigaflops(space.architectures):.1f} GFLOP/s). Ctrl-C stops; the same command "
-        "continues."
+    n_workers, n_left = config.workers, max(1, config.n_trials - n_done)
+    if not n_workers:
+        largest = max(count_params(arch).total for arch in space.architectures)
+        paying = workers_that_pay(seconds, n_left)
+        n_workers = min(workers_here(largest, device), paying)
+    return Expected(
+        n_workers,
+        f"about {duration(seconds / min(n_workers, n_left))} at most on {device.type} with "
+        f"{counted(n_workers, 'worker')} (measured "
+        f"{cost.gigaflops(space.architectures):.1f} GFLOP/s)",
     )

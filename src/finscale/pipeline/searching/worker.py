@@ -25,12 +25,15 @@ class Order:
         The run of the command that started the worker; its options are stored on the study.
     seconds : float
         Time limit in seconds, after which no epoch begins.
+    n_workers : int
+        Number of workers that the command has started.
     """
 
     address: OptunaAddress
     command: Run
     device: str
     seconds: float
+    n_workers: int
 
 
 def join(order: Order, listen: Listen) -> None:
@@ -61,6 +64,7 @@ def join(order: Order, listen: Listen) -> None:
         device_name=order.device,
         listen=listen,
         deadline=deadline,
+        n_workers=order.n_workers,
     )
     standing_of(context)
     run_trials(context)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
-from finscale.pipeline.running import workers_that_fit
+from finscale.pipeline.running import workers_here, workers_that_fit, workers_that_pay
 
 GIB = 2**30
 
@@ -27,3 +28,19 @@ def test_cores_and_memory_bound_the_number(
     n_params: int, n_cores: int, memory_gib: float, expected: int
 ) -> None:
     assert workers_that_fit(n_params, n_cores, int(memory_gib * GIB)) == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "n_pieces", "expected"),
+    [(0.0, 12, 1), (29.9, 12, 1), (30.0, 12, 2), (179.9, 12, 11), (180.0, 12, 12), (900.0, 12, 12),
+     (900.0, 0, 1)],
+)  # fmt: skip
+def test_a_worker_has_a_piece_and_fifteen_seconds_of_work(
+    seconds: float, n_pieces: int, expected: int
+) -> None:
+    assert workers_that_pay(seconds, n_pieces) == expected
+
+
+def test_an_accelerator_trains_one_model_at_a_time() -> None:
+    assert workers_here(32_000, torch.device("cuda")) == 1
+    assert workers_here(32_000, torch.device("mps")) == 1

@@ -10,6 +10,7 @@ import torch
 from finscale.config import HpoConfig, parse
 from finscale.model import Architecture, architectures, forward_flops, training_memory_bytes
 from finscale.pipeline.searching.cost import measured_cost, search_seconds
+from finscale.pipeline.searching.setup import expected
 from finscale.search import SearchSpace, extremes
 
 CPU = torch.device("cpu")
@@ -64,3 +65,29 @@ def test_a_machine_of_one_speed_has_one(monkeypatch: pytest.MonkeyPatch) -> None
     assert cost.gigaflops(found.architectures) == pytest.approx(1.0)
     arch = found.architectures[0]
     assert cost.seconds(arch, 1) == pytest.approx(3e-9 * forward_flops(arch), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("asked", "n_done", "n_workers", "time"),
+    [
+        (0, 0, 4, "about 30 s at most on cpu with 4 workers (measured 1.0 GFLOP/s)"),
+        (0, 3, 3, "about 20 s at most on cpu with 3 workers (measured 1.0 GFLOP/s)"),
+        (0, 5, 1, "about 20 s at most on cpu with 1 worker (measured 1.0 GFLOP/s)"),
+        (2, 0, 2, "about 60 s at most on cpu with 2 workers (measured 1.0 GFLOP/s)"),
+        (64, 5, 64, "about 20 s at most on cpu with 64 workers (measured 1.0 GFLOP/s)"),
+    ],
+)
+def test_as_many_workers_as_have_work_unless_the_user_gives_a_number(
+    monkeypatch: pytest.MonkeyPatch, asked: int, n_done: int, n_workers: int, time: str
+) -> None:
+    setup = "finscale.pipeline.searching.setup"
+    monkeypatch.setattr(f"{setup}.workers_here", lambda *_: 4)
+    config, found = space("11K")
+    config = config.model_copy(update={"workers": asked})
+    twenty_seconds_a_trial = lambda *args: 20.0 * (6 - args[-1])  # noqa: E731
+    monkeypatch.setattr(f"{setup}.search_seconds", twenty_seconds_a_trial)
+    monkeypatch.setattr(
+        "finscale.pipeline.searching.cost.measure_flops_per_second", lambda *_, **__: 1e9
+    )
+    plan = expected(config, found, CPU, n_done=n_done, n_train=1_009)
+    assert (plan.n_workers, plan.time) == (n_workers, time)
