@@ -54,7 +54,7 @@ def note(lab: Lab, kind: str) -> str:
     return str(lab.runs(kind)[-1].data.tags.get(Tag.NOTE, ""))
 
 
-FIT = "finscale.pipeline.problem.fitting.fit"
+FIT = "finscale.pipeline.problem.fitting.fit_together"
 
 
 @pytest.mark.parametrize("error", [DATA, REFUSED, CONFIG], ids=lambda error: type(error).__name__)
