@@ -51,7 +51,7 @@ from finscale.tracking import (
     metric_of,
     study_tags,
 )
-from finscale.training import Epoch, FitResult, Signal, remove_checkpoint
+from finscale.training import Checkpoints, Epoch, FitResult, Signal, remove_checkpoint
 
 
 @dataclass(frozen=True)
@@ -130,11 +130,7 @@ def _train_fold(
     data, config = context.data, context.config
     logs = [_log(context, group, final, number) for final in going]
     trainees = [
-        Trainee(
-            final.seed,
-            log,
-            checkpoints_of(checkpoint_path(config.data_root, final.run, number), log),
-        )
+        Trainee(final.seed, log, _checkpoints(context, final, log, number))
         for final, log in zip(going, logs, strict=True)
     ]
     fold = data.folds[number]
@@ -142,6 +138,12 @@ def _train_fold(
     for log in logs:
         log.flush()
     return trained
+
+
+def _checkpoints(context: CellContext, final: _Final, log: EpochLog, number: int) -> Checkpoints:
+    config = context.config
+    path = checkpoint_path(config.data_root, final.run, number)
+    return checkpoints_of(path, log, context.listen, f"{config.cell_name}, seed {final.seed}")
 
 
 def _log(context: CellContext, group: Group, final: _Final, number: int) -> EpochLog:

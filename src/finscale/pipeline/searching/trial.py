@@ -93,6 +93,8 @@ def run_trial(context: SearchContext, trial: OpenTrial, standing: Standing) -> S
     tell = _teller(context, trial, standing)
     decide = _decider(context, trial, standing, curve, tell)
     log = EpochLog(trial.run, context.own, len(trial.curve), decide)
+    name = f"{context.config.cell_name}, trial {trial.number}"
+    checkpoints = checkpoints_of(path, log, context.listen, name)
     try:
         with closing(trial.run, partial(_put_aside, trial, path)):
             tell(len(curve), "goes on" if curve else "begins")
@@ -102,7 +104,7 @@ def run_trial(context: SearchContext, trial: OpenTrial, standing: Standing) -> S
                 context.data,
                 context.data.search,
                 context.config.budget,
-                Trainee(context.config.seed, log, checkpoints_of(path, log)),
+                Trainee(context.config.seed, log, checkpoints),
                 context.device,
             )
             log.flush()

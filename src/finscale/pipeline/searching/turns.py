@@ -101,7 +101,7 @@ def _reopen(
     """
     path = checkpoint_path(context.config.data_root, run)
     at = reached(path)
-    has_moved, died = at.epoch > int(tags.get(Tag.RESUMED_EPOCH, "0")), deaths(path, tags)
+    has_moved, died = at.is_beyond(tags.get(Tag.RESUMED_EPOCH, "0")), deaths(path, tags)
     attempts = 0 if has_moved else died
     if attempts >= MAX_ATTEMPTS or not trial.past.params:
         run.close(End(Status.FAILED, "killed", GIVEN_UP))
@@ -109,7 +109,7 @@ def _reopen(
         context.search.finish(trial.number, PastTrial(trial.past.params, Status.FAILED.value))
         return None
     run.reopen()
-    run.tag({Tag.ATTEMPTS: attempts + 1, Tag.RESUMED_EPOCH: at.epoch})
+    run.tag({Tag.ATTEMPTS: attempts + 1, Tag.RESUMED_EPOCH: at.mark})
     run.tag({Tag.REASON: "restarted"})
     recipe = from_params(trial.past.params, context.template, context.config)
     n_train = len(context.data.search.at.train)
