@@ -115,6 +115,7 @@ def train(
             config,
             data,
             runs.parent,
+            runs.parent,
             device,
             ensure_baselines(data, study)[REFERENCE].val_loss,
             listen,

@@ -10,6 +10,7 @@ from .devices import (
     measure_flops_per_second,
     pick_device,
 )
+from .gain import Gain, measure_gain
 from .loop import Member, fit, fit_together
 from .losses import Loss, bce_loss, gaussian_nll_loss
 from .pace import Pace
@@ -26,6 +27,7 @@ __all__ = [
     "Epoch",
     "FitResult",
     "FitSettings",
+    "Gain",
     "Loss",
     "Member",
     "OnEpoch",
@@ -44,6 +46,7 @@ __all__ = [
     "learning_rate_factor",
     "make_samples",
     "measure_flops_per_second",
+    "measure_gain",
     "pick_device",
     "predict",
     "reached",

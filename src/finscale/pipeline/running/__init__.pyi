@@ -1,4 +1,5 @@
-from .ends import Fault, closing, fault_of
+from .checkpoints import checkpoint_path, checkpoints_of
+from .ends import Fault, closing, closing_all, fault_of
 from .epoch_log import EpochLog
 from .locking import one_at_a_time
 from .progress import Line, Listen, Progress, Screen, duration
@@ -22,7 +23,10 @@ __all__ = [
     "Listen",
     "Progress",
     "Screen",
+    "checkpoint_path",
+    "checkpoints_of",
     "closing",
+    "closing_all",
     "duration",
     "failure_lines",
     "fault_of",

@@ -12,6 +12,7 @@ from finscale.evaluation import score_outputs
 from finscale.model import TOLERANCE
 from finscale.pipeline.problem import (
     Trained,
+    Trainee,
     collapse_tag,
     from_params,
     log_config,
@@ -21,7 +22,16 @@ from finscale.pipeline.problem import (
     train_model,
     validation_frame,
 )
-from finscale.pipeline.running import EpochLog, Fault, Line, Progress, closing, fault_of
+from finscale.pipeline.running import (
+    EpochLog,
+    Fault,
+    Line,
+    Progress,
+    checkpoint_path,
+    checkpoints_of,
+    closing,
+    fault_of,
+)
 from finscale.pipeline.searching.artifacts import LARGE_BYTES, thin_out
 from finscale.pipeline.searching.context import SearchContext
 from finscale.pipeline.searching.setup import GIB
@@ -37,11 +47,9 @@ from finscale.tracking import (
     create_run,
     study_tags,
 )
-from finscale.training import Checkpoints, Epoch, OnEpoch, Signal, last_epoch, remove_checkpoint
+from finscale.training import Epoch, OnEpoch, Signal, last_epoch, remove_checkpoint
 
 BYTES_A_WEIGHT = 4
-CHECKPOINT_EVERY_S = 30.0
-"""Seconds between checkpoints: the most work a kill can lose if epochs are shorter than that."""
 
 
 def open_trial(context: SearchContext, trial: SearchTrial) -> OpenTrial:
@@ -72,11 +80,6 @@ def _describe(context: SearchContext, trial: OpenTrial) -> None:
     context.data.log_inputs(trial.run)
 
 
-def checkpoint_path(context: SearchContext, run: Run) -> Path:
-    """Return the path of a trial's checkpoint while it trains."""
-    return context.config.data_root / "checkpoints" / f"{run.run_id}.safetensors"
-
-
 def run_trial(context: SearchContext, trial: OpenTrial, standing: Standing) -> Status | None:
     """Train and log one trial.
 
@@ -85,11 +88,13 @@ def run_trial(context: SearchContext, trial: OpenTrial, standing: Standing) -> S
     Status or None
         None if the time limit ended the training first. The trial can be resumed later.
     """
-    path = checkpoint_path(context, trial.run)
+    path = checkpoint_path(context.config.data_root, trial.run)
     curve = list(trial.curve[: last_epoch(path)])  # the epochs after it are trained again
     tell = _teller(context, trial, standing)
     decide = _decider(context, trial, standing, curve, tell)
     log = EpochLog(trial.run, context.own, len(trial.curve), decide)
+    name = f"{context.config.cell_name}, trial {trial.number}"
+    checkpoints = checkpoints_of(path, log, context.listen, name)
     try:
         with closing(trial.run, partial(_put_aside, trial, path)):
             tell(len(curve), "goes on" if curve else "begins")
@@ -99,10 +104,8 @@ def run_trial(context: SearchContext, trial: OpenTrial, standing: Standing) -> S
                 context.data,
                 context.data.search,
                 context.config.budget,
-                context.config.seed,
+                Trainee(context.config.seed, log, checkpoints),
                 context.device,
-                log,
-                Checkpoints(path, CHECKPOINT_EVERY_S, before=log.flush),
             )
             log.flush()
             if trained.result.status == "stopped":
