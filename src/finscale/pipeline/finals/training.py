@@ -23,7 +23,7 @@ from finscale.pipeline.running import (
     workers_that_pay,
 )
 from finscale.tracking import Kind, Run, Status, final_seeds, finals, find_result
-from finscale.training import Gain, measure_gain
+from finscale.training import Gain, fit_memory_bytes, measure_gain
 
 
 def train_finals(context: CellContext, recipes: Sequence[Recipe]) -> pd.DataFrame:
@@ -108,7 +108,12 @@ def _n_workers(
         for fold in folds
     )
     largest = max(count_params(recipe.arch).total for recipe in missing)
-    return min(workers_here(largest, context.device), workers_that_pay(seconds, n_left))
+    memory = max(
+        fit_memory_bytes(recipe.arch, recipe.batch_size, precision=recipe.precision)
+        for recipe in missing
+    )
+    fitting = workers_here(largest, context.device, memory)
+    return min(fitting, workers_that_pay(seconds, n_left))
 
 
 def _parts(seeds: Sequence[int], n_workers: int, *, together: bool) -> Iterator[tuple[int, ...]]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from finscale.config import HpoConfig, counted, format_budget
-from finscale.model import Architecture, forward_flops, training_memory_bytes
-from finscale.pipeline.problem import architecture_name, load_problem, search_identity
+from finscale.model import Architecture, forward_flops
+from finscale.pipeline.problem import architecture_name, load_problem, precision_of, search_identity
 from finscale.pipeline.running import Line, Listen, duration, on_terminal, shown
 from finscale.pipeline.searching.cost import Cost, measured_cost, most_windows
 from finscale.pipeline.searching.setup import GIB, expected, memory_refusal, search_space
 from finscale.pipeline.searching.trials import n_stored
 from finscale.search import SearchSpace, extremes
 from finscale.tracking import Kind, tell_invocation
-from finscale.training import check_precision, pick_device
+from finscale.training import check_precision, fit_memory_bytes, pick_device
 
 MOST_ROWS = 16
 
@@ -58,7 +58,7 @@ def dry_run(config: HpoConfig, run_id: str | None = None, *, listen: Listen = on
 
 
 def _table(config: HpoConfig, space: SearchSpace, n_train: int, cost: Cost | None) -> list[str]:
-    batch_size = config.batch_size or max(config.space.batch_size)
+    batch_size, precision = config.batch_size or max(config.space.batch_size), precision_of(config)
     forced = extremes(space.architectures, config.n_trials)
     shown = _shown(space.architectures, forced)
     n_all = len(space.architectures)
@@ -75,7 +75,7 @@ def _table(config: HpoConfig, space: SearchSpace, n_train: int, cost: Cost | Non
     rows = [
         f"{architecture_name(arch) + (' *' if arch in forced else ''):<26}"
         f"{forward_flops(arch):>16.2e}"
-        f"{training_memory_bytes(arch, batch_size) / GIB:>16.2f} GiB"
+        f"{fit_memory_bytes(arch, batch_size, precision=precision) / GIB:>16.2f} GiB"
         f"{_time(arch, most_windows(config, n_train), cost)}"
         for arch in shown
     ]
