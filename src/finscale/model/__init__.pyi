@@ -1,5 +1,6 @@
 from .architecture import Architecture
 from .grid import TOLERANCE, architectures, fits
+from .memory import activation_bytes, training_memory_bytes
 from .mlp import MLP, MlpArchitecture, count_mlp_params, mlp_of_size
 from .patchtst import PatchTST
 from .served import ServedModel
@@ -7,7 +8,6 @@ from .sizing import (
     ParamCount,
     count_params,
     forward_flops,
-    training_memory_bytes,
 )
 from .stacked import StackedPatchTST
 from .storage import load_weights, save_weights
@@ -23,6 +23,7 @@ __all__ = [
     "PatchTST",
     "ServedModel",
     "StackedPatchTST",
+    "activation_bytes",
     "architectures",
     "count_mlp_params",
     "count_params",
