@@ -6,14 +6,20 @@ from collections.abc import Sequence
 
 from finscale.config import HpoConfig, counted, format_budget
 from finscale.model import Architecture, forward_flops
-from finscale.pipeline.problem import architecture_name, load_problem, precision_of, search_identity
+from finscale.pipeline.problem import architecture_name, load_problem, search_identity
 from finscale.pipeline.running import Line, Listen, duration, on_terminal, shown
 from finscale.pipeline.searching.cost import Cost, measured_cost, most_windows
-from finscale.pipeline.searching.setup import GIB, expected, memory_refusal, search_space
+from finscale.pipeline.searching.setup import (
+    GIB,
+    expected,
+    memory_refusal,
+    most_memory_bytes,
+    search_space,
+)
 from finscale.pipeline.searching.trials import n_stored
 from finscale.search import SearchSpace, extremes
 from finscale.tracking import Kind, tell_invocation
-from finscale.training import check_precision, fit_memory_bytes, pick_device
+from finscale.training import check_precision, pick_device
 
 MOST_ROWS = 16
 
@@ -58,7 +64,7 @@ def dry_run(config: HpoConfig, run_id: str | None = None, *, listen: Listen = on
 
 
 def _table(config: HpoConfig, space: SearchSpace, n_train: int, cost: Cost | None) -> list[str]:
-    batch_size, precision = config.batch_size or max(config.space.batch_size), precision_of(config)
+    batch_size = config.batch_size or max(config.space.batch_size)
     forced = extremes(space.architectures, config.n_trials)
     shown = _shown(space.architectures, forced)
     n_all = len(space.architectures)
@@ -75,7 +81,7 @@ def _table(config: HpoConfig, space: SearchSpace, n_train: int, cost: Cost | Non
     rows = [
         f"{architecture_name(arch) + (' *' if arch in forced else ''):<26}"
         f"{forward_flops(arch):>16.2e}"
-        f"{fit_memory_bytes(arch, batch_size, precision=precision) / GIB:>16.2f} GiB"
+        f"{most_memory_bytes(config, arch) / GIB:>16.2f} GiB"
         f"{_time(arch, most_windows(config, n_train), cost)}"
         for arch in shown
     ]

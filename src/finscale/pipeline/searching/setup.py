@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy import make_url
@@ -160,11 +160,16 @@ def memory_refusal(
 
 
 def search_memory_bytes(config: SearchConfig, space: SearchSpace) -> int:
-    """Return the memory of the largest training of a search, with whole batches."""
-    batch_size, precision = config.batch_size or max(config.space.batch_size), precision_of(config)
-    return max(
-        fit_memory_bytes(arch, batch_size, precision=precision) for arch in space.architectures
-    )
+    """Return the memory of the largest training of a search, where there is enough."""
+    return max(most_memory_bytes(config, arch) for arch in space.architectures)
+
+
+def most_memory_bytes(config: SearchConfig, arch: Architecture) -> int:
+    """Return the memory of training `arch` with the largest batch, whole, and with dropout."""
+    dropout = max(config.space.dropout) if config.dropout is None else config.dropout
+    batch_size = config.batch_size or max(config.space.batch_size)
+    trained = replace(arch, dropout=dropout)
+    return fit_memory_bytes(trained, batch_size, precision=precision_of(config))
 
 
 @dataclass(frozen=True)
