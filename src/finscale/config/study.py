@@ -23,6 +23,7 @@ from finscale.config.bounds import (
 )
 from finscale.config.budget import parse_budget
 from finscale.config.data_root import DataRoot
+from finscale.config.engine import COMPILE, AskedCompile
 from finscale.config.errors import ConfigError
 from finscale.config.files import Frozen, Named, load_named, option
 from finscale.config.floors import load_floors
@@ -143,7 +144,11 @@ class Study(Named):
         return values | ({"universe": universes[0]} if one else {"universes": universes})
 
     def cells(
-        self, data_root: Path, device: str, precision: AskedPrecision = "auto"
+        self,
+        data_root: Path,
+        device: str,
+        precision: AskedPrecision = "auto",
+        compile: AskedCompile = "auto",
     ) -> tuple[TrainConfig, ...]:
         """Return all cells of the matrix, problem by problem, small budgets first."""
         shared = {name: getattr(self, name) for name in _SHARED}
@@ -156,7 +161,12 @@ class Study(Named):
             "vix": self.vix,
             "budget": sorted(self.budgets),
         }
-        where = {"data_root": data_root, "device": device, "precision": precision}
+        where = {
+            "data_root": data_root,
+            "device": device,
+            "precision": precision,
+            "compile": compile,
+        }
         cells = (
             TrainConfig.model_validate({**shared, **where, **dict(zip(axes, place, strict=True))})
             for place in product(*axes.values())
@@ -197,6 +207,7 @@ class StudyConfig(Frozen):
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = option("auto", "where to train")
     precision: AskedPrecision = option("auto", PRECISION)
+    compile: AskedCompile = option("auto", COMPILE)
     data_root: DataRoot = option(Path("data"), "folder of raw and processed data")
     dry_run: bool = option("false", "print what would be done, and train nothing (true or false)")
 

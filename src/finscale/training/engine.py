@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from finscale.model import Architecture, PatchTST, count_params, forward_flops
+from finscale.model import (
+    Architecture,
+    PatchTST,
+    count_params,
+    forward_flops,
+    run_layer,
+)
 from finscale.training.measuring import (
     any_loss,
     least_seconds,
@@ -63,8 +69,9 @@ class Engine:
 
 def compile_layers(model: PatchTST) -> None:
     """Let `torch.compile` compile the encoder layer once, for all layers of the model."""
-    for layer in model.layers:
-        layer.compile()
+    import torch
+
+    model.run_layer = torch.compile(run_layer)
 
 
 def choose_engine(
@@ -97,7 +104,7 @@ def _try_capture(arch: Architecture, settings: FitSettings, device: torch.device
     """Measure captured steps against eager ones; on this device, capturing takes a moment only."""
     import torch
 
-    from finscale.training.captured import CapturedStep
+    from finscale.training.fixed_shape import FixedShapeStep, cuda_graph
     from finscale.training.steps import OneModelStep
 
     train = random_samples(arch, settings.batch_size, device)
@@ -105,7 +112,7 @@ def _try_capture(arch: Architecture, settings: FitSettings, device: torch.device
         one, other = temporary_states(arch, settings, 2, device)
         eager = OneModelStep(one, train, settings, any_loss)
         inner = OneModelStep(other, train, settings, any_loss)
-        captured = CapturedStep(inner, [other], settings.batch_size)
+        captured = FixedShapeStep(inner, [other], settings.batch_size, cuda_graph)
         eager_s, captured_s = least_seconds(
             [(eager, 1), (captured, 1)], settings.batch_size, device
         )

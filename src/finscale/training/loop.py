@@ -15,10 +15,10 @@ from torch import nn
 
 from finscale.config import AskedCompile
 from finscale.model import PatchTST
-from finscale.training.captured import CapturedStep
 from finscale.training.checkpoint import CheckpointKeeper, Checkpoints
 from finscale.training.devices import peak_memory_bytes
 from finscale.training.engine import Engine, choose_engine, compile_layers
+from finscale.training.fixed_shape import FixedShapeStep, cuda_graph, repeated
 from finscale.training.losses import Loss, bce_loss
 from finscale.training.precision import tf32_products
 from finscale.training.samples import Samples
@@ -315,8 +315,10 @@ class _Training:
         step: Step = (
             OneModelStep(first, *arguments) if len(states) == 1 else StackedStep(states, *arguments)
         )
-        batch_size = self._settings.batch_size
-        return CapturedStep(step, states, batch_size) if engine.is_captured else step
+        if not (engine.is_captured or engine.is_compiled):
+            return step
+        capture = cuda_graph if engine.is_captured else repeated
+        return FixedShapeStep(step, states, self._settings.batch_size, capture)
 
     def _train_epoch(self, crew: Sequence[_Run], step: Step) -> list[float]:
         """Train an epoch, or the rest of one, and return each run's mean loss of its batches."""

@@ -31,8 +31,9 @@ from finscale.tracking import (
 
 def study_cells(study: Study, config: AnalyzeConfig | StudyConfig) -> tuple[TrainConfig, ...]:
     """Return the cells of a study as options of `train`."""
-    device = config.device if isinstance(config, StudyConfig) else "auto"
-    return study.cells(config.data_root, device, config.precision)
+    if isinstance(config, StudyConfig):
+        return study.cells(config.data_root, config.device, config.precision, config.compile)
+    return study.cells(config.data_root, "auto", config.precision)
 
 
 @dataclass(frozen=True)

@@ -134,7 +134,9 @@ def _train_fold(
         for final, log in zip(going, logs, strict=True)
     ]
     fold = data.folds[number]
-    trained = train_models(group.recipe, data, fold, config.budget, trainees, context.device)
+    trained = train_models(
+        group.recipe, data, fold, config.budget, trainees, context.device, config.compile
+    )
     for log in logs:
         log.flush()
     return trained
@@ -207,6 +209,7 @@ def _end(context: CellContext, final: _Final, trained: Trained, n_together: int)
     if status is Status.OK:
         _store(context, final, trained)
     final.run.metric_once({N_TOGETHER: n_together})
+    final.run.tag({Tag.ENGINE: trained.result.engine})
     final.run.end(status, trained.result.reason)
     for number in range(len(context.data.folds)):
         remove_checkpoint(checkpoint_path(context.config.data_root, final.run, number))

@@ -16,7 +16,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from finscale.config import RefusedError, check_stop, format_budget, stop_asked, unbroken
+from finscale.config import (
+    AskedCompile,
+    RefusedError,
+    check_stop,
+    format_budget,
+    stop_asked,
+    unbroken,
+)
 from finscale.evaluation import RegressionScores, Scores, is_collapsed_forecast
 from finscale.model import (
     MLP,
@@ -105,6 +112,7 @@ def train_models(
     budget: int,
     trainees: Sequence[Trainee],
     device: torch.device,
+    compile: AskedCompile = "false",
 ) -> list[Trained]:
     """Build a recipe's model for each seed, and train them in one program on a fold."""
     models = [build_model(recipe, budget, trainee.seed) for trainee in trainees]
@@ -113,7 +121,7 @@ def train_models(
         for model, each in zip(models, trainees, strict=True)
     ]
     settings, length = recipe.settings(trainees[0].seed), recipe.arch.context_length
-    results = _fit(members, data, fold, settings, length, device)
+    results = _fit(members, data, fold, settings, length, device, compile)
     at_N = fold.at.validation
     return [
         Trained(model, recipe, result, outputs_at(model, data, fold, at_N, device))
@@ -128,9 +136,10 @@ def train_model(
     budget: int,
     trainee: Trainee,
     device: torch.device,
+    compile: AskedCompile = "false",
 ) -> Trained:
     """Build a recipe's model for one seed, and train it on a fold."""
-    return train_models(recipe, data, fold, budget, [trainee], device)[0]
+    return train_models(recipe, data, fold, budget, [trainee], device, compile)[0]
 
 
 def fit_network(
@@ -160,13 +169,20 @@ def _fit(
     settings: FitSettings,
     context_length: int,
     device: torch.device,
+    compile: AskedCompile = "false",
 ) -> list[FitResult]:
     train = samples(data, fold, fold.at.train, context_length).to(device)
     validation = samples(data, fold, fold.at.validation, context_length).to(device)
     loss = task_loss(data, fold)
     with unbroken():
         results = fit_together(
-            members, train, validation, settings, loss=loss, is_stopping=stop_asked
+            members,
+            train,
+            validation,
+            settings,
+            loss=loss,
+            is_stopping=stop_asked,
+            compile=compile,
         )
     for member in members:
         member.model.cpu()

@@ -1,4 +1,4 @@
-"""Steps that are captured once as a CUDA graph, and then replayed with one launch each.
+"""Steps on batches of one shape, which can be captured as a CUDA graph and then replayed.
 
 A deep, narrow model starts thousands of small operations in a step, and the time that the CPU takes
 to start them limits the speed. A graph starts all of them at once: forward, backward, clipping,
@@ -25,18 +25,20 @@ Replay = Callable[[], object]
 Capture = Callable[[Callable[[], None]], Replay]
 
 
-class CapturedStep:
-    """A step that replays another one from buffers of fixed size.
+class FixedShapeStep:
+    """A step on batches that all have the same shape, in buffers that stay where they are.
 
-    Every batch has the same shape: the last one of an epoch is filled up with samples of weight 0,
-    so its loss and gradients are exactly those of the smaller batch.
+    The last batch of an epoch is filled up with samples of weight 0, so its loss and gradients are
+    exactly those of the smaller batch. Nothing is compiled anew for it, and the whole step can be
+    captured.
 
     Parameters
     ----------
     states : sequence of TrainingState
         The states that `step` trains.
-    capture : callable, optional
-        Captures a function, and returns a function that repeats what it did.
+    capture : callable
+        Captures a function, and returns a function that repeats what it did; `cuda_graph`, or
+        `repeated`, which calls it again.
     """
 
     def __init__(
@@ -44,14 +46,14 @@ class CapturedStep:
         step: Step,
         states: Sequence[TrainingState],
         batch_size: int,
-        capture: Capture | None = None,
+        capture: Capture,
     ) -> None:
         device = states[0].device
         self._step = step
         self._which_MB = torch.zeros(len(states), batch_size, dtype=torch.int64, device=device)
         self._weights_B = torch.ones(batch_size, device=device)
         with _kept(step, states):
-            self._replay = (capture or cuda_graph)(self.learn_buffers)
+            self._replay = capture(self.learn_buffers)
 
     @property
     def optimiser(self) -> torch.optim.Optimizer:
@@ -79,6 +81,11 @@ class CapturedStep:
     def outputs(self, samples: Samples, look: Look) -> Tensor:
         """Return outputs_MNK of the models."""
         return self._step.outputs(samples, look)
+
+
+def repeated(work: Callable[[], None]) -> Replay:
+    """Return `work` itself, to be called for each batch."""
+    return work
 
 
 def cuda_graph(work: Callable[[], None]) -> Replay:
@@ -120,7 +127,7 @@ def _kept(step: Step, states: Sequence[TrainingState]) -> Iterator[None]:
     for weight in weights:
         for name, moment in step.optimiser.state[weight].items():
             known = moments_before.get(weight, {}).get(name)
-            moment.zero_() if known is None else moment.copy_(known)
+            moment.copy_(torch.zeros_like(moment) if known is None else known)
 
 
 def _cuda_devices(device: torch.device) -> list[torch.device]:
