@@ -63,8 +63,8 @@ def micro_batch(
     >>> arch = Architecture(n_channels=25, d_model=768, n_layers=256, n_heads=8, d_ff=3072)
     >>> micro_batch(arch, 64, "float32", free_bytes=80 * 2**30)
     MicroBatch(size=64, checkpointing=False)
-    >>> micro_batch(arch, 64, "float32", free_bytes=40 * 2**30)
-    MicroBatch(size=32, checkpointing=False)
+    >>> micro_batch(arch, 64, "float32", free_bytes=35 * 2**30)
+    MicroBatch(size=8, checkpointing=False)
     """
     for checkpointing in (False, True):
         for size in _parts(batch_size):
