@@ -9,6 +9,7 @@ from .errors import (
     FinscaleError,
     RefusedError,
     StoreError,
+    ThermalError,
     cut,
     listed,
     printable,
@@ -16,6 +17,7 @@ from .errors import (
 )
 from .files import read_pins, unknown
 from .floors import Floors, load_floors
+from .health import Health, load_health
 from .hyperparameters import (
     ARCHITECTURE_AXES,
     CONTEXT_LENGTH,
@@ -109,6 +111,7 @@ __all__ = [
     "FinscaleError",
     "Floors",
     "FredSeries",
+    "Health",
     "HpoConfig",
     "LabelPrice",
     "Objectives",
@@ -127,6 +130,7 @@ __all__ = [
     "StudyConfig",
     "Synthetic",
     "Task",
+    "ThermalError",
     "Timescale",
     "TrainConfig",
     "Universe",
@@ -148,6 +152,7 @@ __all__ = [
     "is_disk_full",
     "listed",
     "load_floors",
+    "load_health",
     "load_space",
     "load_study",
     "load_task",

@@ -26,6 +26,7 @@ from finscale.config.data_root import DataRoot
 from finscale.config.errors import ConfigError
 from finscale.config.files import Frozen, Named, load_named, option
 from finscale.config.floors import load_floors
+from finscale.config.health import Health
 from finscale.config.problem import (
     N_BLOCKS,
     ChunkSamples,
@@ -41,7 +42,7 @@ from finscale.config.problem import (
 )
 from finscale.config.space import Space, load_space
 from finscale.config.universe import Universe, load_universe
-from finscale.config.verbs import ChosenFloors, TrainConfig
+from finscale.config.verbs import ChosenFloors, ChosenHealth, TrainConfig
 
 Budget = Annotated[int, BeforeValidator(parse_budget)]
 
@@ -141,8 +142,16 @@ class Study(Named):
         one = len(universes) == 1
         return values | ({"universe": universes[0]} if one else {"universes": universes})
 
-    def cells(self, data_root: Path, device: str) -> tuple[TrainConfig, ...]:
-        """Return all cells of the matrix, problem by problem, small budgets first."""
+    def cells(
+        self, data_root: Path, device: str, health: Health | None = None
+    ) -> tuple[TrainConfig, ...]:
+        """Return all cells of the matrix, problem by problem, small budgets first.
+
+        Parameters
+        ----------
+        health : Health, optional
+            Limits of temperature; by default those of the file `default`.
+        """
         shared = {name: getattr(self, name) for name in _SHARED}
         axes = {
             "universe": self.universes,
@@ -153,7 +162,7 @@ class Study(Named):
             "vix": self.vix,
             "budget": sorted(self.budgets),
         }
-        where = {"data_root": data_root, "device": device}
+        where = {"data_root": data_root, "device": device, "health": health or "default"}
         cells = (
             TrainConfig.model_validate({**shared, **where, **dict(zip(axes, place, strict=True))})
             for place in product(*axes.values())
@@ -193,6 +202,7 @@ class StudyConfig(Frozen):
         0, "number of cells that run in parallel; 0: as many as the cores and the memory allow"
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = option("auto", "where to train")
+    health: ChosenHealth = option("default", "a file in configs/health: limits of temperature")
     data_root: DataRoot = option(Path("data"), "folder of raw and processed data")
     dry_run: bool = option("false", "print what would be done, and train nothing (true or false)")
 

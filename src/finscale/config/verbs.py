@@ -33,6 +33,7 @@ from finscale.config.data_root import DataRoot
 from finscale.config.errors import ConfigError, quoted
 from finscale.config.files import Frozen, option
 from finscale.config.floors import Floors, load_floors
+from finscale.config.health import Health, load_health
 from finscale.config.hyperparameters import ARCHITECTURE_AXES, TRAINING_AXES
 from finscale.config.problem import Problem
 from finscale.config.space import Space, load_space
@@ -50,6 +51,7 @@ _Free = BeforeValidator(_free_if_searched)
 Pinned = TypeVar("Pinned")
 Pin = Annotated[Pinned | None, _Free]
 ChosenFloors = Annotated[Floors, BeforeValidator(load_floors)]
+ChosenHealth = Annotated[Health, BeforeValidator(load_health)]
 
 Sampler = Literal["tpe", "gp", "qmc", "random", "cmaes"]
 Pruner = Literal["median", "hyperband", "none"]
@@ -111,6 +113,7 @@ class SearchConfig(Problem):
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = option("auto", "where to train")
     floors: ChosenFloors = option("default", "a file in configs/floors")
+    health: ChosenHealth = option("default", "a file in configs/health: limits of temperature")
 
     @property
     def cell_name(self) -> str:

@@ -13,6 +13,7 @@ from finscale.pipeline.problem import ProblemData, ensure_page, load_problem, se
 from finscale.pipeline.running import (
     Line,
     Listen,
+    check_cool,
     failure_lines,
     on_terminal,
     renewing,
@@ -85,6 +86,7 @@ def hpo(
     space, identity = search_space(config, data), search_identity(config, data)
     if n_stored(config.cell_name, identity) < config.n_trials:  # else nothing is trained
         check_memory(config, space, pick_device(config.device))
+        check_cool(config.health, pick_device(config.device))
     address = optuna_address(config, identity)
     running = verb_run(
         Kind.HPO,

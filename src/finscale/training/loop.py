@@ -6,6 +6,7 @@ Legend: `B` batch, `N` samples, `K` outputs.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 
 import torch
@@ -116,14 +117,17 @@ def _run(
     schedule = _schedule(state, settings, len(train))
     while not (reason := _over(state, settings, len(train))):
         rate = _rate_at_start(state, settings, len(train))
+        began, first = time.perf_counter(), state.batch * settings.batch_size
         train_loss = _train_epoch(state, train, settings, schedule, loss, look)
+        seconds = time.perf_counter() - began
+        n_samples = min(state.batch * settings.batch_size, len(train)) - first
         val_loss = _mean_loss(state.model, validation, loss, look)
         state.end_epoch()
         if not (math.isfinite(train_loss) and math.isfinite(val_loss)):
             return "diverged", "not_finite"
         state.see(val_loss)
         # If the process is killed here, the epoch is repeated and reported twice, but never lost.
-        signal = on_epoch(Epoch(state.epoch, train_loss, val_loss, rate))
+        signal = on_epoch(Epoch(state.epoch, train_loss, val_loss, rate, seconds, n_samples))
         if signal is Signal.PRUNE:
             return "pruned", "pruned"
         if keeper:

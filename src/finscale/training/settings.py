@@ -65,12 +65,23 @@ class FitSettings:
 
 @dataclass(frozen=True)
 class Epoch:
-    """Results of an epoch: mean losses over samples, in nats."""
+    """Results of an epoch: mean losses over samples, in nats.
+
+    Attributes
+    ----------
+    seconds : float
+        Seconds of its training steps; 0 if they were not measured. After a resume within the epoch,
+        those since then.
+    n_samples : int
+        Number of samples that were processed in these seconds.
+    """
 
     number: int
     train_loss: float
     val_loss: float
     learning_rate: float
+    seconds: float = 0.0
+    n_samples: int = 0
 
 
 class Signal(Enum):

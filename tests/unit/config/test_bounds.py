@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from finscale.config import (
     ConfigError,
     Floors,
+    Health,
     HpoConfig,
     RelocateConfig,
     Space,
@@ -94,6 +95,9 @@ FILES: list[tuple[str, type[BaseModel], str, str, object]] = [
     ("study", Study, "demo", "budgets", list(range(10_000, 20_001))),
     ("study", Study, "demo", "question", "Is it so? " * 1_000),
     *(("floors", Floors, "default", name, 10**20) for name in ("n_train", "n_effective")),
+    *(("health", Health, "default", "pause_celsius", v) for v in (29, 151, 10**20, "hot")),
+    *(("health", Health, "default", "stop_celsius", v) for v in (29, 151, float("nan"))),
+    *(("health", Health, "default", "pause_s", v) for v in (0, -1, 3_601, float("inf"))),
     ("universe", Universe, "garch", "synthetic", {"volatility": 1e-300}),
 ]
 

@@ -31,8 +31,9 @@ from finscale.tracking import (
 
 def study_cells(study: Study, config: AnalyzeConfig | StudyConfig) -> tuple[TrainConfig, ...]:
     """Return the cells of a study as options of `train`."""
-    device = config.device if isinstance(config, StudyConfig) else "auto"
-    return study.cells(config.data_root, device)
+    if isinstance(config, StudyConfig):
+        return study.cells(config.data_root, config.device, config.health)
+    return study.cells(config.data_root, "auto")
 
 
 @dataclass(frozen=True)

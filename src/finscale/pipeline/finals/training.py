@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 
 import numpy as np
 import pandas as pd
@@ -30,7 +31,7 @@ from finscale.pipeline.problem import (
     store_weights,
     train_model,
 )
-from finscale.pipeline.running import EpochLog, Listen, Progress, closing
+from finscale.pipeline.running import EpochLog, Listen, Progress, closing, guard_of, speed_curves
 from finscale.tracking import (
     Kind,
     Run,
@@ -44,7 +45,7 @@ from finscale.tracking import (
     metric_of,
     study_tags,
 )
-from finscale.training import Epoch, FitResult, Signal
+from finscale.training import Epoch, FitResult, Signal, ThermalGuard
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +59,11 @@ class CellContext:
     reference_loss: float
     listen: Listen
     study: str | None
+
+    @cached_property
+    def guard(self) -> ThermalGuard:
+        """Guard that watches the heat of the machine while finals train."""
+        return guard_of("train", self.config, self.device, self.listen)
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +140,8 @@ def _train_folds(
     context: CellContext, recipe: Recipe, seed: int, run: Run, show: Callable[[int, str], None]
 ) -> tuple[Final | None, Status, str]:
     """Train a model on every fold. A model that diverges ends the final."""
-    data, epochs = context.data, context.config.epochs
+    data, epochs, device = context.data, context.config.epochs, context.device
+    speed = partial(speed_curves, arch=recipe.arch, device=device, guard=context.guard)
     logged = metric_of(run.run_id, curve("train_loss"))
     done = logged.step if logged else 0
     results: list[FitResult] = []
@@ -148,8 +155,10 @@ def _train_folds(
             show(offset + epoch.number, f"{block}epoch {epoch.number}{loss}")
             return Signal.CONTINUE
 
-        log = EpochLog(run, context.parent, done, on_epoch, offset=number * epochs)
-        trained = train_model(recipe, data, fold, context.config.budget, seed, context.device, log)
+        log = EpochLog(run, context.parent, done, on_epoch, number * epochs, speed)
+        trained = train_model(
+            recipe, data, fold, context.config.budget, seed, device, log, guard=context.guard
+        )
         log.flush()
         status = Status(trained.result.status)
         if status is not Status.OK:

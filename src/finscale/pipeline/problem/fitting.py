@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from finscale.config import RefusedError, check_stop, format_budget, stop_asked, unbroken
+from finscale.config import RefusedError, check_stop, format_budget, unbroken
 from finscale.evaluation import RegressionScores, Scores, is_collapsed_forecast
 from finscale.model import (
     MLP,
@@ -48,6 +48,7 @@ from finscale.training import (
     Loss,
     OnEpoch,
     Samples,
+    ThermalGuard,
     bce_loss,
     fit,
     gaussian_nll_loss,
@@ -97,10 +98,13 @@ def train_model(
     device: torch.device,
     on_epoch: OnEpoch,
     checkpoints: Checkpoints | None = None,
+    *,
+    guard: ThermalGuard,
 ) -> Trained:
     """Build a recipe's model and train it on a fold with one seed."""
     model = build_model(recipe, budget, seed)
-    result = fit_network(model, data, fold, recipe.settings(seed), device, on_epoch, checkpoints)
+    settings = recipe.settings(seed)
+    result = fit_network(model, data, fold, settings, device, on_epoch, checkpoints, guard=guard)
     return Trained(model, recipe, result, outputs_at(model, data, fold, fold.at.validation, device))
 
 
@@ -112,6 +116,8 @@ def fit_network(
     device: torch.device,
     on_epoch: OnEpoch,
     checkpoints: Checkpoints | None = None,
+    *,
+    guard: ThermalGuard,
 ) -> FitResult:
     """Train a network on a fold with the task's loss, and move it to the CPU at the end.
 
@@ -120,6 +126,8 @@ def fit_network(
     KeyboardInterrupt
         If a stop is requested. It is raised within a batch or two, after the checkpoint is
         written.
+    ThermalError
+        If the machine is too hot, after the checkpoint is written.
     """
     context_length = model.arch.context_length
     train = samples(data, fold, fold.at.train, context_length).to(device)
@@ -134,8 +142,9 @@ def fit_network(
             on_epoch=on_epoch,
             loss=loss,
             checkpoints=checkpoints,
-            is_stopping=stop_asked,
+            is_stopping=guard,
         )
+    guard.check()
     model.cpu()
     return result
 

@@ -1,5 +1,6 @@
 from .ends import Fault, closing, fault_of
 from .epoch_log import EpochLog
+from .health import check_cool, guard_of, speed_curves
 from .locking import one_at_a_time
 from .progress import Line, Listen, Progress, Screen, duration
 from .renewal import renewing
@@ -22,15 +23,18 @@ __all__ = [
     "Listen",
     "Progress",
     "Screen",
+    "check_cool",
     "closing",
     "duration",
     "failure_lines",
     "fault_of",
+    "guard_of",
     "on_terminal",
     "one_at_a_time",
     "renewing",
     "run_side_by_side",
     "shown",
+    "speed_curves",
     "unfinished",
     "workers_here",
     "workers_that_fit",

@@ -12,7 +12,7 @@ from finscale.pipeline.problem import rows
 from finscale.tracking import searches
 
 NO_CHOICES = (
-    *("n_trials", "device", "data_root", "floors", "workers", "timeout", "terminator"),
+    *("n_trials", "device", "data_root", "floors", "health", "workers", "timeout", "terminator"),
     *("artifacts", "max_artifact_gib", "storage", "dry_run"),
 )
 """Options that do not change the identity of a search."""

@@ -21,7 +21,15 @@ from finscale.pipeline.problem import (
     train_model,
     validation_frame,
 )
-from finscale.pipeline.running import EpochLog, Fault, Line, Progress, closing, fault_of
+from finscale.pipeline.running import (
+    EpochLog,
+    Fault,
+    Line,
+    Progress,
+    closing,
+    fault_of,
+    speed_curves,
+)
 from finscale.pipeline.searching.artifacts import LARGE_BYTES, thin_out
 from finscale.pipeline.searching.context import SearchContext
 from finscale.pipeline.searching.setup import GIB
@@ -89,7 +97,10 @@ def run_trial(context: SearchContext, trial: OpenTrial, standing: Standing) -> S
     curve = list(trial.curve[: last_epoch(path)])  # the epochs after it are trained again
     tell = _teller(context, trial, standing)
     decide = _decider(context, trial, standing, curve, tell)
-    log = EpochLog(trial.run, context.own, len(trial.curve), decide)
+    speed = partial(
+        speed_curves, arch=trial.recipe.arch, device=context.device, guard=context.guard
+    )
+    log = EpochLog(trial.run, context.own, len(trial.curve), decide, measured=speed)
     try:
         with closing(trial.run, partial(_put_aside, trial, path)):
             tell(len(curve), "goes on" if curve else "begins")
@@ -103,6 +114,7 @@ def run_trial(context: SearchContext, trial: OpenTrial, standing: Standing) -> S
                 context.device,
                 log,
                 Checkpoints(path, CHECKPOINT_EVERY_S, before=log.flush),
+                guard=context.guard,
             )
             log.flush()
             if trained.result.status == "stopped":
