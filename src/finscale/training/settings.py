@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -65,7 +65,7 @@ class FitSettings:
 
 @dataclass(frozen=True)
 class Epoch:
-    """Results of an epoch: mean losses over samples, in nats.
+    """Results of an epoch: mean losses over samples, in nats. Epochs with equal losses are equal.
 
     Attributes
     ----------
@@ -80,8 +80,8 @@ class Epoch:
     train_loss: float
     val_loss: float
     learning_rate: float
-    seconds: float = 0.0
-    n_samples: int = 0
+    seconds: float = field(default=0.0, compare=False)
+    n_samples: int = field(default=0, compare=False)
 
 
 class Signal(Enum):
