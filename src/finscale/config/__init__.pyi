@@ -27,6 +27,7 @@ from .hyperparameters import (
     WINDOW_AXES,
 )
 from .places import CONFIGS
+from .precision import AskedPrecision, Precision
 from .problem import (
     LOG_SIGMA_BOUNDS,
     N_BLOCKS,
@@ -104,6 +105,7 @@ __all__ = [
     "WINDOW_AXES",
     "AnalyzeConfig",
     "Artifacts",
+    "AskedPrecision",
     "ChunkSamples",
     "ConfigError",
     "DataConfig",
@@ -116,6 +118,7 @@ __all__ = [
     "LabelPrice",
     "Objectives",
     "Planted",
+    "Precision",
     "Problem",
     "Pruner",
     "RefusedError",

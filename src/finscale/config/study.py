@@ -27,6 +27,7 @@ from finscale.config.errors import ConfigError
 from finscale.config.files import Frozen, Named, load_named, option
 from finscale.config.floors import load_floors
 from finscale.config.health import Health
+from finscale.config.precision import PRECISION, AskedPrecision
 from finscale.config.problem import (
     N_BLOCKS,
     ChunkSamples,
@@ -143,7 +144,11 @@ class Study(Named):
         return values | ({"universe": universes[0]} if one else {"universes": universes})
 
     def cells(
-        self, data_root: Path, device: str, health: Health | None = None
+        self,
+        data_root: Path,
+        device: str,
+        precision: AskedPrecision = "auto",
+        health: Health | None = None,
     ) -> tuple[TrainConfig, ...]:
         """Return all cells of the matrix, problem by problem, small budgets first.
 
@@ -162,7 +167,12 @@ class Study(Named):
             "vix": self.vix,
             "budget": sorted(self.budgets),
         }
-        where = {"data_root": data_root, "device": device, "health": health or "default"}
+        where = {
+            "data_root": data_root,
+            "device": device,
+            "precision": precision,
+            "health": health or "default",
+        }
         cells = (
             TrainConfig.model_validate({**shared, **where, **dict(zip(axes, place, strict=True))})
             for place in product(*axes.values())
@@ -202,6 +212,7 @@ class StudyConfig(Frozen):
         0, "number of cells that run in parallel; 0: as many as the cores and the memory allow"
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = option("auto", "where to train")
+    precision: AskedPrecision = option("auto", PRECISION)
     health: ChosenHealth = option("default", "a file in configs/health: limits of temperature")
     data_root: DataRoot = option(Path("data"), "folder of raw and processed data")
     dry_run: bool = option("false", "print what would be done, and train nothing (true or false)")
@@ -221,6 +232,9 @@ class AnalyzeConfig(Problem):
     )
     floors: ChosenFloors = option(
         "default", "a file in configs/floors; with a study, the study's own floors are used"
+    )
+    precision: AskedPrecision = option(
+        "auto", "arithmetic in which a study's cells were trained; auto: float32 if all were"
     )
     allow_partial: bool = option(
         "false", "open the test although the study is incomplete, and record this (true or false)"

@@ -35,6 +35,7 @@ from finscale.config.files import Frozen, option
 from finscale.config.floors import Floors, load_floors
 from finscale.config.health import Health, load_health
 from finscale.config.hyperparameters import ARCHITECTURE_AXES, TRAINING_AXES
+from finscale.config.precision import PRECISION, AskedPrecision
 from finscale.config.problem import Problem
 from finscale.config.space import Space, load_space
 from finscale.config.words import named
@@ -112,6 +113,7 @@ class SearchConfig(Problem):
         "what to minimise: val_loss, or val_loss+train_flops (a Pareto front, without pruning)",
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = option("auto", "where to train")
+    precision: AskedPrecision = option("auto", PRECISION)
     floors: ChosenFloors = option("default", "a file in configs/floors")
     health: ChosenHealth = option("default", "a file in configs/health: limits of temperature")
 

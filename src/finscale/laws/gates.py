@@ -55,6 +55,8 @@ class Conditions:
     carries_verdict : bool
         False for the diagnostic splits chunk and cpcv, whose training sees days after an
         evaluated one.
+    precisions : tuple of str
+        Arithmetic in which the cells were trained; repeats allowed, in any order.
     """
 
     n_params: tuple[int, ...]
@@ -65,6 +67,7 @@ class Conditions:
     label_versions: tuple[str, ...]
     splits: tuple[str, ...]
     carries_verdict: bool = True
+    precisions: tuple[str, ...] = ("float32",)
 
 
 @dataclass(frozen=True)
@@ -74,8 +77,8 @@ class Gate:
     Attributes
     ----------
     name : str
-        ``data digest``, ``label version``, ``split``, ``diagnostic split``, ``seeds``,
-        ``effective days``, ``sizes`` or ``decades``.
+        ``data digest``, ``label version``, ``split``, ``diagnostic split``, ``precision``,
+        ``seeds``, ``effective days``, ``sizes`` or ``decades``.
     expected, got : str
         What the procedure asks for, and what there is.
     """
@@ -116,6 +119,10 @@ def _failures(conditions: Conditions, rules: Rules) -> Iterator[Gate]:
     if not conditions.carries_verdict:
         expected = "a split that never trains after an evaluated day"
         yield Gate("diagnostic split", expected, ", ".join(sorted(set(conditions.splits))))
+    # Days can be paired, but a slope over sizes would also be one over precisions.
+    if len(set(conditions.precisions)) > 1:
+        used = ", ".join(sorted(set(conditions.precisions)))
+        yield Gate("precision", "one and the same for all cells", used)
     fewest = min(conditions.n_seeds, default=0)
     if fewest < rules.min_seeds:
         yield Gate("seeds", f"at least {rules.min_seeds} a cell", str(fewest))

@@ -9,6 +9,7 @@ from .sizing import (
     forward_flops,
     training_memory_bytes,
 )
+from .stacked import StackedPatchTST
 from .storage import load_weights, save_weights
 from .units import LabelUnits
 
@@ -21,6 +22,7 @@ __all__ = [
     "ParamCount",
     "PatchTST",
     "ServedModel",
+    "StackedPatchTST",
     "architectures",
     "count_mlp_params",
     "count_params",

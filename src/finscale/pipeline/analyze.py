@@ -44,7 +44,7 @@ def analyze(
     prepare_store(time.time())
     # Laws and figures take seconds to import. Import them only after the store has answered.
     from finscale.pipeline.analysis import collect, conclude_all, console_summary, publish
-    from finscale.pipeline.cells import State, look_ahead, members, study_cells
+    from finscale.pipeline.cells import State, look_back, members
 
     study = None if config.study == "none" else load_study(config.study)
     setting = _setting(config, study)
@@ -57,7 +57,7 @@ def analyze(
         missing: tuple[str, ...] = ()
         if study:
             run.tag(study_tags(study.name))
-            prospects = look_ahead(study_cells(study, config), listen)
+            prospects = look_back(study, config, listen)
             for each in prospects:
                 if each.state is State.REFUSED:
                     listen(Line(f"{each.cell.cell_name} is refused: {each.why}"))

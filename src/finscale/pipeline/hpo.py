@@ -9,7 +9,13 @@ from dataclasses import replace
 from functools import partial
 
 from finscale.config import HpoConfig, counted, format_budget, options, spell
-from finscale.pipeline.problem import ProblemData, ensure_page, load_problem, search_identity
+from finscale.pipeline.problem import (
+    ProblemData,
+    ensure_page,
+    load_problem,
+    precision_of,
+    search_identity,
+)
 from finscale.pipeline.running import (
     Line,
     Listen,
@@ -48,7 +54,7 @@ from finscale.tracking import (
     study_tags,
     verb_run,
 )
-from finscale.training import pick_device
+from finscale.training import check_precision, pick_device
 
 NEAREST = 3
 """Number of other searches that are named when a new one begins."""
@@ -85,8 +91,10 @@ def hpo(
     data = load_problem(config, config.floors, listen)
     space, identity = search_space(config, data), search_identity(config, data)
     if n_stored(config.cell_name, identity) < config.n_trials:  # else nothing is trained
-        check_memory(config, space, pick_device(config.device))
-        check_cool(config.health, pick_device(config.device))
+        device = pick_device(config.device)
+        check_precision(config.precision, device)
+        check_memory(config, space, device)
+        check_cool(config.health, device)
     address = optuna_address(config, identity)
     running = verb_run(
         Kind.HPO,
@@ -119,7 +127,7 @@ def hpo(
 
 def _tags(config: HpoConfig, data: ProblemData, study: str | None) -> dict[str, str]:
     tags = {**data.tags(), Tag.CELL: config.cell_name, Tag.TARGETS: f"n_trials={config.n_trials}"}
-    return tags | study_tags(study)
+    return tags | {Tag.RESOLVED_PRECISION: precision_of(config)} | study_tags(study)
 
 
 def _search(context: SearchContext, address: OptunaAddress) -> None:

@@ -34,6 +34,7 @@ from finscale.pipeline.problem import (
     ensure_baselines,
     ensure_page,
     load_problem,
+    precision_of,
     study_identity,
     targets_of,
 )
@@ -66,7 +67,7 @@ from finscale.tracking import (
     verb_run,
     where,
 )
-from finscale.training import pick_device
+from finscale.training import check_precision, pick_device
 
 
 def study(config: StudyConfig, run_id: str | None = None) -> None:
@@ -136,7 +137,10 @@ def _look_ahead(
     config: StudyConfig, cells: Sequence[TrainConfig], listen: Listen
 ) -> list[Prospect]:
     """Show the table of cells. Refuse the study if a cell can never be finished."""
-    prospects = with_room(look_ahead(cells, listen), pick_device(config.device))
+    device = pick_device(config.device)
+    prospects = with_room(look_ahead(cells, listen), device)
+    if any(each.state is State.TO_DO for each in prospects):
+        check_precision(config.precision, device)
     if any(each.state is not State.DONE for each in prospects):
         listen(Line(table(prospects)))
     todo = f"Correct study {config.study.name}, or take a machine that has room: nothing was begun."
@@ -201,7 +205,12 @@ def _conclude(config: StudyConfig, prospects: Sequence[Prospect], listen: Listen
     from finscale.pipeline.analysis import collect  # imports laws, which takes a second
 
     study = config.study
-    wanted = AnalyzeConfig(study=study.name, data_root=config.data_root)
+    precision = precision_of(prospects[0].cell)
+    wanted = AnalyzeConfig(
+        study=study.name,
+        data_root=config.data_root,
+        precision="auto" if precision == "float32" else precision,
+    )
     found = members(study, prospects)
     basis = rests_on([collect(problem, mine) for problem, mine in found.choices.items()])
     digest, rules = basis[Tag.FINALS], rules_text(study_rules(study))

@@ -30,6 +30,7 @@ from finscale.pipeline.problem import (
     ensure_baselines,
     from_params,
     load_problem,
+    precision_of,
     rows,
     search_identity,
     targets_of,
@@ -58,7 +59,7 @@ from finscale.tracking import (
     tell_invocation,
     verb_run,
 )
-from finscale.training import pick_device
+from finscale.training import check_precision, pick_device
 
 if TYPE_CHECKING:
     from finscale.pipeline.finals import CellContext
@@ -95,7 +96,10 @@ def train(
     check_cool(config.health, pick_device(config.device))
     from finscale.pipeline.finals import CellContext  # imports torch: not before a refusal
 
+    device = pick_device(config.device)
+    check_precision(config.precision, device)
     tags = {**data.tags(), Tag.CELL: config.cell_name, Tag.TARGETS: targets_of(config)}
+    tags |= {Tag.RESOLVED_PRECISION: precision_of(config)}
     with verb_run(
         Kind.TRAIN,
         f"train {format_budget(config.budget)} {config.title}",
@@ -112,7 +116,7 @@ def train(
             config,
             data,
             runs.parent,
-            pick_device(config.device),
+            device,
             ensure_baselines(data, study)[REFERENCE].val_loss,
             listen,
             study,
@@ -161,6 +165,7 @@ def dry_run_train(
 
     load_problem(config, config.floors, listen)  # reports faults of the data before the table
     device = pick_device(config.device)
+    check_precision(config.precision, device)
     prospects = with_room(look_ahead([config], listen), device)
     listen(Line(table(prospects)))
     check_possible(f"cell {config.cell_name}", prospects, "Nothing was begun.")

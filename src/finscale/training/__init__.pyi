@@ -11,9 +11,11 @@ from .devices import (
     pick_device,
 )
 from .health import Sensor, ThermalGuard, check_heat, sensors
-from .loop import fit, predict
+from .loop import Member, fit, fit_together
 from .losses import Loss, bce_loss, gaussian_nll_loss
 from .pace import Pace
+from .precision import autocast, check_precision, resolve_precision, tf32_products
+from .prediction import predict
 from .rates import matrix_flops_per_second
 from .samples import Samples, make_samples
 from .schedule import learning_rate_factor
@@ -27,6 +29,7 @@ __all__ = [
     "FitResult",
     "FitSettings",
     "Loss",
+    "Member",
     "OnEpoch",
     "Pace",
     "Reached",
@@ -34,10 +37,13 @@ __all__ = [
     "Sensor",
     "Signal",
     "ThermalGuard",
+    "autocast",
     "available_memory_bytes",
     "bce_loss",
     "check_heat",
+    "check_precision",
     "fit",
+    "fit_together",
     "gaussian_nll_loss",
     "last_epoch",
     "learning_rate_factor",
@@ -48,6 +54,8 @@ __all__ = [
     "predict",
     "reached",
     "remove_checkpoint",
+    "resolve_precision",
     "sensors",
+    "tf32_products",
     "threads_of",
 ]

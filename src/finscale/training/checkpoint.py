@@ -71,16 +71,18 @@ class CheckpointKeeper:
         if found and found.identity == self._identity and state.fits(found.tensors):
             state.restore(found.tensors, found.values)
 
-    def save(self, state: TrainingState, *, at_once: bool) -> None:
-        """Write the checkpoint if it is due, or `at_once`.
+    def is_due(self) -> bool:
+        """Tell whether it is time for the next write."""
+        return self._pace.is_due()
+
+    def save(self, state: TrainingState) -> None:
+        """Write the checkpoint.
 
         Raises
         ------
         OSError
             If it cannot be written; an earlier file stays.
         """
-        if not at_once and not self._pace.is_due():
-            return
         with self._pace.taken():
             self._before()
             _write(self._path, _Checkpoint(self._identity, state.values(), state.tensors()))

@@ -1,20 +1,23 @@
-"""The training loop: AdamW, warm-up and cosine schedule, early stopping, best weights.
+"""The training loop: schedule, early stopping, best weights; for one model or for several.
 
-Legend: `B` batch, `N` samples, `K` outputs.
+Legend: `M` models, `B` batch, `N` samples, `K` outputs.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from finscale.training.checkpoint import CheckpointKeeper, Checkpoints
 from finscale.training.devices import peak_memory_bytes
 from finscale.training.losses import Loss, bce_loss
+from finscale.training.precision import tf32_products
 from finscale.training.samples import Samples
 from finscale.training.schedule import learning_rate_factor
 from finscale.training.settings import (
@@ -26,13 +29,31 @@ from finscale.training.settings import (
     Signal,
 )
 from finscale.training.state import TrainingState
+from finscale.training.steps import OneModelStep, StackedStep, Step, make_optimiser
 from finscale.training.threads import default_threads, using_threads
 
-EVALUATION_BATCH = 512
+LARGEST_NORM = 1e12
+"""Norm of the gradients above which a model has diverged; normal ones are below 1,000."""
 
 
 class _StopAskedError(Exception):
     """Raised between two batches to stop the run."""
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """One of several models that are trained together.
+
+    Attributes
+    ----------
+    seed : int
+        Seed of its order of samples and of its dropout.
+    """
+
+    model: nn.Module
+    seed: int
+    on_epoch: OnEpoch
+    checkpoints: Checkpoints | None = None
 
 
 def fit(
@@ -57,8 +78,8 @@ def fit(
     on_epoch : callable
         Called after each epoch; its answer says how to continue.
     loss : callable
-        Maps outputs_BK and labels_B to the mean loss of the batch in nats; it is the objective in
-        training and in validation.
+        Maps outputs_BK and labels_B to the losses_B of the samples in nats; their mean is the
+        objective in training and in validation.
     checkpoints : Checkpoints, optional
         Checkpoint to resume from, if its settings, model and numbers of samples are the same, and
         to write during the run. The caller removes the file once the result is stored.
@@ -77,168 +98,223 @@ def fit(
     and an equal number of threads give equal weights, even if the run was stopped or killed and
     resumed: a small model has one thread, and a checkpoint holds the number of a large one.
     """
-    torch.manual_seed(settings.seed)
-    order = torch.Generator().manual_seed(settings.seed)
-    n_threads = default_threads(model)
-    state = TrainingState(model, _optimiser(model, settings), order, n_threads=n_threads)
-    keeper = None
-    if checkpoints:
-        identity = {"settings": settings.identity(), "n_train": len(train)}
-        keeper = CheckpointKeeper(checkpoints, identity)
-        keeper.resume(state)
-
-    def look() -> None:
-        if is_stopping():
-            raise _StopAskedError
-
-    try:
-        with using_threads(state.n_threads):
-            status, reason = _run(state, train, validation, settings, on_epoch, loss, keeper, look)
-    except _StopAskedError:
-        status, reason = "stopped", "stopped"
-        if keeper:
-            keeper.save(state, at_once=True)
-    if status != "stopped":
-        state.take_best()
-    return _result(state, status, reason, settings.n_seen(state.epoch, len(train)))
+    alone = Member(model, settings.seed, on_epoch, checkpoints)
+    return fit_together([alone], train, validation, settings, loss=loss, is_stopping=is_stopping)[0]
 
 
-def _run(
-    state: TrainingState,
+def fit_together(
+    members: Sequence[Member],
     train: Samples,
     validation: Samples,
     settings: FitSettings,
-    on_epoch: OnEpoch,
-    loss: Loss,
-    keeper: CheckpointKeeper | None,
-    look: Callable[[], object],
-) -> tuple[str, str]:
-    """Train epoch after epoch; return status and reason."""
-    schedule = _schedule(state, settings, len(train))
-    while not (reason := _over(state, settings, len(train))):
-        rate = _rate_at_start(state, settings, len(train))
-        began, first = time.perf_counter(), state.batch * settings.batch_size
-        train_loss = _train_epoch(state, train, settings, schedule, loss, look)
-        seconds = time.perf_counter() - began
-        n_samples = min(state.batch * settings.batch_size, len(train)) - first
-        val_loss = _mean_loss(state.model, validation, loss, look)
-        state.end_epoch()
-        if not (math.isfinite(train_loss) and math.isfinite(val_loss)):
-            return "diverged", "not_finite"
-        state.see(val_loss)
-        # If the process is killed here, the epoch is repeated and reported twice, but never lost.
-        signal = on_epoch(Epoch(state.epoch, train_loss, val_loss, rate, seconds, n_samples))
-        if signal is Signal.PRUNE:
-            return "pruned", "pruned"
-        if keeper:
-            keeper.save(state, at_once=signal is Signal.STOP)
-        if signal is Signal.STOP:
-            return "stopped", "stopped"
-        look()  # also after the last epoch, whose result is not stored yet
-    return "ok", reason
+    *,
+    loss: Loss = bce_loss,
+    is_stopping: IsStopping = lambda: False,
+) -> list[FitResult]:
+    """Train several models of one architecture in one program, each as `fit` would train it alone.
 
-
-def _over(state: TrainingState, settings: FitSettings, n_train: int) -> str:
-    """Return the reason why training is over, or an empty text while it continues."""
-    # Patience counts from the end of the warm-up, since earlier losses carry no information.
-    counted_from = max(state.best_epoch, settings.warmup_epochs(n_train))
-    if state.epoch and state.epoch - counted_from >= settings.patience:
-        return "early_stop"
-    return "completed" if state.epoch >= settings.n_epochs(n_train) else ""
-
-
-def _result(state: TrainingState, status: str, reason: str, n_seen: int) -> FitResult:
-    seconds = state.seconds
-    return FitResult(
-        status=status,
-        reason=reason,
-        best_epoch=state.best_epoch,
-        val_loss=math.nan if status == "diverged" else state.best_loss,
-        epochs_run=state.epoch,
-        n_seen=n_seen,
-        wall_time_s=seconds,
-        samples_per_second=n_seen / seconds,
-        peak_memory_bytes=peak_memory_bytes(next(state.model.parameters()).device),
-    )
-
-
-def predict(
-    model: nn.Module, samples: Samples, look: Callable[[], object] = lambda: None
-) -> Tensor:
-    """Return outputs_NK of a model in evaluation mode, on the CPU.
+    Each model has an order of samples, dropout, early stopping, result and checkpoint of its own.
+    One that ends early leaves the program, and the others go on. Models whose checkpoints are from
+    different moments are trained in separate groups.
 
     Parameters
     ----------
-    look : callable, optional
-        Called before each batch; an error that it raises ends the prediction.
+    settings : FitSettings
+        Settings of all members. The seed is each member's own.
+
+    Returns
+    -------
+    list of FitResult
+        The results in the order of the members.
     """
-    model.eval()
-    parts: list[Tensor] = []
-    with torch.inference_mode(), using_threads(default_threads(model)):
-        for which_B in torch.arange(len(samples)).split(EVALUATION_BATCH):
-            look()
-            parts.append(model(samples.windows(which_B)).cpu())
-    return torch.cat(parts)
+    runs = [_Run(member, settings, len(train), len(members) == 1) for member in members]
+    crews = groupby(sorted(runs, key=lambda run: run.state.place), lambda run: run.state.place)
+    for _, crew in crews:
+        _Training([*crew], train, validation, settings, loss, is_stopping).go()
+    return [run.result() for run in runs]
 
 
-def _optimiser(model: nn.Module, settings: FitSettings) -> torch.optim.Optimizer:
-    # With `initial_lr`, a schedule can begin at any step.
-    return torch.optim.AdamW(
-        [{"params": list(model.parameters()), "initial_lr": settings.learning_rate}],
-        lr=settings.learning_rate,
-        betas=settings.betas,
-        weight_decay=settings.weight_decay,
-    )
+class _Run:
+    """A member in training: its state, its checkpoint, and how it ended."""
+
+    def __init__(self, member: Member, settings: FitSettings, n_train: int, is_alone: bool) -> None:
+        self.member, self.settings = member, settings.with_seed(member.seed)
+        self.n_train = n_train
+        self.status = self.reason = ""
+        model, order = member.model, torch.Generator().manual_seed(member.seed)
+        torch.manual_seed(member.seed)
+        self.state = TrainingState(
+            model,
+            make_optimiser([*model.parameters()], settings),
+            order,
+            n_threads=default_threads(model),
+        )
+        self.state.losses = torch.zeros((), device=self.state.device)
+        self.state.largest_norm = torch.zeros((), device=self.state.device)
+        if not is_alone and self.state.device.type == "cpu":
+            self.state.dropout = torch.Generator().manual_seed(member.seed)
+        self._keeper = None
+        if member.checkpoints:
+            identity = {"settings": self.settings.identity(), "n_train": n_train}
+            self._keeper = CheckpointKeeper(member.checkpoints, identity)
+            self._keeper.resume(self.state)
+
+    @property
+    def is_going(self) -> bool:
+        return not self.status
+
+    @property
+    def is_due(self) -> bool:
+        return self._keeper is not None and self._keeper.is_due()
+
+    def save(self) -> None:
+        if self._keeper:
+            self._keeper.save(self.state)
+
+    def end_if_over(self) -> None:
+        """End the run if its epochs or its patience are used up."""
+        state = self.state
+        # Patience counts from the end of the warm-up: earlier losses carry no information.
+        counted_from = max(state.best_epoch, self.settings.warmup_epochs(self.n_train))
+        if state.epoch and state.epoch - counted_from >= self.settings.patience:
+            self.status, self.reason = "ok", "early_stop"
+        elif state.epoch >= self.settings.n_epochs(self.n_train):
+            self.status, self.reason = "ok", "completed"
+
+    def end_epoch(self, epoch: Epoch) -> None:
+        """Take the losses of an epoch, report it, and end the run if the answer says so."""
+        state = self.state
+        state.end_epoch()
+        if not (math.isfinite(epoch.train_loss) and math.isfinite(epoch.val_loss)):
+            self.status, self.reason = "diverged", "not_finite"
+            return
+        if float(state.largest_norm) > LARGEST_NORM:
+            self.status, self.reason = "diverged", "exploding_norm"
+            return
+        state.see(epoch.val_loss)
+        # If the process is killed here, the epoch is repeated and reported twice, but never lost.
+        signal = self.member.on_epoch(epoch)
+        if signal is Signal.PRUNE:
+            self.status = self.reason = "pruned"
+            return
+        if signal is Signal.STOP:
+            self.stop()
+
+    def stop(self) -> None:
+        """Write a checkpoint from which the run can be resumed, and end it."""
+        self.save()
+        self.status = self.reason = "stopped"
+
+    def result(self) -> FitResult:
+        """Return the result; the model gets its best weights, unless the run was stopped."""
+        state = self.state
+        if self.status != "stopped":
+            state.take_best()
+        n_seen, seconds = self.settings.n_seen(state.epoch, self.n_train), state.seconds
+        return FitResult(
+            status=self.status,
+            reason=self.reason,
+            best_epoch=state.best_epoch,
+            val_loss=math.nan if self.status == "diverged" else state.best_loss,
+            epochs_run=state.epoch,
+            n_seen=n_seen,
+            wall_time_s=seconds,
+            samples_per_second=n_seen / seconds,
+            peak_memory_bytes=peak_memory_bytes(state.device),
+        )
 
 
-def _factor(settings: FitSettings, n_train: int, step: int) -> float:
-    return learning_rate_factor(step, settings.warmup_steps, settings.total_steps(n_train))
+class _Training:
+    """The loop over epochs and batches of runs that are at the same place."""
 
+    def __init__(
+        self,
+        crew: list[_Run],
+        train: Samples,
+        validation: Samples,
+        settings: FitSettings,
+        loss: Loss,
+        is_stopping: IsStopping,
+    ) -> None:
+        self._crew, self._train, self._validation = crew, train, validation
+        self._settings, self._loss, self._is_stopping = settings, loss, is_stopping
 
-def _rate_at_start(state: TrainingState, settings: FitSettings, n_train: int) -> float:
-    """Return the learning rate at the beginning of the current epoch."""
-    step = state.epoch * settings.steps_per_epoch(n_train)
-    return settings.learning_rate * _factor(settings, n_train, step)
+    def go(self) -> None:
+        """Train every run until it ends, or until a stop is asked for."""
+        try:
+            first = self._crew[0].state
+            with using_threads(first.n_threads), tf32_products(first.device.type):
+                while crew := self._going():
+                    self._train_until_one_ends(crew)
+        except _StopAskedError:
+            for run in [run for run in self._crew if run.is_going]:
+                run.stop()
 
+    def _going(self) -> list[_Run]:
+        for run in self._crew:
+            if run.is_going:
+                run.end_if_over()
+        return [run for run in self._crew if run.is_going]
 
-def _schedule(
-    state: TrainingState, settings: FitSettings, n_train: int
-) -> torch.optim.lr_scheduler.LambdaLR:
-    """Return the schedule, advanced by the number of steps taken, which is its whole state."""
-    done = state.epoch * settings.steps_per_epoch(n_train) + state.batch
-    return torch.optim.lr_scheduler.LambdaLR(
-        state.optimiser, lambda step: _factor(settings, n_train, step), last_epoch=done - 1
-    )
+    def _train_until_one_ends(self, crew: Sequence[_Run]) -> None:
+        """Train epoch after epoch; the weights must be stacked anew when a run has ended."""
+        step, batch_size = self._step([run.state for run in crew]), self._settings.batch_size
+        while len(self._going()) == len(crew):
+            rate = self._rate(crew[0].state.epoch, 0)
+            began, first = time.perf_counter(), crew[0].state.batch * batch_size
+            train_losses = self._train_epoch(crew, step)
+            seconds = time.perf_counter() - began
+            n_samples = min(crew[0].state.batch * batch_size, len(self._train)) - first
+            val_losses = self._validate(step)
+            for run, train_loss, val_loss in zip(crew, train_losses, val_losses, strict=True):
+                number = run.state.epoch + 1
+                run.end_epoch(Epoch(number, train_loss, val_loss, rate, seconds, n_samples))
+            self._save_if_due(crew)
+            self._look()  # also after the last epoch, whose result is not stored yet
 
+    def _step(self, states: Sequence[TrainingState]) -> Step:
+        if len(states) == 1:
+            return OneModelStep(states[0], self._train, self._settings, self._loss)
+        return StackedStep(states, self._train, self._settings, self._loss)
 
-def _train_epoch(
-    state: TrainingState,
-    train: Samples,
-    settings: FitSettings,
-    schedule: torch.optim.lr_scheduler.LambdaLR,
-    loss: Loss,
-    look: Callable[[], object],
-) -> float:
-    """Train an epoch, or the rest of one, and return the mean loss of its batches."""
-    state.model.train()
-    n_train = len(train)
-    left = settings.total_steps(n_train) - state.epoch * settings.steps_per_epoch(n_train)
-    n_samples = settings.n_seen(state.epoch + 1, n_train) - settings.n_seen(state.epoch, n_train)
-    if not state.batch:
-        state.losses = torch.zeros((), device=train.values_TC.device)
-    for which_B in state.draw_order(n_train).split(settings.batch_size)[state.batch : left]:
-        look()
-        mean = loss(state.model(train.windows(which_B)), train.labels_N[which_B])
-        state.optimiser.zero_grad(set_to_none=True)
-        mean.backward()
-        torch.nn.utils.clip_grad_norm_(state.model.parameters(), settings.clip_norm)
-        state.optimiser.step()
-        schedule.step()
-        state.losses += mean.detach() * len(which_B)
-        state.batch += 1
-    return float(state.losses) / n_samples
+    def _train_epoch(self, crew: Sequence[_Run], step: Step) -> list[float]:
+        """Train an epoch, or the rest of one, and return each run's mean loss of its batches."""
+        states = [run.state for run in crew]
+        first, settings, n_train = states[0], self._settings, len(self._train)
+        left = settings.total_steps(n_train) - first.epoch * settings.steps_per_epoch(n_train)
+        for state in states:
+            state.model.train()
+            if not state.batch:
+                state.begin_epoch()
+        order_MN = torch.stack([state.draw_order(n_train) for state in states])
+        for which_MB in order_MN.split(settings.batch_size, dim=1)[first.batch : left]:
+            self._look()
+            step(which_MB, self._rate(first.epoch, first.batch))
+            for state in states:
+                state.batch += 1
+            self._save_if_due(crew)
+        n_seen = settings.n_seen(first.epoch + 1, n_train) - settings.n_seen(first.epoch, n_train)
+        return [float(state.losses) / n_seen for state in states]
 
+    def _save_if_due(self, crew: Sequence[_Run]) -> None:
+        """Write the checkpoints of all runs at one moment, so that they resume together."""
+        going = [run for run in crew if run.is_going]
+        if any(run.is_due for run in going):
+            for run in going:
+                run.save()
 
-def _mean_loss(model: nn.Module, samples: Samples, loss: Loss, look: Callable[[], object]) -> float:
-    outputs_NK = predict(model, samples, look).double()
-    return float(loss(outputs_NK, samples.labels_N.cpu().double()))
+    def _validate(self, step: Step) -> list[float]:
+        labels_N = self._validation.labels_N.cpu().double()
+        outputs_MNK = step.outputs(self._validation, self._look).double()
+        return [float(self._loss(outputs_NK, labels_N).mean()) for outputs_NK in outputs_MNK]
+
+    def _rate(self, epoch: int, batch: int) -> float:
+        """Return the learning rate of a step, after this many epochs and batches."""
+        settings, n_train = self._settings, len(self._train)
+        number = epoch * settings.steps_per_epoch(n_train) + batch
+        total = settings.total_steps(n_train)
+        return settings.learning_rate * learning_rate_factor(number, settings.warmup_steps, total)
+
+    def _look(self) -> None:
+        if self._is_stopping():
+            raise _StopAskedError

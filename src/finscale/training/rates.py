@@ -6,6 +6,8 @@ import time
 from functools import cache
 from typing import TYPE_CHECKING
 
+from finscale.config import Precision
+
 if TYPE_CHECKING:
     import torch
 
@@ -14,24 +16,26 @@ ONE_THREAD, THREADS, ACCELERATOR = 512, 1024, 4096
 N_TIMES = 5
 
 
-def matrix_flops_per_second(device: torch.device) -> float:
-    """Measure the rate of float32 matrix products in FLOP/s, with the threads that torch now uses.
+def matrix_flops_per_second(device: torch.device, precision: Precision) -> float:
+    """Measure the rate of large matrix products in FLOP/s, with the threads that torch now uses.
 
-    It is measured once in a process for each device and number of threads, within milliseconds.
+    It is measured within milliseconds, once in a process for each device, precision and number of
+    threads.
     """
     import torch
 
-    return _measured(device, torch.get_num_threads() if device.type == "cpu" else 0)
+    return _measured(device, precision, torch.get_num_threads() if device.type == "cpu" else 0)
 
 
 @cache
-def _measured(device: torch.device, n_threads: int) -> float:
+def _measured(device: torch.device, precision: Precision, n_threads: int) -> float:
     """Return the best rate of several products, since other programs can only slow one down."""
     import torch
 
     width = ACCELERATOR if not n_threads else ONE_THREAD if n_threads == 1 else THREADS
     draw = torch.Generator(device).manual_seed(0)  # later draws of a training stay as they are
-    left, right = (torch.rand(width, width, generator=draw, device=device) for _ in range(2))
+    both = torch.rand(2, width, width, generator=draw, device=device)
+    left, right = both.to(torch.bfloat16 if precision == "bfloat16" else torch.float32)
 
     def seconds() -> float:
         began = time.perf_counter()

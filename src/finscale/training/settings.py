@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
 from typing import Any
+
+from finscale.config import Precision
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +31,7 @@ class FitSettings:
     clip_norm: float = 1.0
     betas: tuple[float, float] = (0.9, 0.999)
     max_steps: int = 0
+    precision: Precision = "float32"
 
     def identity(self) -> dict[str, Any]:
         """Return the settings that identify a run.
@@ -36,8 +39,12 @@ class FitSettings:
         Settings added in later versions are left out at their defaults, so old runs keep their
         identity.
         """
-        newer = {"max_steps": 0}
+        newer = {"max_steps": 0, "precision": "float32"}
         return {name: value for name, value in asdict(self).items() if newer.get(name) != value}
+
+    def with_seed(self, seed: int) -> FitSettings:
+        """Return the settings with another seed."""
+        return replace(self, seed=seed)
 
     def steps_per_epoch(self, n_train: int) -> int:
         """Return the number of batches in an epoch; the last one may be smaller."""
@@ -107,7 +114,7 @@ class FitResult:
     status : str
         "ok", "pruned", "diverged" or "stopped".
     reason : str
-        "completed", "early_stop", "pruned", "not_finite" or "stopped".
+        "completed", "early_stop", "pruned", "not_finite", "exploding_norm" or "stopped".
     val_loss : float
         Validation loss of the best epoch; NaN if diverged, so that it never ranks.
     n_seen : int

@@ -29,9 +29,14 @@ class TrainingState:
         Sum of the losses of all samples in these batches.
     started : float
         Start on the performance counter; a resumed run counts its earlier training time.
+    largest_norm : Tensor
+        Largest norm of the gradients in the current epoch, before clipping.
     n_threads : int
         Threads on the CPU, the same for the whole run: with another number, sums have other
         rounding errors.
+    dropout : Generator, optional
+        Random generator for dropout of a model that is trained together with others; a model
+        alone uses torch's own.
     """
 
     model: nn.Module
@@ -40,17 +45,40 @@ class TrainingState:
     epoch: int = 0
     batch: int = 0
     losses: Tensor = field(default_factory=lambda: torch.zeros(()))
+    largest_norm: Tensor = field(default_factory=lambda: torch.zeros(()))
     best_epoch: int = 0
     best_loss: float = math.inf
     best_weights: Tensors = field(default_factory=dict)
     started: float = field(default_factory=time.perf_counter)
     n_threads: int = 1
+    dropout: torch.Generator | None = None
     _order_after: Tensor = field(default_factory=lambda: torch.empty(0))
 
     @property
     def seconds(self) -> float:
         """Training time so far in seconds, including the time before a resume."""
         return time.perf_counter() - self.started
+
+    @property
+    def device(self) -> torch.device:
+        """Device of the model."""
+        return next(self.model.parameters()).device
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Finished epochs, and finished batches of the current one."""
+        return self.epoch, self.batch
+
+    def train_alone(self) -> None:
+        """Let torch's own generator go on where this model's generator for dropout is."""
+        if self.dropout:
+            torch.set_rng_state(self.dropout.get_state())
+            self.dropout = None
+
+    def begin_epoch(self) -> None:
+        """Set the sums of the epoch to zero."""
+        self.losses.zero_()
+        self.largest_norm.zero_()
 
     def draw_order(self, n: int) -> Tensor:
         """Draw the order of the epoch's samples; it stays the same until the epoch ends."""
@@ -97,13 +125,13 @@ class TrainingState:
             **{f"model.{name}": weight for name, weight in self.model.state_dict().items()},
             **{f"best.{name}": weight for name, weight in self.best_weights.items()},
             **{f"optimiser.{i}.{k}": v for i, of_one in moments.items() for k, v in of_one.items()},
-            "rng.cpu": torch.get_rng_state(),
+            "rng.cpu": self.dropout.get_state() if self.dropout else torch.get_rng_state(),
             "rng.order": self.order.get_state(),
         }
         if self.batch:
             everything["losses"] = self.losses
-        if self._device.type == "cuda":
-            everything["rng.cuda"] = torch.cuda.get_rng_state(self._device)
+        if self.device.type == "cuda":
+            everything["rng.cuda"] = torch.cuda.get_rng_state(self.device)
         return {name: tensor.detach().cpu().contiguous() for name, tensor in everything.items()}
 
     def fits(self, tensors: Tensors) -> bool:
@@ -113,7 +141,7 @@ class TrainingState:
     def restore(self, tensors: Tensors, values: dict[str, float]) -> None:
         """Restore the state from `tensors` and `values`."""
         self.model.load_state_dict(_part(tensors, "model"))
-        self.best_weights = {k: v.to(self._device) for k, v in _part(tensors, "best").items()}
+        self.best_weights = {k: v.to(self.device) for k, v in _part(tensors, "best").items()}
         moments: dict[int, Tensors] = {}
         for name, tensor in _part(tensors, "optimiser").items():
             index, key = name.split(".")
@@ -124,16 +152,15 @@ class TrainingState:
         self.best_loss = values["best_loss"]
         self.batch = int(values.get("batch", 0))
         self.n_threads = int(values.get("n_threads", self.n_threads))  # not in older files
-        self.losses = tensors.get("losses", torch.zeros(())).to(self._device, copy=True)
+        self.losses = tensors.get("losses", torch.zeros(())).to(self.device, copy=True)
         self.started = time.perf_counter() - values["seconds"]
-        torch.set_rng_state(tensors["rng.cpu"])
+        if self.dropout:
+            self.dropout.set_state(tensors["rng.cpu"])
+        else:
+            torch.set_rng_state(tensors["rng.cpu"])
         self.order.set_state(tensors["rng.order"])
-        if self._device.type == "cuda" and "rng.cuda" in tensors:  # missing if written on a CPU
-            torch.cuda.set_rng_state(tensors["rng.cuda"], self._device)
-
-    @property
-    def _device(self) -> torch.device:
-        return next(self.model.parameters()).device
+        if self.device.type == "cuda" and "rng.cuda" in tensors:  # missing if written on a CPU
+            torch.cuda.set_rng_state(tensors["rng.cuda"], self.device)
 
 
 def _part(tensors: Tensors, part: str) -> Tensors:

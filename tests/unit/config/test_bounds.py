@@ -64,7 +64,7 @@ def test_every_number_among_the_options_is_tried_here() -> None:
         for name in option_names(config)
         if any(kind in str(config.model_fields[name].annotation) for kind in ("int", "float"))
     }
-    assert numbers - {"budget", "samples_per_chunk"} == {name for _, name, _ in CASES}
+    assert numbers - {"budget", "samples_per_chunk", "precision"} == {name for _, name, _ in CASES}
 
 
 FILES: list[tuple[str, type[BaseModel], str, str, object]] = [

@@ -65,7 +65,7 @@ def test_the_matrix_goes_problem_by_problem_small_budgets_first() -> None:
 
 def test_the_limits_of_a_studys_command_are_those_of_its_cells() -> None:
     mine = Health(name="mine", pause_celsius=71)
-    for cell in load_study("demo").cells(Path("data"), "cpu", mine):
+    for cell in load_study("demo").cells(Path("data"), "cpu", health=mine):
         assert cell.health == cell.search.health == mine
 
 

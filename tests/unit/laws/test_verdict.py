@@ -58,6 +58,7 @@ def test_sound_conditions_pass_every_gate() -> None:
         ({"data_digests": ()}, "data digest", "none"),
         ({"label_versions": ("1", "2", "1", "1")}, "label version", "1, 2"),
         ({"splits": ("chronological", "chunk")}, "split", "chronological, chunk"),
+        ({"precisions": ("float32", "bfloat16") * 2}, "precision", "bfloat16, float32"),
         ({"carries_verdict": False}, "diagnostic split", "chronological"),
         ({"n_seeds": (3, 2, 3, 3)}, "seeds", "2"),
         ({"n_effective": 59.9}, "effective days", "59.9"),

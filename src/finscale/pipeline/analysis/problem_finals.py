@@ -93,6 +93,7 @@ class ProblemFinals:
             label_versions=tuple(self.finals["label_version"]),
             splits=tuple(_split_in_words(row) for row in self.finals.to_dict("records")),
             carries_verdict=not self.finals["split"].isin(DIAGNOSTIC_SPLITS).any(),
+            precisions=_precisions(self.finals),
         )
 
     def question(self) -> Question:
@@ -164,6 +165,13 @@ def _data_digests(finals: pd.DataFrame) -> tuple[str, ...]:
     if len(set(bars)) > 1 or "dataset_sha256" not in finals:
         return bars
     return tuple(finals["dataset_sha256"].fillna(""))
+
+
+def _precisions(finals: pd.DataFrame) -> tuple[str, ...]:
+    """Return the precisions in which finals were trained: float32 if it is not recorded."""
+    if "precision" not in finals:
+        return ("float32",)
+    return tuple(finals["precision"].fillna("float32"))
 
 
 def _definition(row: pd.Series) -> str:

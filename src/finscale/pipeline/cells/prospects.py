@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from finscale.config import (
+    AnalyzeConfig,
     ConfigError,
     DataError,
     RefusedError,
@@ -20,7 +21,12 @@ from finscale.config import (
     spell,
 )
 from finscale.model import training_memory_bytes
-from finscale.pipeline.cells.finished import Finished, find_finished, n_finals_of
+from finscale.pipeline.cells.finished import (
+    Finished,
+    find_finished,
+    n_finals_of,
+    study_cells,
+)
 from finscale.pipeline.problem import ProblemData, load_problem, search_identity
 from finscale.pipeline.running import Listen, duration
 from finscale.pipeline.searching import (
@@ -114,6 +120,23 @@ def look_ahead(cells: Sequence[TrainConfig], listen: Listen) -> list[Prospect]:
         else:
             found += [_prospect(cell, data) for cell in mine]
     return found
+
+
+def look_back(study: Study, config: AnalyzeConfig, listen: Listen) -> list[Prospect]:
+    """Check every cell of a study that is analyzed, on whatever machine it was trained.
+
+    If no precision is asked for, it is the one in which more cells are finished.
+    """
+    if config.precision != "auto":
+        return look_ahead(study_cells(study, config), listen)
+    usual, other = (
+        config.model_copy(update={"precision": precision}) for precision in ("float32", "bfloat16")
+    )
+    found = look_ahead(study_cells(study, usual), listen)
+    if not list(_unfinished(found)):
+        return found
+    others = look_ahead(study_cells(study, other), listen)
+    return min(found, others, key=lambda prospects: len(list(_unfinished(prospects))))
 
 
 def _prospect(cell: TrainConfig, data: ProblemData) -> Prospect:

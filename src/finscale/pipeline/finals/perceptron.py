@@ -65,7 +65,7 @@ def ensure_perceptron(context: CellContext, recipe: Recipe, configuration: str) 
     with baseline_run(data, PERCEPTRON, title, identity, context.study) as run:
         run.tag({Tag.CELL: config.cell_name, Tag.CONFIGURATION: configuration})
         run.param({"budget": format_budget(config.budget), "width": arch.width})
-        run.param({"dropout": arch.dropout, **settings.identity()})
+        run.param({"dropout": arch.dropout, **asdict(settings)})
         run.metric({N_PARAMS: count_mlp_params(arch)})
         run.note(_NOTE)
         if result.status == Status.OK:

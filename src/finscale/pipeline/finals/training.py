@@ -141,7 +141,13 @@ def _train_folds(
 ) -> tuple[Final | None, Status, str]:
     """Train a model on every fold. A model that diverges ends the final."""
     data, epochs, device = context.data, context.config.epochs, context.device
-    speed = partial(speed_curves, arch=recipe.arch, device=device, guard=context.guard)
+    speed = partial(
+        speed_curves,
+        arch=recipe.arch,
+        precision=recipe.precision,
+        device=device,
+        guard=context.guard,
+    )
     logged = metric_of(run.run_id, curve("train_loss"))
     done = logged.step if logged else 0
     results: list[FitResult] = []

@@ -28,7 +28,15 @@ from .predictions import (
     validation_frame,
 )
 from .preparation import fetch, load_inputs
-from .recipe import Recipe, architecture_name, from_params, patch_stride, rows, shape_name
+from .recipe import (
+    Recipe,
+    architecture_name,
+    from_params,
+    patch_stride,
+    precision_of,
+    rows,
+    shape_name,
+)
 from .sentences import against_reference, final_note
 
 __all__ = [
@@ -58,6 +66,7 @@ __all__ = [
     "of_segment",
     "outputs_at",
     "patch_stride",
+    "precision_of",
     "predictions_frame",
     "record_page",
     "result_metrics",

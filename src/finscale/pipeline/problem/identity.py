@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from finscale.config import SearchConfig, Study, TrainConfig
 from finscale.pipeline.problem.data import ProblemData
+from finscale.pipeline.problem.recipe import precision_of
 from finscale.tracking import Kind, Targets, fingerprint
 
 
@@ -13,6 +14,7 @@ def search_identity(config: SearchConfig, data: ProblemData) -> str:
     Options added in later versions are left out at their defaults, so old searches keep their
     identity.
     """
+    precision = precision_of(config)
     return fingerprint(
         Kind.HPO,
         **data.identity(),
@@ -21,6 +23,7 @@ def search_identity(config: SearchConfig, data: ProblemData) -> str:
         pins=config.pins or None,
         epochs=config.epochs,
         max_steps=config.max_steps or None,
+        precision=None if precision == "float32" else precision,
         seed=config.seed,
         sampler=None if config.sampler == "tpe" else config.sampler,
         pruner=None if config.pruner == "median" else config.pruner,

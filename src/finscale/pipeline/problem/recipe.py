@@ -12,6 +12,7 @@ from finscale.config import (
     ARCHITECTURE_AXES,
     TRAINING_AXES,
     WINDOW_AXES,
+    Precision,
     SearchConfig,
     format_size,
 )
@@ -22,6 +23,9 @@ from finscale.tracking import fingerprint
 
 if TYPE_CHECKING:
     from finscale.training import FitSettings
+
+_NEWER = {"max_steps": 0, "precision": "float32"}
+"""Params added in later versions, with the values that older results had."""
 
 
 @dataclass(frozen=True)
@@ -35,17 +39,13 @@ class Recipe:
     batch_size: int
     epochs: int
     max_steps: int = 0
+    precision: Precision = "float32"
 
     def params(self) -> dict[str, Any]:
-        """Return the params to log. They are exact: `from_params` restores the recipe.
-
-        Params added in later versions are left out at their defaults, as they are part of a
-        fingerprint.
-        """
+        """Return the params to log. They are exact: `from_params` restores the recipe."""
         known = vars(self.arch) | vars(self)
-        names = (*WINDOW_AXES, *ARCHITECTURE_AXES, *TRAINING_AXES, "epochs")
-        newer = {"max_steps": self.max_steps} if self.max_steps else {}
-        return {name: known[name] for name in names} | newer
+        names = (*WINDOW_AXES, *ARCHITECTURE_AXES, *TRAINING_AXES, "epochs", *_NEWER)
+        return {name: known[name] for name in names}
 
     def search_params(self) -> Params:
         """Return the recipe as a point of the search space."""
@@ -64,17 +64,26 @@ class Recipe:
             batch_size=self.batch_size,
             seed=seed,
             max_steps=self.max_steps,
+            precision=self.precision,
         )
 
     def fingerprint(self, kind: str, data: ProblemData, seed: int | None = None) -> str:
         """Return a digest of everything that changes the result of its training.
 
-        Window lengths are left out if they are the problem's, whose name contains them.
+        Window lengths are left out if they are the problem's, whose name contains them, and
+        params added in later versions at their defaults.
         """
         mine = self.params()
-        usual = {name: getattr(data.problem, name) for name in WINDOW_AXES}
+        usual = {name: getattr(data.problem, name) for name in WINDOW_AXES} | _NEWER
         apart = {name: None for name, value in usual.items() if mine[name] == value}
         return fingerprint(kind, **data.identity(), **(mine | apart), seed=seed)
+
+
+def precision_of(config: SearchConfig) -> Precision:
+    """Return the precision in which models are trained with these options on this machine."""
+    from finscale.training import resolve_precision
+
+    return resolve_precision(config.precision, config.device)
 
 
 def from_params(params: Mapping[str, Any], template: Architecture, config: SearchConfig) -> Recipe:
@@ -108,6 +117,7 @@ def from_params(params: Mapping[str, Any], template: Architecture, config: Searc
         batch_size=int(params["batch_size"]),
         epochs=config.epochs,
         max_steps=config.max_steps,
+        precision=precision_of(config),
     )
 
 

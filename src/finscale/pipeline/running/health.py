@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from finscale.config import SearchConfig, spell, stop_asked
+from finscale.config import Precision, SearchConfig, spell, stop_asked
 from finscale.model import Architecture, forward_flops
 from finscale.pipeline.running.progress import Line, Listen
 from finscale.tracking import curve
@@ -45,12 +45,16 @@ def check_cool(limits: Health, device: torch.device) -> None:
 
 
 def speed_curves(
-    epoch: Epoch, arch: Architecture, device: torch.device, guard: ThermalGuard
+    epoch: Epoch,
+    arch: Architecture,
+    precision: Precision,
+    device: torch.device,
+    guard: ThermalGuard,
 ) -> dict[str, float]:
     """Return how fast an epoch trained, what share of the device that is, and how hot it got.
 
     The share is the model's floating-point operations (three times those of a forward pass) per
-    second, by the measured rate of large matrix products.
+    second, by the measured rate of large matrix products in the same precision.
     """
     highest = guard.take_highest()
     heat = {} if highest is None else {curve("max_temperature"): highest}
@@ -61,5 +65,5 @@ def speed_curves(
     return heat | {
         curve("samples_per_second"): rate,
         curve("flops_per_second"): flops,
-        curve("matrix_share"): flops / matrix_flops_per_second(device),
+        curve("matrix_share"): flops / matrix_flops_per_second(device, precision),
     }

@@ -13,7 +13,7 @@ from finscale.pipeline.searching.setup import GIB, expected, memory_refusal, sea
 from finscale.pipeline.searching.trials import n_stored
 from finscale.search import SearchSpace, extremes
 from finscale.tracking import Kind, tell_invocation
-from finscale.training import pick_device
+from finscale.training import check_precision, pick_device
 
 MOST_ROWS = 16
 
@@ -37,6 +37,7 @@ def dry_run(config: HpoConfig, run_id: str | None = None, *, listen: Listen = on
     data = load_problem(config, config.floors, listen)
     space = search_space(config, data)
     device = pick_device(config.device)
+    check_precision(config.precision, device)
     refusal = memory_refusal(config, space, device)
     n_train = len(data.search.at.train)
     # A model that does not fit into memory cannot be timed.

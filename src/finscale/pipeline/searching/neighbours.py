@@ -8,14 +8,14 @@ from typing import Any
 import pandas as pd
 
 from finscale.config import HpoConfig, SearchConfig, options
-from finscale.pipeline.problem import rows
-from finscale.tracking import searches
+from finscale.pipeline.problem import precision_of, rows
+from finscale.tracking import Tag, searches
 
 NO_CHOICES = (
-    *("n_trials", "device", "data_root", "floors", "health", "workers", "timeout", "terminator"),
-    *("artifacts", "max_artifact_gib", "storage", "dry_run"),
+    *("n_trials", "device", "precision", "data_root", "floors", "health", "workers", "timeout"),
+    *("terminator", "artifacts", "max_artifact_gib", "storage", "dry_run"),
 )
-"""Options that do not change the identity of a search."""
+"""Options that do not change the identity of a search; of a precision, what it resolves to does."""
 _ELSEWHERE = "the same options on other data, or with other contents of a file they name"
 
 
@@ -33,6 +33,9 @@ def other_searches(config: SearchConfig, identity: str) -> list[str]:
 def _differences(config: SearchConfig, row: Mapping[str, Any]) -> list[str]:
     wanted = {name: text for name, text in options(config).items() if name not in NO_CHOICES}
     had = {name: _had(row, name) for name in wanted}
+    resolved = row.get(Tag.RESOLVED_PRECISION.name.lower())
+    had["precision"] = "float32" if pd.isna(resolved) else str(resolved)
+    wanted["precision"] = precision_of(config)
     return [
         f"{name}={had[name]} instead of {text}"
         for name, text in wanted.items()

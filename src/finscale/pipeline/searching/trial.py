@@ -98,7 +98,11 @@ def run_trial(context: SearchContext, trial: OpenTrial, standing: Standing) -> S
     tell = _teller(context, trial, standing)
     decide = _decider(context, trial, standing, curve, tell)
     speed = partial(
-        speed_curves, arch=trial.recipe.arch, device=context.device, guard=context.guard
+        speed_curves,
+        arch=trial.recipe.arch,
+        precision=trial.recipe.precision,
+        device=context.device,
+        guard=context.guard,
     )
     log = EpochLog(trial.run, context.own, len(trial.curve), decide, measured=speed)
     try:

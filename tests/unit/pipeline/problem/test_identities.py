@@ -72,14 +72,23 @@ def data_of(config: TrainConfig) -> ProblemData:
 def test_searches_and_their_finals_are_found_again(
     values: dict[str, Any], search: str, train: str
 ) -> None:
-    config = TrainConfig(**values)
+    config = TrainConfig(device="cpu", **values)
     data = data_of(config)
     assert search_identity(config, data).startswith(search)
     assert train_identity(config, data).startswith(train)
 
 
+def test_a_precision_is_a_part_of_a_search_unless_it_is_float32() -> None:
+    usual, plain, other = (
+        TrainConfig.model_validate({"device": "cpu", "precision": precision})
+        for precision in ("auto", "float32", "bfloat16")
+    )
+    identities = [search_identity(config, data_of(config)) for config in (usual, plain, other)]
+    assert identities[0] == identities[1] != identities[2]
+
+
 def test_a_limit_of_steps_makes_another_search_and_study() -> None:
-    usual, short = TrainConfig(), TrainConfig(max_steps=7)
+    usual, short = TrainConfig(device="cpu"), TrainConfig(device="cpu", max_steps=7)
     assert search_identity(short, data_of(short)) != search_identity(usual, data_of(usual))
     demo = load_study("demo")
     assert study_identity(demo.model_copy(update={"max_steps": 7})) != study_identity(demo)
@@ -96,5 +105,7 @@ def test_results_count_once(kind: str, fingerprint: str) -> None:
     recipe = Recipe(arch, 1e-3, 1e-4, 20, 128, 3)
     seed = None if kind == "configuration" else 43
     assert recipe.fingerprint(kind, data_of(TrainConfig()), seed).startswith(fingerprint)
-    short = replace(recipe, max_steps=7)
-    assert not short.fingerprint(kind, data_of(TrainConfig()), seed).startswith(fingerprint)
+    newer: list[dict[str, Any]] = [{"max_steps": 7}, {"precision": "bfloat16"}]
+    for changed in newer:
+        other = replace(recipe, **changed)
+        assert not other.fingerprint(kind, data_of(TrainConfig()), seed).startswith(fingerprint)

@@ -17,7 +17,7 @@ from finscale.tracking.frames import typed
 from finscale.tracking.runs import as_text
 
 TEMPLATE = Architecture(n_channels=25, d_model=64, n_layers=3, n_heads=8, d_ff=128)
-CONFIG = HpoConfig(budget="9K", epochs=7, max_steps=17)
+CONFIG = HpoConfig(budget="9K", epochs=7, max_steps=17, precision="bfloat16")
 
 
 def archs(**changes: Any) -> Architecture:
@@ -42,6 +42,7 @@ recipes = st.builds(
     batch_size=st.integers(1, 256),
     epochs=st.just(CONFIG.epochs),
     max_steps=st.just(CONFIG.max_steps),
+    precision=st.just("bfloat16"),
 )
 
 
@@ -71,8 +72,8 @@ def test_a_point_without_a_window_has_the_problems() -> None:
 
 
 def test_settings_hold_the_recipe_and_the_seed() -> None:
-    settings = replace(small(), max_steps=17).settings(seed=43)
-    assert settings.max_steps == 17
+    settings = replace(small(), max_steps=17, precision="bfloat16").settings(seed=43)
+    assert (settings.max_steps, settings.precision) == (17, "bfloat16")
     assert (settings.seed, settings.epochs, settings.batch_size) == (43, 7, 128)
     assert (settings.learning_rate, settings.weight_decay, settings.warmup_steps) == (1e-3, 0.1, 53)
 

@@ -24,11 +24,11 @@ class Guard:
 
 
 def curves(epoch: Epoch, highest: float | None) -> dict[str, float]:
-    return speed_curves(epoch, ARCH, CPU, cast(ThermalGuard, Guard(highest)))
+    return speed_curves(epoch, ARCH, "float32", CPU, cast(ThermalGuard, Guard(highest)))
 
 
 def test_the_speed_and_the_share_of_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "matrix_flops_per_second", lambda _: 1e9)
+    monkeypatch.setattr(health, "matrix_flops_per_second", lambda *_: 1e9)
     flops = 3 * forward_flops(ARCH) * 101
     assert curves(Epoch(1, 0.5, 0.4, 1e-3, seconds=2.0, n_samples=202), 71.0) == {
         "epoch/samples_per_second": 101.0,
