@@ -204,7 +204,8 @@ def read(line: str) -> HpoConfig:
 
 counts = st.integers(1, 1_009)
 shares = st.floats(0, 1, exclude_max=True)
-printable = st.text(st.characters(exclude_categories=["C"]), min_size=1)
+# As many characters as fit into the name of a folder, which has 255 bytes at most.
+printable = st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=60)
 
 
 @settings(deadline=None)
