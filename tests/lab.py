@@ -71,7 +71,9 @@ class Lab:
             self.lines.append(text)
 
     def config(self, kind: Callable[..., Any] = HpoConfig, **changes: Any) -> Any:
-        here = {"workers": 1} if kind is HpoConfig else {}  # trials train in this process
+        here = (
+            {"workers": 1} if kind in (HpoConfig, TrainConfig) else {}
+        )  # models train in this process
         return kind(**(SMALL | here | {"data_root": self.data_root} | changes))
 
     def train_config(self, **changes: Any) -> TrainConfig:

@@ -106,6 +106,7 @@ def main(order: dict[str, Any]) -> None:
     """Search as `hpo` does."""
     from finscale.config import HpoConfig
     from finscale.pipeline import hpo
+    from finscale.pipeline.running import checkpoints
     from finscale.pipeline.searching import cost, trial, turns
     from finscale.search import Search
     from finscale.training import pace
@@ -115,7 +116,7 @@ def main(order: dict[str, Any]) -> None:
     vars(cost)["measure_flops_per_second"] = lambda *_, **__: 1e9
     vars(turns)["POLL_S"] = 0.05
     if "checkpoint_s" in test:
-        vars(trial)["CHECKPOINT_EVERY_S"] = test["checkpoint_s"]
+        vars(checkpoints)["CHECKPOINT_EVERY_S"] = test["checkpoint_s"]
         vars(pace)["WAIT_PER_TURN"] = 0.0
     if "instant" in test:
         vars(trial)["train_model"] = _instant

@@ -159,6 +159,9 @@ class TrainConfig(SearchConfig):
 
     top_k: Chosen = option(3, "number of best trials to train again")
     n_seeds: Seeds = option(3, "number of seeds for each of them")
+    workers: Side = option(
+        0, "number of parallel processes, which share the cores; 0: as many as pay"
+    )
     dry_run: bool = option("false", "print what would be done, and train nothing (true or false)")
 
     @property

@@ -116,6 +116,7 @@ def train(
             config,
             data,
             runs.parent,
+            runs.parent,
             device,
             ensure_baselines(data, study)[REFERENCE].val_loss,
             listen,

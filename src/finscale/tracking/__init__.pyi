@@ -26,6 +26,7 @@ from .metrics import (
 from .names import (
     IN_STUDY,
     N_PARAMS,
+    N_TOGETHER,
     SELECTION_OPTIMISM,
     TEST,
     TRAIN_FLOPS,
@@ -78,6 +79,7 @@ from .weights import log_weights, remove_weights
 __all__ = [
     "IN_STUDY",
     "N_PARAMS",
+    "N_TOGETHER",
     "SELECTION_OPTIMISM",
     "TEST",
     "TRAIN_FLOPS",

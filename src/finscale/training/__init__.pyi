@@ -10,6 +10,7 @@ from .devices import (
     measure_flops_per_second,
     pick_device,
 )
+from .gain import Gain, measure_gain
 from .health import Sensor, ThermalGuard, check_heat, sensors
 from .loop import Member, fit, fit_together
 from .losses import Loss, bce_loss, gaussian_nll_loss
@@ -28,6 +29,7 @@ __all__ = [
     "Epoch",
     "FitResult",
     "FitSettings",
+    "Gain",
     "Loss",
     "Member",
     "OnEpoch",
@@ -50,6 +52,7 @@ __all__ = [
     "make_samples",
     "matrix_flops_per_second",
     "measure_flops_per_second",
+    "measure_gain",
     "pick_device",
     "predict",
     "reached",

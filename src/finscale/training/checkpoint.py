@@ -10,6 +10,7 @@ import os
 import shutil
 import zlib
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,15 +38,22 @@ class Checkpoints:
         Least number of seconds between two writes.
     before : callable
         Called before each write, so that the caller can first store all epochs that it was told.
+    tell : callable
+        Called with a sentence if a file that is found cannot be used.
     """
 
     path: Path
     every_s: float = 30.0
     before: Callable[[], object] = lambda: None
+    tell: Callable[[str], object] = lambda _: None
 
 
 class CheckpointKeeper:
     """Reads and writes the checkpoint of one run.
+
+    Tensors of an accelerator are copied to the memory of the CPU, and written to the disk by a
+    thread while the training goes on: a model of 2B has 24 GB of weights and moments. Tensors that
+    are on the CPU are written at once, because a copy would take as much memory again.
 
     Parameters
     ----------
@@ -62,30 +70,59 @@ class CheckpointKeeper:
         clock: Callable[[], float] | None = None,
     ) -> None:
         self._path, self._before = checkpoints.path, checkpoints.before
+        self._tell = checkpoints.tell
         self._pace = Pace(checkpoints.every_s, clock)
         self._identity = json.loads(json.dumps(identity))  # JSON turns tuples into lists
+        self._writer = ThreadPoolExecutor(1, "checkpoint")
+        self._writing: Future[None] | None = None
 
     def resume(self, state: TrainingState) -> None:
-        """Restore `state` from the file, if the file belongs to the same run."""
+        """Restore `state` from the file, if there is one of the same run; else say why not."""
+        is_cut_short = _draft(self._path).exists()
         found = _read(self._path)
-        if found and found.identity == self._identity and state.fits(found.tensors):
+        if found is None and self._path.exists():
+            self._tell(f"checkpoint {self._path.name} is damaged: training begins anew")
+        elif found and not (found.identity == self._identity and state.fits(found.tensors)):
+            other = "of other settings, data or another architecture"
+            self._tell(f"checkpoint {self._path.name} is {other}: training begins anew")
+        elif found:
             state.restore(found.tensors, found.values)
+        if is_cut_short:
+            instead = "the one before is used" if found else "there is none before it"
+            self._tell(f"the last checkpoint was cut short when its process died: {instead}")
 
     def is_due(self) -> bool:
-        """Tell whether it is time for the next write."""
-        return self._pace.is_due()
+        """Tell whether it is time for the next write, and the last one has ended."""
+        return self._pace.is_due() and (self._writing is None or self._writing.done())
 
     def save(self, state: TrainingState) -> None:
-        """Write the checkpoint.
+        """Write the checkpoint, or let a thread write it while an accelerator goes on.
 
         Raises
         ------
         OSError
-            If it cannot be written; an earlier file stays.
+            If it, or the one before it, cannot be written; an earlier file stays.
         """
+        self.wait()
         with self._pace.taken():
             self._before()
-            _write(self._path, _Checkpoint(self._identity, state.values(), state.tensors()))
+            checkpoint = _Checkpoint(self._identity, state.values(), state.tensors())
+            if state.device.type == "cpu":
+                _write(self._path, checkpoint)
+            else:
+                self._writing = self._writer.submit(_write, self._path, checkpoint)
+
+    def wait(self) -> None:
+        """Wait until the file is written.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written.
+        """
+        if self._writing:
+            writing, self._writing = self._writing, None
+            writing.result()
 
 
 def remove_checkpoint(path: Path) -> None:
@@ -100,6 +137,15 @@ class Reached:
 
     epoch: int = 0
     batch: int = 0
+
+    def is_beyond(self, mark: str) -> bool:
+        """Return True if more is finished than at an earlier `mark`."""
+        return (self.epoch, self.batch) > tuple(map(int, f"{mark}:0".split(":")[:2]))
+
+    @property
+    def mark(self) -> str:
+        """The progress as text: the epoch, or within an epoch ``epoch:batch``."""
+        return f"{self.epoch}:{self.batch}" if self.batch else str(self.epoch)
 
 
 def reached(path: Path) -> Reached:

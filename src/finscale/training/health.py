@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 LOOK_EVERY_S = 5.0
 """Seconds between two looks at the sensors."""
+MOST_READINGS = 10_000
+"""Readings that are kept: those of half a day."""
 SLICE_S = 0.5
 """Seconds after which a pause checks whether the user wants to stop."""
 CPU_CHIPS = ("coretemp", "k10temp", "zenpower", "cpu_thermal", "cpu-thermal", "soc_thermal")
@@ -99,7 +101,7 @@ class ThermalGuard:
         self._clock, self._wait = clock or time.monotonic, wait or time.sleep
         self._told = _told if told is None else told
         self._pace = Pace(LOOK_EVERY_S, self._clock)
-        self._last = self._highest = -math.inf
+        self._readings: deque[tuple[float, float]] = deque(maxlen=MOST_READINGS)
         self._too_hot: Heat | None = None
 
     def __call__(self) -> bool:
@@ -122,10 +124,15 @@ class ThermalGuard:
         if self._too_hot:
             raise _error(self._too_hot, self._limits, self._todo)
 
-    def take_highest(self) -> float | None:
-        """Return the highest temperature since the last call; None if nothing was measured."""
-        highest, self._highest = self._highest, self._last
-        return highest if math.isfinite(highest) else None
+    def highest(self, seconds: float) -> float | None:
+        """Return the highest temperature of the last seconds, or else the last one that is known.
+
+        None if nothing was measured.
+        """
+        since = self._clock() - seconds
+        last = [celsius for _, celsius in list(self._readings)[-1:]]
+        recent = [celsius for moment, celsius in self._readings if moment >= since]
+        return max(recent or last, default=None)
 
     def _is_hot(self, heat: Heat) -> bool:
         return self._limits.pause_celsius <= heat.celsius < self._limits.stop_celsius
@@ -154,7 +161,7 @@ class ThermalGuard:
             found = [heat for part in list(self._sensors) if (heat := self._read(part))]
         hottest = max(found, key=lambda heat: heat.celsius, default=None)
         if hottest:
-            self._last, self._highest = hottest.celsius, max(self._highest, hottest.celsius)
+            self._readings.append((self._clock(), hottest.celsius))
         return hottest
 
     def _read(self, part: str) -> Heat | None:

@@ -129,8 +129,12 @@ def fit_together(
     """
     runs = [_Run(member, settings, len(train), len(members) == 1) for member in members]
     crews = groupby(sorted(runs, key=lambda run: run.state.place), lambda run: run.state.place)
-    for _, crew in crews:
-        _Training([*crew], train, validation, settings, loss, is_stopping).go()
+    try:
+        for _, crew in crews:
+            _Training([*crew], train, validation, settings, loss, is_stopping).go()
+    finally:
+        for run in runs:
+            run.wait()
     return [run.result() for run in runs]
 
 
@@ -170,6 +174,11 @@ class _Run:
     def save(self) -> None:
         if self._keeper:
             self._keeper.save(self.state)
+
+    def wait(self) -> None:
+        """Wait until the checkpoint is written, so that the caller may remove it."""
+        if self._keeper:
+            self._keeper.wait()
 
     def end_if_over(self) -> None:
         """End the run if its epochs or its patience are used up."""

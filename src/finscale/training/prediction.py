@@ -35,7 +35,7 @@ def predict(
     look : callable, optional
         Called before each batch; an error that it raises ends the prediction.
     precision : str
-        Precision of the arithmetic. Outputs have the type of the samples in any case.
+        Precision of the arithmetic. Outputs have at least the precision of the samples.
     """
     model.eval()
     parts: list[Tensor] = []
@@ -45,7 +45,7 @@ def predict(
             x_BLC = samples.windows(which_B)
             with autocast(x_BLC.device.type, precision):
                 outputs_BK = model(x_BLC)
-            parts.append(outputs_BK.cpu().to(x_BLC.dtype))
+            parts.append(_at_least(x_BLC.dtype, outputs_BK.cpu()))
     return torch.cat(parts)
 
 
@@ -61,5 +61,9 @@ def predict_together(
             x_BLC = samples.windows(which_B)
             with autocast(x_BLC.device.type, precision):
                 outputs_MBK = model(x_BLC.expand(model.n_models, *x_BLC.shape))
-            parts.append(outputs_MBK.cpu().to(x_BLC.dtype))
+            parts.append(_at_least(x_BLC.dtype, outputs_MBK.cpu()))
     return torch.cat(parts, dim=1)
+
+
+def _at_least(dtype: torch.dtype, outputs: Tensor) -> Tensor:
+    return outputs.to(torch.promote_types(dtype, outputs.dtype))  # a served model gives float64

@@ -119,7 +119,10 @@ class TrainingState:
         }
 
     def tensors(self) -> Tensors:
-        """Return every tensor by name, on the CPU; tensors already there are not copied."""
+        """Return every tensor by name, on the CPU; tensors already there are not copied.
+
+        Others are copied to pinned memory, which is several times as fast.
+        """
         moments = self.optimiser.state_dict()["state"]
         everything = {
             **{f"model.{name}": weight for name, weight in self.model.state_dict().items()},
@@ -132,7 +135,10 @@ class TrainingState:
             everything["losses"] = self.losses
         if self.device.type == "cuda":
             everything["rng.cuda"] = torch.cuda.get_rng_state(self.device)
-        return {name: tensor.detach().cpu().contiguous() for name, tensor in everything.items()}
+        there = {name: _to_cpu(tensor.detach()) for name, tensor in everything.items()}
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return there
 
     def fits(self, tensors: Tensors) -> bool:
         """Tell whether the weights in `tensors` have the names, shapes and types of this model."""
@@ -161,6 +167,13 @@ class TrainingState:
         self.order.set_state(tensors["rng.order"])
         if self.device.type == "cuda" and "rng.cuda" in tensors:  # missing if written on a CPU
             torch.cuda.set_rng_state(tensors["rng.cuda"], self.device)
+
+
+def _to_cpu(tensor: Tensor) -> Tensor:
+    if tensor.device.type != "cuda":
+        return tensor.cpu().contiguous()
+    pinned = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
+    return pinned.copy_(tensor, non_blocking=True)
 
 
 def _part(tensors: Tensors, part: str) -> Tensors:

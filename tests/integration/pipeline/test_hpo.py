@@ -424,7 +424,7 @@ def test_three_failures_in_a_row_stop_the_search(
     def fails(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("finscale.pipeline.problem.fitting.fit", fails)
+    monkeypatch.setattr("finscale.pipeline.problem.fitting.fit_together", fails)
     with pytest.raises(StoreError, match="got 3 in a row that failed"):
         lab.hpo(n_trials=5)
     assert len(lab.runs("trial")) == 3
@@ -442,14 +442,14 @@ def test_failed_trials_do_not_count_and_the_search_goes_on(
 ) -> None:
     from finscale.pipeline.problem import fitting
 
-    fit, calls = fitting.fit, iter(range(9))
+    fit, calls = fitting.fit_together, iter(range(9))
 
     def fails_twice(*args: Any, **kwargs: Any) -> Any:
         if next(calls) < 2:
             raise RuntimeError("twice")
         return fit(*args, **kwargs)
 
-    monkeypatch.setattr(fitting, "fit", fails_twice)
+    monkeypatch.setattr(fitting, "fit_together", fails_twice)
     searched.hpo(n_trials=3)
     assert [tags_of(run)[Tag.STATUS] for run in by_number(searched)] == [
         *("ok", "ok", "failed", "failed", "ok")

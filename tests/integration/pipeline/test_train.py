@@ -262,7 +262,7 @@ def test_a_final_that_failed_is_trained_by_the_same_line(
     def no_room(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("finscale.pipeline.problem.fitting.fit", no_room)
+    monkeypatch.setattr("finscale.pipeline.problem.fitting.fit_together", no_room)
     with pytest.raises(MemoryError):
         searched.train(top_k=1, n_seeds=1)
     failed = only(all_finals(searched))

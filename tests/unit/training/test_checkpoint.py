@@ -11,6 +11,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -533,3 +534,84 @@ def test_writing_takes_a_twentieth_at_most(
     assert begun == begins
     mine.save(training)
     assert len(begun) == len(begins) + 1
+
+
+# What a file that cannot be used is called, and how a thread writes.
+
+
+def told(path: Path, identity: dict[str, Any], training: TrainingState) -> list[str]:
+    lines: list[str] = []
+    CheckpointKeeper(Checkpoints(path, tell=lines.append), identity).resume(training)
+    return lines
+
+
+def test_a_file_that_cannot_be_used_is_named_in_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "run.safetensors"
+    assert told(path, {}, state()) == []
+    keeper(path).save(state())
+    assert told(path, {}, state()) == []
+    (line,) = told(path, {"n_train": 7}, state())
+    assert "other settings" in line and path.name in line
+    other = PatchTST(replace(ARCH, d_ff=7))
+    wider = TrainingState(other, torch.optim.AdamW(other.parameters()), torch.Generator())
+    (line,) = told(path, {}, wider)
+    assert "another architecture" in line
+    path.write_bytes(path.read_bytes()[:-5])
+    (line,) = told(path, {}, state())
+    assert "damaged" in line
+
+
+def test_a_half_written_file_is_told_and_the_one_before_is_used(tmp_path: Path) -> None:
+    path, before = tmp_path / "run.safetensors", state()
+    before.epoch = 5
+    keeper(path).save(before)
+    half = tmp_path / f".{path.name}.tmp"
+    half.mkdir()
+    (half / path.name).write_bytes(path.read_bytes()[:100])
+    resumed = state()
+    (line,) = told(path, {}, resumed)
+    assert "cut short" in line and "the one before is used" in line
+    assert resumed.epoch == 5
+
+
+class Elsewhere(TrainingState):
+    """A state as of an accelerator: its tensors are copies that a thread may write."""
+
+    @property
+    def device(self) -> torch.device:
+        return torch.device("mps")
+
+
+def test_a_thread_writes_for_an_accelerator_and_its_error_is_raised_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, path = network(), tmp_path / "run.safetensors"
+    training = Elsewhere(model, torch.optim.AdamW(model.parameters()), torch.Generator(), epoch=3)
+    mine, may_write = keeper(path), threading.Event()
+
+    def write(*arguments: Any, **named: Any) -> None:
+        assert may_write.wait(60)
+        save_file(*arguments, **named)
+
+    monkeypatch.setattr("finscale.training.checkpoint.save_file", write)
+    mine.save(training)
+    assert not path.exists() and not mine.is_due()
+    may_write.set()
+    mine.wait()
+    assert last_epoch(path) == 3
+    monkeypatch.setattr("finscale.training.checkpoint.save_file", no_room)
+    mine.save(training)
+    with pytest.raises(OSError, match="No space"):
+        mine.wait()
+    assert last_epoch(path) == 3
+
+
+def no_room(*_: Any, **__: Any) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def test_progress_within_an_epoch_counts_for_a_resume() -> None:
+    assert Reached(3, 17).mark == "3:17" and Reached(3).mark == "3"
+    assert Reached(3, 17).is_beyond("3") and Reached(3, 17).is_beyond("3:16")
+    assert Reached(4).is_beyond("3:17") and Reached(1).is_beyond("0")
+    assert not Reached(3, 17).is_beyond("3:17") and not Reached(3).is_beyond("3")

@@ -119,7 +119,7 @@ def test_a_sensor_that_cannot_be_read_is_named_once_in_a_process() -> None:
 def test_a_machine_without_a_working_sensor_is_no_news(reading: float | None) -> None:
     machine = Machine(reading)
     guard = machine.guard()
-    assert not machine.looks(guard) and machine.lines == [] and guard.take_highest() is None
+    assert not machine.looks(guard) and machine.lines == [] and guard.highest(60.0) is None
     check_heat(LIMITS, {"CPU": lambda: reading, "GPU": broken}, TODO)
 
 
@@ -129,16 +129,15 @@ def test_nothing_begins_on_a_machine_that_is_too_hot() -> None:
         check_heat(LIMITS, {"CPU": lambda: 97.0}, TODO)
 
 
-def test_the_highest_temperature_since_it_was_asked_for() -> None:
-    machine = Machine(61.0, 79.0, 67.0, 71.0)
+def test_the_highest_temperature_of_the_last_seconds() -> None:
+    machine = Machine(79.0, 61.0, 67.0)
     guard = machine.guard()
-    assert guard.take_highest() is None
-    for _ in range(3):
+    assert guard.highest(60.0) is None
+    for _ in range(3):  # 5 s from one reading to the next
         machine.looks(guard)
-    assert guard.take_highest() == 79.0
-    assert guard.take_highest() == 67.0  # the last one that is known
-    machine.looks(guard)
-    assert guard.take_highest() == 71.0
+    assert (guard.highest(10.0), guard.highest(5.0)) == (79.0, 67.0)
+    machine.now += 100.0
+    assert guard.highest(1.0) == 67.0  # the last one that is known
 
 
 def core(celsius: float) -> Any:

@@ -1,6 +1,7 @@
+from .context import CellContext
 from .perceptron import ensure_perceptron
 from .selection import Chosen, choose, mark
-from .training import CellContext, train_finals
+from .training import train_finals
 
 __all__ = [
     "CellContext",

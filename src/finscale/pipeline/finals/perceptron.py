@@ -9,7 +9,7 @@ import torch
 from finscale.config import format_budget
 from finscale.evaluation import PERCEPTRON
 from finscale.model import MLP, MlpArchitecture, count_mlp_params, count_params, mlp_of_size
-from finscale.pipeline.finals.training import CellContext
+from finscale.pipeline.finals.context import CellContext
 from finscale.pipeline.problem import (
     Outputs,
     Recipe,
@@ -99,7 +99,7 @@ def _train(
             recipe.settings(config.seed),
             context.device,
             on_epoch,
-            guard=context.guard,
+            context.guard,
         )
         if result.status != Status.OK:
             break

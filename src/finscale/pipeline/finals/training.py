@@ -1,105 +1,55 @@
-"""Training of a cell's finals: one run per recipe and seed, with its predictions."""
+"""Training of a cell's finals: which are missing, which are trained together, and where."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
 
-import numpy as np
 import pandas as pd
 import torch
 
-from finscale.config import StoreError, TrainConfig, format_budget
-from finscale.evaluation import sample_losses, score_outputs
-from finscale.pipeline.problem import (
-    FoldData,
-    Outputs,
-    ProblemData,
-    Recipe,
-    Trained,
-    architecture_name,
-    collapse_tag,
-    evaluation_positions,
-    final_note,
-    log_config,
-    log_predictions,
-    outputs_at,
-    predictions_frame,
-    result_metrics,
-    serve_predictions,
-    store_weights,
-    train_model,
+from finscale.config import StoreError, TrainConfig, spell
+from finscale.model import count_params
+from finscale.pipeline.finals.context import CellContext
+from finscale.pipeline.finals.group import Group, epochs_of_each, finals_key, progress, train_group
+from finscale.pipeline.problem import Recipe, load_problem
+from finscale.pipeline.running import (
+    Listen,
+    Progress,
+    renewing,
+    run_side_by_side,
+    unfinished,
+    workers_here,
+    workers_that_pay,
 )
-from finscale.pipeline.running import EpochLog, Listen, Progress, closing, guard_of, speed_curves
-from finscale.tracking import (
-    Kind,
-    Run,
-    Status,
-    Tag,
-    create_run,
-    curve,
-    final_seeds,
-    finals,
-    find_result,
-    metric_of,
-    study_tags,
-)
-from finscale.training import Epoch, FitResult, Signal, ThermalGuard
-
-
-@dataclass(frozen=True, eq=False)
-class CellContext:
-    """Objects and settings that every final of a cell needs."""
-
-    config: TrainConfig
-    data: ProblemData
-    parent: Run
-    device: torch.device
-    reference_loss: float
-    listen: Listen
-    study: str | None
-
-    @cached_property
-    def guard(self) -> ThermalGuard:
-        """Guard that watches the heat of the machine while finals train."""
-        return guard_of("train", self.config, self.device, self.listen)
-
-
-@dataclass(frozen=True, eq=False)
-class Final:
-    """A recipe trained with one seed on every fold.
-
-    Attributes
-    ----------
-    last : Trained
-        The model of the last fold, which is the one that is served.
-    outputs : tuple of ndarray
-        outputs_NK of each fold at its evaluation positions.
-    train_loss : float
-        Training loss in nats, mean over folds.
-    """
-
-    last: Trained
-    results: tuple[FitResult, ...]
-    outputs: tuple[Outputs, ...]
-    train_loss: float
+from finscale.tracking import Kind, Run, Status, final_seeds, finals, find_result
+from finscale.training import Gain, measure_gain
 
 
 def train_finals(context: CellContext, recipes: Sequence[Recipe]) -> pd.DataFrame:
-    """Train the missing finals; return all, one row per configuration and seed."""
+    """Train the missing finals; return all, one row per configuration and seed.
+
+    Raises
+    ------
+    StoreError
+        If a worker failed, or if no final has a result.
+    """
     config = context.config
     seeds = final_seeds(config.seed, config.n_seeds)
-    wanted = [(recipe, seed) for recipe in recipes for seed in seeds]
-    identities = [recipe.fingerprint(Kind.FINAL, context.data, seed) for recipe, seed in wanted]
-    for number, ((recipe, seed), identity) in enumerate(zip(wanted, identities, strict=True)):
-        if find_result(Kind.FINAL, identity) is None:
-            context.listen(_progress(context, number, len(wanted), 0, f"seed {seed}"))
-            _train_final(context, recipe, seed, identity, number, len(wanted))
-    context.listen(_progress(context, len(wanted), len(wanted), 0, "done"))
+    identities = {
+        (recipe, seed): recipe.fingerprint(Kind.FINAL, context.data, seed)
+        for recipe in recipes
+        for seed in seeds
+    }
+    missing = {
+        recipe: [s for s in seeds if find_result(Kind.FINAL, identities[recipe, s]) is None]
+        for recipe in recipes
+    }
+    _train_missing(context, missing, len(identities))
     # A final may belong to the cell of a neighbouring budget; it is not trained twice.
     stored = finals(problem=config.problem_name)
-    rows = stored[stored["fingerprint"].isin(identities) & (stored["status"] == Status.OK)]
+    mine = stored["fingerprint"].isin([*identities.values()])
+    rows = stored[mine & (stored["status"] == Status.OK)]
     if rows.empty:
         raise StoreError(
             f"finals of {config.cell_name}",
@@ -110,128 +60,95 @@ def train_finals(context: CellContext, recipes: Sequence[Recipe]) -> pd.DataFram
     return rows.reset_index(drop=True)
 
 
-def _progress(context: CellContext, number: int, n_finals: int, epoch: int, text: str) -> Progress:
-    """Return the progress of the finals, in epochs; each trains every fold for `epochs` at most."""
-    epochs = context.config.epochs * len(context.data.folds)
-    key = f"{context.config.cell_name} finals"
-    return Progress(key, number * epochs + epoch, n_finals * epochs, text)
-
-
-def _train_final(
-    context: CellContext, recipe: Recipe, seed: int, identity: str, number: int, n_finals: int
-) -> None:
-    run = _open_final(context, recipe, seed, identity)
-
-    def show(step: int, text: str) -> None:
-        context.listen(_progress(context, number, n_finals, step, f"seed {seed}, {text}"))
-
-    with closing(run):
-        # An interrupted run may lack these; values that it already has are kept.
-        budget = {"budget": format_budget(context.config.budget), "seed": seed}
-        run.param({**context.data.params(), **budget, **recipe.params()})
-        context.data.log_inputs(run)
-        final, status, reason = _train_folds(context, recipe, seed, run, show)
-        if final:
-            _log_final(context, run, final, seed)
-        run.end(status, reason)
-
-
-def _train_folds(
-    context: CellContext, recipe: Recipe, seed: int, run: Run, show: Callable[[int, str], None]
-) -> tuple[Final | None, Status, str]:
-    """Train a model on every fold. A model that diverges ends the final."""
-    data, epochs, device = context.data, context.config.epochs, context.device
-    speed = partial(
-        speed_curves,
-        arch=recipe.arch,
-        precision=recipe.precision,
-        device=device,
-        guard=context.guard,
-    )
-    logged = metric_of(run.run_id, curve("train_loss"))
-    done = logged.step if logged else 0
-    results: list[FitResult] = []
-    outputs: list[Outputs] = []
-    train_losses: list[float] = []
-    for number, fold in enumerate(data.folds):
-        block = f"block {number + 1} of {len(data.folds)}, " if len(data.folds) > 1 else ""
-
-        def on_epoch(epoch: Epoch, offset: int = number * epochs, block: str = block) -> Signal:
-            loss = f": {epoch.val_loss:.4f} nats" if offset == 0 else ""
-            show(offset + epoch.number, f"{block}epoch {epoch.number}{loss}")
-            return Signal.CONTINUE
-
-        log = EpochLog(run, context.parent, done, on_epoch, number * epochs, speed)
-        trained = train_model(
-            recipe, data, fold, context.config.budget, seed, device, log, guard=context.guard
-        )
-        log.flush()
-        status = Status(trained.result.status)
-        if status is not Status.OK:
-            return None, status, trained.result.reason
-        results.append(trained.result)
-        positions = evaluation_positions(fold.at)
-        outputs.append(serve_predictions(trained.model, data, fold, positions, context.device))
-        train_losses.append(_train_loss(trained, data, fold))
-    final = Final(trained, tuple(results), tuple(outputs), float(np.mean(train_losses)))
-    return final, Status.OK, trained.result.reason
-
-
-def _open_final(context: CellContext, recipe: Recipe, seed: int, identity: str) -> Run:
-    """Reopen the run of an interrupted final, or create a new one."""
-    config, data = context.config, context.data
-    if run := _interrupted(context.parent, identity):
-        run.reopen()
-        return run
-    return create_run(
-        Kind.FINAL,
-        f"final {architecture_name(recipe.arch)} seed {seed}",
-        parent=context.parent,
-        tags={
-            **data.tags(),
-            Tag.CELL: config.cell_name,
-            Tag.FINGERPRINT: identity,
-            Tag.CONFIGURATION: recipe.fingerprint("configuration", data),
-            **study_tags(context.study),
-        },
-    )
-
-
-def _interrupted(parent: Run, identity: str) -> Run | None:
-    stored = finals(parent=parent.run_id)
-    if stored.empty:
-        return None
-    status = stored["status"] if "status" in stored else pd.Series(pd.NA, stored.index)
-    mine = stored[(stored["fingerprint"] == identity) & status.isna()]
-    if mine.empty:
-        return None
-    return Run(mine.iloc[0]["run_id"], mine.iloc[0]["experiment_id"])
-
-
-def _log_final(context: CellContext, run: Run, final: Final, seed: int) -> None:
-    """Store weights, predictions for validation and test, and scores for validation only."""
-    run.check_held()
-    data, first = context.data, context.data.folds[0]
-    n = len(first.at.validation)
-    # Only the first fold is scored: a later fold validates on test days of an earlier one, which
-    # no choice may see.
-    scores = score_outputs(data.labels_T[first.at.validation], final.outputs[0][:n])
-    log_config(run, final.last, data, data.folds[-1], seed)
-    store_weights(run, final.last.model)
-    log_predictions(run, predictions_frame(data, final.outputs))
-    validations = [
-        outputs_NK[: len(fold.at.validation)]
-        for fold, outputs_NK in zip(data.folds, final.outputs, strict=True)
+def _train_missing(context: CellContext, missing: dict[Recipe, list[int]], n_finals: int) -> None:
+    """Train the missing seeds of each recipe in groups, here or side by side in workers."""
+    n_left = sum(map(len, missing.values()))
+    if not n_left:
+        total = n_finals * epochs_of_each(context)
+        context.listen(Progress(finals_key(context), total, total, "done"))
+        return
+    gains = {recipe: _gain(context, recipe, len(seeds)) for recipe, seeds in missing.items()}
+    n_workers = _n_workers(context, missing, gains)
+    groups = [
+        Group(recipe, part, n_finals - n_left, n_finals)
+        for recipe, seeds in missing.items()
+        for part in _parts(seeds, n_workers, together=gains[recipe].pays)
     ]
-    run.tag(collapse_tag(validations))
-    metrics = result_metrics(
-        final.last.recipe.arch, final.results, data, scores, context.reference_loss
+    context.listen(progress(context, groups[0], 0, f"{n_left} to train"))
+    if n_workers == 1:
+        for group in groups:
+            train_group(context, group)
+    else:
+        _side_by_side(context, groups, n_workers)
+
+
+def _gain(context: CellContext, recipe: Recipe, n_seeds: int) -> Gain:
+    """Measure the gain of training the seeds of a recipe in one program."""
+    return measure_gain(
+        recipe.arch, recipe.settings(context.config.seed), max(1, n_seeds), context.device
     )
-    run.metric_once({**metrics, "train_loss": final.train_loss})
-    run.note(final_note(context.config.cell_name, scores.loss, context.reference_loss))
 
 
-def _train_loss(trained: Trained, data: ProblemData, fold: FoldData) -> float:
-    """Return the loss of the kept weights on training samples, to tell underfitting apart."""
-    outputs_NK = outputs_at(trained.model, data, fold, fold.at.train, torch.device("cpu"))
-    return float(sample_losses(data.labels_T[fold.at.train], outputs_NK).mean())
+def _n_workers(
+    context: CellContext, missing: dict[Recipe, list[int]], gains: dict[Recipe, Gain]
+) -> int:
+    """Return the number of processes that train finals.
+
+    The cells of a study are worked on side by side already, so each has one process.
+    """
+    config, folds = context.config, context.data.folds
+    n_left = sum(map(len, missing.values()))
+    if context.study is not None:
+        return 1
+    if config.workers:
+        return min(config.workers, n_left)
+    seconds = sum(
+        len(seeds) * gains[recipe].alone_s * recipe.settings(0).total_steps(len(fold.at.train))
+        for recipe, seeds in missing.items()
+        for fold in folds
+    )
+    largest = max(count_params(recipe.arch).total for recipe in missing)
+    return min(workers_here(largest, context.device), workers_that_pay(seconds, n_left))
+
+
+def _parts(seeds: Sequence[int], n_workers: int, *, together: bool) -> Iterator[tuple[int, ...]]:
+    """Yield the seeds that are trained in one program: so many that every worker has a part."""
+    size = -(-len(seeds) // n_workers) if together else 1
+    for first in range(0, len(seeds), size or 1):
+        yield tuple(seeds[first : first + size])
+
+
+@dataclass(frozen=True, eq=False)
+class _Order:
+    """Work order of a worker: a group of finals, and what it needs to know of their cell."""
+
+    config: TrainConfig
+    parent: Run
+    device: str
+    reference_loss: float
+    group: Group
+
+
+def _side_by_side(context: CellContext, groups: Sequence[Group], n_workers: int) -> None:
+    orders = {
+        f"group {number}": _Order(
+            context.config, context.parent, str(context.device), context.reference_loss, group
+        )
+        for number, group in enumerate(groups, start=1)
+    }
+    listen = renewing(context.listen, context.parent)
+    if failures := run_side_by_side(train_order, orders, min(n_workers, len(orders)), listen):
+        cell = f"finals of {context.config.cell_name}"
+        resume = spell("train", context.config)
+        raise unfinished(cell, "all groups of seeds to finish", failures, resume)
+
+
+def train_order(order: _Order, listen: Listen) -> None:
+    """Train a group of finals; workers call this function."""
+    config = order.config
+    data = load_problem(config, config.floors, listen)
+    device = torch.device(order.device)
+    context = CellContext(
+        config, data, order.parent, None, device, order.reference_loss, listen, study=None
+    )
+    train_group(context, order.group)

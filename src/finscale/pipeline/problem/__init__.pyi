@@ -6,6 +6,7 @@ from .baselines import (
 from .data import FoldData, ProblemData, load_problem
 from .fitting import (
     Trained,
+    Trainee,
     collapse_tag,
     fit_network,
     log_config,
@@ -15,6 +16,7 @@ from .fitting import (
     served,
     store_weights,
     train_model,
+    train_models,
     unscaled_samples,
 )
 from .identity import finals_identity, search_identity, study_identity, targets_of, train_identity
@@ -45,6 +47,7 @@ __all__ = [
     "ProblemData",
     "Recipe",
     "Trained",
+    "Trainee",
     "against_reference",
     "architecture_name",
     "baseline_run",
@@ -80,6 +83,7 @@ __all__ = [
     "targets_of",
     "train_identity",
     "train_model",
+    "train_models",
     "unscaled_samples",
     "validation_frame",
 ]

@@ -46,11 +46,12 @@ from finscale.training import (
     FitResult,
     FitSettings,
     Loss,
+    Member,
     OnEpoch,
     Samples,
     ThermalGuard,
     bce_loss,
-    fit,
+    fit_together,
     gaussian_nll_loss,
     make_samples,
     predict,
@@ -89,23 +90,50 @@ def build_model(recipe: Recipe, budget: int, seed: int) -> PatchTST:
     return model
 
 
+@dataclass(frozen=True, eq=False)
+class Trainee:
+    """A seed with which a recipe is trained, and where its progress goes."""
+
+    seed: int
+    on_epoch: OnEpoch
+    checkpoints: Checkpoints | None = None
+
+
+def train_models(
+    recipe: Recipe,
+    data: ProblemData,
+    fold: FoldData,
+    budget: int,
+    trainees: Sequence[Trainee],
+    device: torch.device,
+    guard: ThermalGuard,
+) -> list[Trained]:
+    """Build a recipe's model for each seed, and train them in one program on a fold."""
+    models = [build_model(recipe, budget, trainee.seed) for trainee in trainees]
+    members = [
+        Member(model.to(device), each.seed, each.on_epoch, each.checkpoints)
+        for model, each in zip(models, trainees, strict=True)
+    ]
+    settings, length = recipe.settings(trainees[0].seed), recipe.arch.context_length
+    results = _fit(members, data, fold, settings, length, device, guard)
+    at_N = fold.at.validation
+    return [
+        Trained(model, recipe, result, outputs_at(model, data, fold, at_N, device))
+        for model, result in zip(models, results, strict=True)
+    ]
+
+
 def train_model(
     recipe: Recipe,
     data: ProblemData,
     fold: FoldData,
     budget: int,
-    seed: int,
+    trainee: Trainee,
     device: torch.device,
-    on_epoch: OnEpoch,
-    checkpoints: Checkpoints | None = None,
-    *,
     guard: ThermalGuard,
 ) -> Trained:
-    """Build a recipe's model and train it on a fold with one seed."""
-    model = build_model(recipe, budget, seed)
-    settings = recipe.settings(seed)
-    result = fit_network(model, data, fold, settings, device, on_epoch, checkpoints, guard=guard)
-    return Trained(model, recipe, result, outputs_at(model, data, fold, fold.at.validation, device))
+    """Build a recipe's model for one seed, and train it on a fold."""
+    return train_models(recipe, data, fold, budget, [trainee], device, guard)[0]
 
 
 def fit_network(
@@ -115,8 +143,6 @@ def fit_network(
     settings: FitSettings,
     device: torch.device,
     on_epoch: OnEpoch,
-    checkpoints: Checkpoints | None = None,
-    *,
     guard: ThermalGuard,
 ) -> FitResult:
     """Train a network on a fold with the task's loss, and move it to the CPU at the end.
@@ -127,26 +153,31 @@ def fit_network(
         If a stop is requested. It is raised within a batch or two, after the checkpoint is
         written.
     ThermalError
-        If the machine is too hot, after the checkpoint is written.
+        If the machine is too hot, likewise.
     """
-    context_length = model.arch.context_length
+    member = Member(model.to(device), settings.seed, on_epoch)
+    length = model.arch.context_length
+    return _fit([member], data, fold, settings, length, device, guard)[0]
+
+
+def _fit(
+    members: Sequence[Member],
+    data: ProblemData,
+    fold: FoldData,
+    settings: FitSettings,
+    context_length: int,
+    device: torch.device,
+    guard: ThermalGuard,
+) -> list[FitResult]:
     train = samples(data, fold, fold.at.train, context_length).to(device)
     validation = samples(data, fold, fold.at.validation, context_length).to(device)
     loss = task_loss(data, fold)
     with unbroken():
-        result = fit(
-            model.to(device),
-            train,
-            validation,
-            settings,
-            on_epoch=on_epoch,
-            loss=loss,
-            checkpoints=checkpoints,
-            is_stopping=guard,
-        )
+        results = fit_together(members, train, validation, settings, loss=loss, is_stopping=guard)
     guard.check()
-    model.cpu()
-    return result
+    for member in members:
+        member.model.cpu()
+    return results
 
 
 def task_loss(data: ProblemData, fold: FoldData) -> Loss:

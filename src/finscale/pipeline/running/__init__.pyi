@@ -1,4 +1,5 @@
-from .ends import Fault, closing, fault_of
+from .checkpoints import checkpoint_path, checkpoints_of
+from .ends import Fault, closing, closing_all, fault_of
 from .epoch_log import EpochLog
 from .health import check_cool, guard_of, speed_curves
 from .locking import one_at_a_time
@@ -24,7 +25,10 @@ __all__ = [
     "Progress",
     "Screen",
     "check_cool",
+    "checkpoint_path",
+    "checkpoints_of",
     "closing",
+    "closing_all",
     "duration",
     "failure_lines",
     "fault_of",

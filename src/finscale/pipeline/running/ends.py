@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from enum import Enum, auto
@@ -41,13 +41,39 @@ def closing(run: Run, leave: Callable[[str], None] | None = None) -> Iterator[No
     leave : callable, optional
         Closes a run that can be resumed; called with the reason. By default `run.interrupt`.
     """
+    with _closing([run], leave):
+        yield
+
+
+@contextmanager
+def closing_all(open_runs: Sequence[Run]) -> Iterator[None]:
+    """Close several runs when an error ends the block before they have ended.
+
+    Parameters
+    ----------
+    open_runs : sequence of Run
+        The runs that have not ended; the caller removes a run once it has.
+    """
+    with _closing(open_runs):
+        yield
+
+
+@contextmanager
+def _closing(
+    open_runs: Sequence[Run], leave: Callable[[str], None] | None = None
+) -> Iterator[None]:
     try:
         yield
-    except LeaseLostError:
+    except LeaseLostError as error:
+        for run in open_runs:
+            with suppress(StoreError):
+                run.check_held()  # the lost one is left to the process that holds it
+                _close(run, error, leave or run.interrupt)
         raise
     except (Exception, KeyboardInterrupt) as error:
-        with suppress(StoreError):  # the store may still be unreachable
-            _close(run, error, leave or run.interrupt)
+        for run in open_runs:
+            with suppress(StoreError):  # the store may still be unreachable
+                _close(run, error, leave or run.interrupt)
         if was_stopped() and not isinstance(error, KeyboardInterrupt | StoreError):
             # A library has turned the interrupt into an error of its own.
             raise KeyboardInterrupt from error

@@ -56,7 +56,7 @@ def speed_curves(
     The share is the model's floating-point operations (three times those of a forward pass) per
     second, by the measured rate of large matrix products in the same precision.
     """
-    highest = guard.take_highest()
+    highest = guard.highest(epoch.seconds)
     heat = {} if highest is None else {curve("max_temperature"): highest}
     if not epoch.seconds:
         return heat

@@ -67,7 +67,7 @@ class SearchContext:
 
     @cached_property
     def guard(self) -> ThermalGuard:
-        """Guard that watches the heat of the machine while trials train."""
+        """Guard that watches the temperature of the machine while trials train."""
         return guard_of("hpo", self.config, self.device, self.listen)
 
     @property

@@ -31,7 +31,8 @@ def other_searches(config: SearchConfig, identity: str) -> list[str]:
 
 
 def _differences(config: SearchConfig, row: Mapping[str, Any]) -> list[str]:
-    wanted = {name: text for name, text in options(config).items() if name not in NO_CHOICES}
+    of_searches = HpoConfig.model_fields.keys() - {*NO_CHOICES}  # `train` has others beside them
+    wanted = {name: text for name, text in options(config).items() if name in of_searches}
     had = {name: _had(row, name) for name in wanted}
     resolved = row.get(Tag.RESOLVED_PRECISION.name.lower())
     had["precision"] = "float32" if pd.isna(resolved) else str(resolved)

@@ -12,6 +12,7 @@ from finscale.evaluation import score_outputs
 from finscale.model import TOLERANCE
 from finscale.pipeline.problem import (
     Trained,
+    Trainee,
     collapse_tag,
     from_params,
     log_config,
@@ -26,6 +27,8 @@ from finscale.pipeline.running import (
     Fault,
     Line,
     Progress,
+    checkpoint_path,
+    checkpoints_of,
     closing,
     fault_of,
     speed_curves,
@@ -45,11 +48,9 @@ from finscale.tracking import (
     create_run,
     study_tags,
 )
-from finscale.training import Checkpoints, Epoch, OnEpoch, Signal, last_epoch, remove_checkpoint
+from finscale.training import Epoch, OnEpoch, Signal, last_epoch, remove_checkpoint
 
 BYTES_A_WEIGHT = 4
-CHECKPOINT_EVERY_S = 30.0
-"""Seconds between checkpoints: the most work a kill can lose if epochs are shorter than that."""
 
 
 def open_trial(context: SearchContext, trial: SearchTrial) -> OpenTrial:
@@ -80,11 +81,6 @@ def _describe(context: SearchContext, trial: OpenTrial) -> None:
     context.data.log_inputs(trial.run)
 
 
-def checkpoint_path(context: SearchContext, run: Run) -> Path:
-    """Return the path of a trial's checkpoint while it trains."""
-    return context.config.data_root / "checkpoints" / f"{run.run_id}.safetensors"
-
-
 def run_trial(context: SearchContext, trial: OpenTrial, standing: Standing) -> Status | None:
     """Train and log one trial.
 
@@ -93,7 +89,7 @@ def run_trial(context: SearchContext, trial: OpenTrial, standing: Standing) -> S
     Status or None
         None if the time limit ended the training first. The trial can be resumed later.
     """
-    path = checkpoint_path(context, trial.run)
+    path = checkpoint_path(context.config.data_root, trial.run)
     curve = list(trial.curve[: last_epoch(path)])  # the epochs after it are trained again
     tell = _teller(context, trial, standing)
     decide = _decider(context, trial, standing, curve, tell)
@@ -105,6 +101,8 @@ def run_trial(context: SearchContext, trial: OpenTrial, standing: Standing) -> S
         guard=context.guard,
     )
     log = EpochLog(trial.run, context.own, len(trial.curve), decide, measured=speed)
+    name = f"{context.config.cell_name}, trial {trial.number}"
+    checkpoints = checkpoints_of(path, log, context.listen, name)
     try:
         with closing(trial.run, partial(_put_aside, trial, path)):
             tell(len(curve), "goes on" if curve else "begins")
@@ -114,11 +112,9 @@ def run_trial(context: SearchContext, trial: OpenTrial, standing: Standing) -> S
                 context.data,
                 context.data.search,
                 context.config.budget,
-                context.config.seed,
+                Trainee(context.config.seed, log, checkpoints),
                 context.device,
-                log,
-                Checkpoints(path, CHECKPOINT_EVERY_S, before=log.flush),
-                guard=context.guard,
+                context.guard,
             )
             log.flush()
             if trained.result.status == "stopped":

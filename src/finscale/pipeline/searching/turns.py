@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 
 from finscale.config import StoreError, check_stop, counted, spell
 from finscale.pipeline.problem import from_params
-from finscale.pipeline.running import Line
+from finscale.pipeline.running import Line, checkpoint_path
 from finscale.pipeline.searching.alignment import align, in_turn, run_of
 from finscale.pipeline.searching.context import SearchContext
 from finscale.pipeline.searching.page import refresh
-from finscale.pipeline.searching.trial import checkpoint_path, deaths, open_trial, run_trial
+from finscale.pipeline.searching.trial import deaths, open_trial, run_trial
 from finscale.pipeline.searching.trials import OpenTrial
 from finscale.search import PastTrial, SearchTrial, Standing
 from finscale.tracking import End, Run, Status, Tag, other_holder, val_curve
@@ -99,9 +99,9 @@ def _reopen(
     A trial that died twice without a new checkpoint in between is given up, because a third start
     would end in the same way.
     """
-    path = checkpoint_path(context, run)
+    path = checkpoint_path(context.config.data_root, run)
     at = reached(path)
-    has_moved, died = at.epoch > int(tags.get(Tag.RESUMED_EPOCH, "0")), deaths(path, tags)
+    has_moved, died = at.is_beyond(tags.get(Tag.RESUMED_EPOCH, "0")), deaths(path, tags)
     attempts = 0 if has_moved else died
     if attempts >= MAX_ATTEMPTS or not trial.past.params:
         run.close(End(Status.FAILED, "killed", GIVEN_UP))
@@ -109,7 +109,7 @@ def _reopen(
         context.search.finish(trial.number, PastTrial(trial.past.params, Status.FAILED.value))
         return None
     run.reopen()
-    run.tag({Tag.ATTEMPTS: attempts + 1, Tag.RESUMED_EPOCH: at.epoch})
+    run.tag({Tag.ATTEMPTS: attempts + 1, Tag.RESUMED_EPOCH: at.mark})
     run.tag({Tag.REASON: "restarted"})
     recipe = from_params(trial.past.params, context.template, context.config)
     n_train = len(context.data.search.at.train)
