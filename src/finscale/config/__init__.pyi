@@ -2,6 +2,7 @@ from .budget import format_budget, format_size, parse_budget
 from .command_line import option_names, options, parse
 from .console import steady, steady_console
 from .disk import disk_watched, is_disk_full
+from .engine import AskedCompile
 from .environment import UNREADABLE, check_environment, variable_fault
 from .errors import (
     ConfigError,
@@ -105,6 +106,7 @@ __all__ = [
     "WINDOW_AXES",
     "AnalyzeConfig",
     "Artifacts",
+    "AskedCompile",
     "AskedPrecision",
     "ChunkSamples",
     "ConfigError",

@@ -23,6 +23,7 @@ from finscale.config.bounds import (
 )
 from finscale.config.budget import parse_budget
 from finscale.config.data_root import DataRoot
+from finscale.config.engine import COMPILE, AskedCompile
 from finscale.config.errors import ConfigError
 from finscale.config.files import Frozen, Named, load_named, option
 from finscale.config.floors import load_floors
@@ -148,6 +149,7 @@ class Study(Named):
         data_root: Path,
         device: str,
         precision: AskedPrecision = "auto",
+        compile: AskedCompile = "auto",
         health: Health | None = None,
     ) -> tuple[TrainConfig, ...]:
         """Return all cells of the matrix, problem by problem, small budgets first.
@@ -171,6 +173,7 @@ class Study(Named):
             "data_root": data_root,
             "device": device,
             "precision": precision,
+            "compile": compile,
             "health": health or "default",
         }
         cells = (
@@ -213,6 +216,7 @@ class StudyConfig(Frozen):
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = option("auto", "where to train")
     precision: AskedPrecision = option("auto", PRECISION)
+    compile: AskedCompile = option("auto", COMPILE)
     health: ChosenHealth = option("default", "a file in configs/health: limits of temperature")
     data_root: DataRoot = option(Path("data"), "folder of raw and processed data")
     dry_run: bool = option("false", "print what would be done, and train nothing (true or false)")

@@ -30,6 +30,7 @@ from finscale.config.bounds import (
 from finscale.config.budget import format_budget, parse_budget
 from finscale.config.command_line import SEARCHED
 from finscale.config.data_root import DataRoot
+from finscale.config.engine import COMPILE, AskedCompile
 from finscale.config.errors import ConfigError, quoted
 from finscale.config.files import Frozen, option
 from finscale.config.floors import Floors, load_floors
@@ -114,6 +115,7 @@ class SearchConfig(Problem):
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = option("auto", "where to train")
     precision: AskedPrecision = option("auto", PRECISION)
+    compile: AskedCompile = option("auto", COMPILE)
     floors: ChosenFloors = option("default", "a file in configs/floors")
     health: ChosenHealth = option("default", "a file in configs/health: limits of temperature")
 

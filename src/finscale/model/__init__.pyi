@@ -1,13 +1,13 @@
 from .architecture import Architecture
 from .grid import TOLERANCE, architectures, fits
+from .memory import activation_bytes, training_memory_bytes
 from .mlp import MLP, MlpArchitecture, count_mlp_params, mlp_of_size
-from .patchtst import PatchTST
+from .patchtst import PatchTST, run_layer
 from .served import ServedModel
 from .sizing import (
     ParamCount,
     count_params,
     forward_flops,
-    training_memory_bytes,
 )
 from .stacked import StackedPatchTST
 from .storage import load_weights, save_weights
@@ -23,6 +23,7 @@ __all__ = [
     "PatchTST",
     "ServedModel",
     "StackedPatchTST",
+    "activation_bytes",
     "architectures",
     "count_mlp_params",
     "count_params",
@@ -30,6 +31,7 @@ __all__ = [
     "forward_flops",
     "load_weights",
     "mlp_of_size",
+    "run_layer",
     "save_weights",
     "training_memory_bytes",
 ]

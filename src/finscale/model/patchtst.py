@@ -9,15 +9,26 @@ width, `H` heads, `K` outputs.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from finscale.model.architecture import Architecture
 
 
 class PatchTST(nn.Module):
     """A transformer encoder over patches with a flatten head and raw outputs (no sigmoid).
+
+    Attributes
+    ----------
+    checkpoints_layers : bool
+        Whether training keeps only the input of each layer and computes the rest again in the
+        backward pass (Chen et al. 2016). Results are the same, with less memory and more time.
+    run_layer : callable
+        Applies a layer to tokens_BPD in training; a compiled function may take its place.
 
     Examples
     --------
@@ -32,6 +43,8 @@ class PatchTST(nn.Module):
     def __init__(self, arch: Architecture) -> None:
         super().__init__()
         self.arch = arch
+        self.checkpoints_layers = False
+        self.run_layer: Callable[[nn.Module, Tensor], Tensor] = run_layer
         width = arch.d_model
         self.embedding = nn.Linear(arch.patch_length * arch.n_channels, width)
         self.position_PD = nn.Parameter(torch.randn(arch.n_patches, width) * 0.02)
@@ -50,9 +63,20 @@ class PatchTST(nn.Module):
         tokens_BPD = self.embedding(patches_BPCl.flatten(2)) + self.position_PD
         tokens_BPD = self.dropout(tokens_BPD)
         for layer in self.layers:
-            tokens_BPD = layer(tokens_BPD)
+            if not self.training:
+                tokens_BPD = layer(tokens_BPD)
+            elif self.checkpoints_layers:
+                tokens_BPD = checkpoint(self.run_layer, layer, tokens_BPD, use_reentrant=False)
+            else:
+                tokens_BPD = self.run_layer(layer, tokens_BPD)
         outputs_BK: Tensor = self.head(self.norm(tokens_BPD).flatten(1))
         return outputs_BK
+
+
+def run_layer(layer: nn.Module, tokens_BPD: Tensor) -> Tensor:
+    """Map tokens_BPD to tokens_BPD by a layer."""
+    result_BPD: Tensor = layer(tokens_BPD)
+    return result_BPD
 
 
 class EncoderLayer(nn.Module):

@@ -1,4 +1,4 @@
-"""The size of a PatchTST: exact parameter count, FLOPs and memory, from formulas alone.
+"""The size of a PatchTST: exact parameter count and FLOPs, from formulas alone.
 
 Legend: `B` batch, `C` channels, `P` patches, `D` model width, `F` feed-forward width, `H` heads,
 `K` outputs; `l` bars in a patch.
@@ -67,16 +67,3 @@ def forward_flops(arch: Architecture) -> int:
     attention = 2 * patches * patches * width
     head = patches * width * arch.n_outputs
     return 2 * (embedding + arch.n_layers * (projections + attention) + head)
-
-
-def training_memory_bytes(arch: Architecture, batch_size: int) -> int:
-    """Estimate the memory of a training step in float32: weights, gradients, AdamW, activations.
-
-    A parameter takes 16 bytes (weight, gradient, two moments). Activations follow Korthikanti et
-    al. 2022, eq. 1, with 4-byte numbers and the feed-forward term of 16 D bytes scaled to F: a
-    layer keeps about 2 (18 D + 4 F) + 2 * 5 H P bytes per token.
-    """
-    tokens = batch_size * arch.n_patches
-    a_token = 2 * (18 * arch.d_model + 4 * arch.d_ff) + 10 * arch.n_heads * arch.n_patches
-    inputs = 4 * batch_size * arch.context_length * arch.n_channels * 3
-    return 16 * count_params(arch).total + tokens * arch.n_layers * a_token + inputs

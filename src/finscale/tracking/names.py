@@ -74,6 +74,7 @@ class Tag(StrEnum):
     RESUMED_EPOCH = "finscale.resumed_epoch"
     BASELINE = "finscale.baseline"
     OPENINGS = "finscale.test_openings"
+    ENGINE = "finscale.engine"
     RESOLVED_PRECISION = "finscale.resolved_precision"
     DIRTY = "finscale.git_dirty"
     TARGETS = "finscale.targets"

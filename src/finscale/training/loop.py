@@ -8,14 +8,18 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import torch
 from torch import nn
 
+from finscale.config import AskedCompile
+from finscale.model import PatchTST
 from finscale.training.checkpoint import CheckpointKeeper, Checkpoints
 from finscale.training.devices import peak_memory_bytes
+from finscale.training.engine import Engine, choose_engine, compile_layers
+from finscale.training.fixed_shape import FixedShapeStep, cuda_graph, repeated
 from finscale.training.losses import Loss, bce_loss
 from finscale.training.precision import tf32_products
 from finscale.training.samples import Samples
@@ -66,6 +70,7 @@ def fit(
     loss: Loss = bce_loss,
     checkpoints: Checkpoints | None = None,
     is_stopping: IsStopping = lambda: False,
+    compile: AskedCompile = "false",
 ) -> FitResult:
     """Train `model` in place and leave it with its best weights.
 
@@ -86,6 +91,8 @@ def fit(
     is_stopping : callable, optional
         Called before each batch and after each epoch. If it returns true, a checkpoint is written
         at once, and the run ends as "stopped".
+    compile : str
+        Whether steps are compiled and captured: "true", "false", or "auto", which measures.
 
     Raises
     ------
@@ -99,7 +106,9 @@ def fit(
     resumed: a small model has one thread, and a checkpoint holds the number of a large one.
     """
     alone = Member(model, settings.seed, on_epoch, checkpoints)
-    return fit_together([alone], train, validation, settings, loss=loss, is_stopping=is_stopping)[0]
+    return fit_together(
+        [alone], train, validation, settings, loss=loss, is_stopping=is_stopping, compile=compile
+    )[0]
 
 
 def fit_together(
@@ -110,6 +119,7 @@ def fit_together(
     *,
     loss: Loss = bce_loss,
     is_stopping: IsStopping = lambda: False,
+    compile: AskedCompile = "false",
 ) -> list[FitResult]:
     """Train several models of one architecture in one program, each as `fit` would train it alone.
 
@@ -131,7 +141,7 @@ def fit_together(
     crews = groupby(sorted(runs, key=lambda run: run.state.place), lambda run: run.state.place)
     try:
         for _, crew in crews:
-            _Training([*crew], train, validation, settings, loss, is_stopping).go()
+            _Training([*crew], train, validation, settings, loss, is_stopping, compile).go()
     finally:
         for run in runs:
             run.wait()
@@ -145,6 +155,7 @@ class _Run:
         self.member, self.settings = member, settings.with_seed(member.seed)
         self.n_train = n_train
         self.status = self.reason = ""
+        self.engine = Engine()
         model, order = member.model, torch.Generator().manual_seed(member.seed)
         torch.manual_seed(member.seed)
         self.state = TrainingState(
@@ -230,6 +241,7 @@ class _Run:
             wall_time_s=seconds,
             samples_per_second=n_seen / seconds,
             peak_memory_bytes=peak_memory_bytes(state.device),
+            engine=f"{self.engine.name}: {self.engine.reason}",
         )
 
 
@@ -244,7 +256,9 @@ class _Training:
         settings: FitSettings,
         loss: Loss,
         is_stopping: IsStopping,
+        compile: AskedCompile,
     ) -> None:
+        self._compile = compile
         self._crew, self._train, self._validation = crew, train, validation
         self._settings, self._loss, self._is_stopping = settings, loss, is_stopping
 
@@ -253,6 +267,9 @@ class _Training:
         try:
             first = self._crew[0].state
             with using_threads(first.n_threads), tf32_products(first.device.type):
+                self._engine = self._choose_engine()
+                for run in self._crew:
+                    run.engine = self._engine
                 while crew := self._going():
                     self._train_until_one_ends(crew)
         except _StopAskedError:
@@ -281,10 +298,31 @@ class _Training:
             self._save_if_due(crew)
             self._look()  # also after the last epoch, whose result is not stored yet
 
+    def _choose_engine(self) -> Engine:
+        """Choose how steps are executed; a resumed run goes on as it began."""
+        state, settings = self._crew[0].state, self._settings
+        if not isinstance(state.model, PatchTST):
+            return Engine(reason="no encoder layers")
+        n_steps = settings.total_steps(len(self._train))
+        engine = choose_engine(self._compile, state.model.arch, settings, n_steps, state.device)
+        if state.place > (0, 0):
+            engine = replace(engine, is_compiled=state.is_compiled)
+        return replace(engine, is_compiled=False) if len(self._crew) > 1 else engine
+
     def _step(self, states: Sequence[TrainingState]) -> Step:
-        if len(states) == 1:
-            return OneModelStep(states[0], self._train, self._settings, self._loss)
-        return StackedStep(states, self._train, self._settings, self._loss)
+        first, engine = states[0], self._engine
+        if engine.is_compiled and isinstance(first.model, PatchTST):
+            compile_layers(first.model)
+        for state in states:
+            state.is_compiled = engine.is_compiled
+        arguments = (self._train, self._settings, self._loss)
+        step: Step = (
+            OneModelStep(first, *arguments) if len(states) == 1 else StackedStep(states, *arguments)
+        )
+        if not (engine.is_captured or engine.is_compiled):
+            return step
+        capture = cuda_graph if engine.is_captured else repeated
+        return FixedShapeStep(step, states, self._settings.batch_size, capture)
 
     def _train_epoch(self, crew: Sequence[_Run], step: Step) -> list[float]:
         """Train an epoch, or the rest of one, and return each run's mean loss of its batches."""
@@ -295,7 +333,7 @@ class _Training:
             state.model.train()
             if not state.batch:
                 state.begin_epoch()
-        order_MN = torch.stack([state.draw_order(n_train) for state in states])
+        order_MN = torch.stack([state.draw_order(n_train) for state in states]).to(first.device)
         for which_MB in order_MN.split(settings.batch_size, dim=1)[first.batch : left]:
             self._look()
             step(which_MB, self._rate(first.epoch, first.batch))

@@ -119,6 +119,8 @@ class FitResult:
         Validation loss of the best epoch; NaN if diverged, so that it never ranks.
     n_seen : int
         Number of training samples processed over all epochs.
+    engine : str
+        How the steps were executed, and why: see `finscale.training.engine`.
     """
 
     status: str
@@ -130,3 +132,4 @@ class FitResult:
     wall_time_s: float
     samples_per_second: float
     peak_memory_bytes: int
+    engine: str = ""

@@ -34,6 +34,8 @@ class TrainingState:
     n_threads : int
         Threads on the CPU, the same for the whole run: with another number, sums have other
         rounding errors.
+    is_compiled : bool
+        Whether the encoder layers are compiled, from the first step to the last.
     dropout : Generator, optional
         Random generator for dropout of a model that is trained together with others; a model
         alone uses torch's own.
@@ -51,6 +53,7 @@ class TrainingState:
     best_weights: Tensors = field(default_factory=dict)
     started: float = field(default_factory=time.perf_counter)
     n_threads: int = 1
+    is_compiled: bool = False
     dropout: torch.Generator | None = None
     _order_after: Tensor = field(default_factory=lambda: torch.empty(0))
 
@@ -116,6 +119,7 @@ class TrainingState:
             "seconds": self.seconds,
             "n_threads": self.n_threads,
             **({"batch": self.batch} if self.batch else {}),
+            **({"is_compiled": 1} if self.is_compiled else {}),
         }
 
     def tensors(self) -> Tensors:
@@ -158,6 +162,7 @@ class TrainingState:
         self.best_loss = values["best_loss"]
         self.batch = int(values.get("batch", 0))
         self.n_threads = int(values.get("n_threads", self.n_threads))  # not in older files
+        self.is_compiled = bool(values.get("is_compiled", 0))
         self.losses = tensors.get("losses", torch.zeros(())).to(self.device, copy=True)
         self.started = time.perf_counter() - values["seconds"]
         if self.dropout:

@@ -29,15 +29,32 @@ class Step(Protocol):
     def __call__(self, which_MB: Tensor, rate: float) -> None:
         """Train each model on its own samples, given by their numbers, at a learning rate."""
 
+    def learn(self, which_MB: Tensor, weights_B: Tensor | None = None) -> None:
+        """Do the same at the rate that is set, with weights for the samples of a batch.
+
+        A sample of weight 0 only fills the batch: loss and gradients are those of the others.
+        """
+
+    @property
+    def optimiser(self) -> torch.optim.Optimizer:
+        """The optimiser of all weights."""
+
     def outputs(self, samples: Samples, look: Look) -> Tensor:
         """Return outputs_MNK of all models in evaluation mode, on the CPU."""
 
 
 def make_optimiser(parameters: Sequence[nn.Parameter], settings: FitSettings) -> torch.optim.AdamW:
-    """Return AdamW; one operation updates all weights, which is faster on every device."""
+    """Return AdamW; one operation updates all weights, which is faster on every device.
+
+    On CUDA, the learning rate and the count of steps are on the device, so that a step can be
+    captured in a graph and waits for nothing.
+    """
+    on_cuda = parameters[0].device.type == "cuda"
+    rate = settings.learning_rate
     return torch.optim.AdamW(
         parameters,
-        lr=settings.learning_rate,
+        lr=torch.tensor(rate, device=parameters[0].device) if on_cuda else rate,
+        capturable=on_cuda,
         betas=settings.betas,
         weight_decay=settings.weight_decay,
         fused=True,
@@ -54,18 +71,29 @@ class OneModelStep:
         self._state, self._train, self._loss = state, train, loss
         self._clip_norm, self._precision = settings.clip_norm, settings.precision
 
+    @property
+    def optimiser(self) -> torch.optim.Optimizer:
+        """The optimiser of the model."""
+        return self._state.optimiser
+
     def __call__(self, which_MB: Tensor, rate: float) -> None:
         """Train the model on a batch."""
+        set_rate(self.optimiser, rate)
+        self.learn(which_MB)
+
+    def learn(self, which_MB: Tensor, weights_B: Tensor | None = None) -> None:
+        """Train the model on a batch at the rate that is set."""
         state, which_B = self._state, which_MB[0]
-        _set_rate(state.optimiser, rate)
-        state.optimiser.zero_grad(set_to_none=True)
+        self.optimiser.zero_grad(set_to_none=True)
         with autocast(state.device.type, self._precision):
             outputs_BK = state.model(self._train.windows(which_B))
-        mean = self._loss(outputs_BK.float(), self._train.labels_N[which_B]).sum() / len(which_B)
+        losses_B = self._loss(outputs_BK.float(), self._train.labels_N[which_B])
+        losses_B, n = _weighted(losses_B, weights_B)
+        mean = losses_B.sum() / n
         mean.backward()
         norm = nn.utils.clip_grad_norm_(state.model.parameters(), self._clip_norm)
-        state.optimiser.step()
-        state.losses += mean.detach() * len(which_B)
+        self.optimiser.step()
+        state.losses += mean.detach() * n
         torch.maximum(state.largest_norm, norm, out=state.largest_norm)
 
     def outputs(self, samples: Samples, look: Look) -> Tensor:
@@ -97,10 +125,19 @@ class StackedStep:
             state.largest_norm = self._norms_M[number]
         _share_moments(self._optimiser, [state.optimiser for state in states])
 
+    @property
+    def optimiser(self) -> torch.optim.Optimizer:
+        """The optimiser of the stacked weights."""
+        return self._optimiser
+
     def __call__(self, which_MB: Tensor, rate: float) -> None:
         """Train each model on its own batch."""
+        set_rate(self._optimiser, rate)
+        self.learn(which_MB)
+
+    def learn(self, which_MB: Tensor, weights_B: Tensor | None = None) -> None:
+        """Train each model on its own batch at the rate that is set."""
         n_models, n_batch = which_MB.shape
-        _set_rate(self._optimiser, rate)
         self._optimiser.zero_grad(set_to_none=True)
         which = which_MB.flatten()
         x_MBLC = self._train.windows(which).unflatten(0, (n_models, n_batch))
@@ -108,11 +145,12 @@ class StackedStep:
         with autocast(x_MBLC.device.type, self._precision):
             outputs = self._model(x_MBLC, self._dropouts).flatten(0, 1)
         losses_MB = self._loss(outputs.float(), self._train.labels_N[which]).view(n_models, n_batch)
-        means_M = losses_MB.sum(1) / n_batch
+        losses_MB, n = _weighted(losses_MB, weights_B)
+        means_M = losses_MB.sum(1) / n
         means_M.sum().backward()
         norms_M = clip_each(self._gradients(), self._clip_norm)
         self._optimiser.step()
-        self._losses_M += means_M.detach() * n_batch
+        self._losses_M += means_M.detach() * n
         torch.maximum(self._norms_M, norms_M, out=self._norms_M)
 
     def outputs(self, samples: Samples, look: Look) -> Tensor:
@@ -139,9 +177,20 @@ def clip_each(gradients: Sequence[Tensor], clip_norm: float) -> Tensor:
     return norms_M
 
 
-def _set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+    """Set the learning rate of the next steps."""
     for group in optimiser.param_groups:
-        group["lr"] = rate
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
+
+
+def _weighted(losses: Tensor, weights_B: Tensor | None) -> tuple[Tensor, Tensor | int]:
+    """Return the weighted losses, and the number of samples that they count."""
+    if weights_B is None:
+        return losses, losses.shape[-1]
+    return losses * weights_B, weights_B.sum()
 
 
 def _share_moments(

@@ -217,7 +217,7 @@ def test_outputs_and_the_loss_are_float32() -> None:
 
     def loss(outputs_BK: Tensor, labels_B: Tensor) -> Tensor:
         seen.append(outputs_BK.dtype)
-        return (outputs_BK.squeeze(1) - labels_B).square().mean()
+        return (outputs_BK.squeeze(1) - labels_B).square()
 
     settings = replace(SETTINGS, epochs=1, precision="bfloat16")
     fit(model, *problem(), settings, on_epoch=lambda _epoch: Signal.CONTINUE, loss=loss)

@@ -137,7 +137,14 @@ def _train_fold(
     ]
     fold = data.folds[number]
     trained = train_models(
-        group.recipe, data, fold, config.budget, trainees, context.device, context.guard
+        group.recipe,
+        data,
+        fold,
+        config.budget,
+        trainees,
+        context.device,
+        context.guard,
+        config.compile,
     )
     for log in logs:
         log.flush()
@@ -218,6 +225,7 @@ def _end(context: CellContext, final: _Final, trained: Trained, n_together: int)
     if status is Status.OK:
         _store(context, final, trained)
     final.run.metric_once({N_TOGETHER: n_together})
+    final.run.tag({Tag.ENGINE: trained.result.engine})
     final.run.end(status, trained.result.reason)
     for number in range(len(context.data.folds)):
         remove_checkpoint(checkpoint_path(context.config.data_root, final.run, number))

@@ -16,7 +16,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from finscale.config import RefusedError, check_stop, format_budget, unbroken
+from finscale.config import (
+    AskedCompile,
+    RefusedError,
+    check_stop,
+    format_budget,
+    unbroken,
+)
 from finscale.evaluation import RegressionScores, Scores, is_collapsed_forecast
 from finscale.model import (
     MLP,
@@ -107,6 +113,7 @@ def train_models(
     trainees: Sequence[Trainee],
     device: torch.device,
     guard: ThermalGuard,
+    compile: AskedCompile = "false",
 ) -> list[Trained]:
     """Build a recipe's model for each seed, and train them in one program on a fold."""
     models = [build_model(recipe, budget, trainee.seed) for trainee in trainees]
@@ -115,7 +122,7 @@ def train_models(
         for model, each in zip(models, trainees, strict=True)
     ]
     settings, length = recipe.settings(trainees[0].seed), recipe.arch.context_length
-    results = _fit(members, data, fold, settings, length, device, guard)
+    results = _fit(members, data, fold, settings, length, device, guard, compile)
     at_N = fold.at.validation
     return [
         Trained(model, recipe, result, outputs_at(model, data, fold, at_N, device))
@@ -131,9 +138,10 @@ def train_model(
     trainee: Trainee,
     device: torch.device,
     guard: ThermalGuard,
+    compile: AskedCompile = "false",
 ) -> Trained:
     """Build a recipe's model for one seed, and train it on a fold."""
-    return train_models(recipe, data, fold, budget, [trainee], device, guard)[0]
+    return train_models(recipe, data, fold, budget, [trainee], device, guard, compile)[0]
 
 
 def fit_network(
@@ -168,12 +176,21 @@ def _fit(
     context_length: int,
     device: torch.device,
     guard: ThermalGuard,
+    compile: AskedCompile = "false",
 ) -> list[FitResult]:
     train = samples(data, fold, fold.at.train, context_length).to(device)
     validation = samples(data, fold, fold.at.validation, context_length).to(device)
     loss = task_loss(data, fold)
     with unbroken():
-        results = fit_together(members, train, validation, settings, loss=loss, is_stopping=guard)
+        results = fit_together(
+            members,
+            train,
+            validation,
+            settings,
+            loss=loss,
+            is_stopping=guard,
+            compile=compile,
+        )
     guard.check()
     for member in members:
         member.model.cpu()

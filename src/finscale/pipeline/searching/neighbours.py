@@ -12,8 +12,19 @@ from finscale.pipeline.problem import precision_of, rows
 from finscale.tracking import Tag, searches
 
 NO_CHOICES = (
-    *("n_trials", "device", "precision", "data_root", "floors", "health", "workers", "timeout"),
-    *("terminator", "artifacts", "max_artifact_gib", "storage", "dry_run"),
+    *(
+        "n_trials",
+        "device",
+        "precision",
+        "compile",
+        "data_root",
+        "floors",
+        "health",
+        "workers",
+        "timeout",
+        "terminator",
+    ),
+    *("artifacts", "max_artifact_gib", "storage", "dry_run"),
 )
 """Options that do not change the identity of a search; of a precision, what it resolves to does."""
 _ELSEWHERE = "the same options on other data, or with other contents of a file they name"

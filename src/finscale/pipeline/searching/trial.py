@@ -115,6 +115,7 @@ def run_trial(context: SearchContext, trial: OpenTrial, standing: Standing) -> S
                 Trainee(context.config.seed, log, checkpoints),
                 context.device,
                 context.guard,
+                context.config.compile,
             )
             log.flush()
             if trained.result.status == "stopped":
@@ -199,7 +200,8 @@ def _log_trial(
     status = Status(trained.result.status)
     params = trial.recipe.search_params()
     trial.run.check_held()
-    trial.run.tag({Tag.TRIAL_STATE: optuna_state(status.value)})
+    engine = trained.result.engine
+    trial.run.tag({Tag.TRIAL_STATE: optuna_state(status.value), Tag.ENGINE: engine})
     past = PastTrial(params, status.value, curve=curve)
     if status is Status.OK:
         data, outputs_NK = context.data, trained.val_outputs_NK

@@ -1,0 +1,160 @@
+"""Choice of the engine of a training: eager, captured in a CUDA graph, or compiled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from finscale.model import (
+    Architecture,
+    PatchTST,
+    count_params,
+    forward_flops,
+    run_layer,
+)
+from finscale.training.measuring import (
+    any_loss,
+    least_seconds,
+    random_samples,
+    temporary_states,
+)
+from finscale.training.settings import FitSettings
+
+if TYPE_CHECKING:
+    import torch
+
+    from finscale.config import AskedCompile
+    from finscale.training.steps import Step
+
+COMPILE_S = 40.0
+"""Seconds that compiling a layer takes, forward and backward: 16 to 37 were measured."""
+WORTH = 10.0
+"""A compiler is tried if the planned steps take so many times as long as it."""
+SLOWEST = 2e9
+"""Operations per second that every device exceeds: a short training is known to be one without a
+measurement."""
+TOO_SHORT = "the planned steps do not repay the start of a compiler"
+FEW_LAYERS = 2
+"""Layers of the model on which compiled layers are measured: all of them cost the same."""
+LARGEST_CAPTURED = 500_000_000
+"""Parameters above which operations are so long that starting them does not matter."""
+ENOUGH = 1.05
+"""Least gain for which an engine is taken."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """How training steps are executed.
+
+    Attributes
+    ----------
+    is_compiled : bool
+        Whether `torch.compile` has compiled the encoder layer, which all layers share.
+    is_captured : bool
+        Whether whole steps are replayed as a CUDA graph.
+    reason : str
+        Why this engine was chosen.
+    """
+
+    is_compiled: bool = False
+    is_captured: bool = False
+    reason: str = ""
+
+    @property
+    def name(self) -> str:
+        """The engine as text."""
+        parts = [("compiled", self.is_compiled), ("captured", self.is_captured)]
+        return " and ".join(part for part, is_taken in parts if is_taken) or "eager"
+
+
+def compile_layers(model: PatchTST) -> None:
+    """Let `torch.compile` compile the encoder layer once, for all layers of the model."""
+    import torch
+
+    model.run_layer = torch.compile(run_layer)
+
+
+def choose_engine(
+    asked: AskedCompile,
+    arch: Architecture,
+    settings: FitSettings,
+    n_steps: int,
+    device: torch.device,
+) -> Engine:
+    """Choose how the steps of one model are executed.
+
+    Parameters
+    ----------
+    asked : str
+        "true" takes every engine that the device has, "false" none, and "auto" those whose
+        measured gain over the planned steps is larger than the time that they take to start.
+    n_steps : int
+        Number of planned steps.
+    """
+    can_capture = device.type == "cuda" and count_params(arch).total <= LARGEST_CAPTURED
+    if asked != "auto":
+        return Engine(asked == "true", asked == "true" and can_capture, f"compile={asked}")
+    captured = _try_capture(arch, settings, device) if can_capture else Engine()
+    compiled = _try_compile(arch, settings, n_steps, device)
+    reason = "; ".join(filter(None, [captured.reason, compiled.reason]))
+    return Engine(compiled.is_compiled, captured.is_captured, reason)
+
+
+def _try_capture(arch: Architecture, settings: FitSettings, device: torch.device) -> Engine:
+    """Measure captured steps against eager ones; on this device, capturing takes a moment only."""
+    import torch
+
+    from finscale.training.fixed_shape import FixedShapeStep, cuda_graph
+    from finscale.training.steps import OneModelStep
+
+    train = random_samples(arch, settings.batch_size, device)
+    with torch.random.fork_rng(devices=[device]):
+        one, other = temporary_states(arch, settings, 2, device)
+        eager = OneModelStep(one, train, settings, any_loss)
+        inner = OneModelStep(other, train, settings, any_loss)
+        captured = FixedShapeStep(inner, [other], settings.batch_size, cuda_graph)
+        eager_s, captured_s = least_seconds(
+            [(eager, 1), (captured, 1)], settings.batch_size, device
+        )
+    gain = eager_s / captured_s
+    return Engine(is_captured=gain >= ENOUGH, reason=f"captured {gain:.2f} times as fast")
+
+
+def _try_compile(
+    arch: Architecture, settings: FitSettings, n_steps: int, device: torch.device
+) -> Engine:
+    """Measure a compiled layer against an eager one, if the planned steps take long enough."""
+    import torch
+
+    from finscale.training.steps import OneModelStep
+    from finscale.training.threads import threads_of, using_threads
+
+    least_s = WORTH * COMPILE_S
+    if 3 * forward_flops(arch) * settings.batch_size * n_steps < least_s * SLOWEST:
+        return Engine(reason=TOO_SHORT)
+    few = replace(arch, n_layers=min(FEW_LAYERS, arch.n_layers))
+    train = random_samples(few, settings.batch_size, device)
+    n_threads = threads_of(count_params(arch).total, torch.get_num_threads())
+
+    def step(is_compiled: bool) -> Step:
+        (state,) = temporary_states(few, settings, 1, device)
+        if is_compiled:
+            assert isinstance(state.model, PatchTST)
+            compile_layers(state.model)
+        return OneModelStep(state, train, settings, any_loss)
+
+    with torch.random.fork_rng(devices=_cuda(device)), using_threads(n_threads):
+        (eager_s,) = least_seconds([(step(False), 1)], settings.batch_size, device)
+        planned_s = n_steps * eager_s * arch.n_layers / few.n_layers
+        if planned_s < least_s:
+            return Engine(reason=f"{TOO_SHORT}: {planned_s:.0f} s")
+        eager_s, compiled_s = least_seconds(
+            [(step(False), 1), (step(True), 1)], settings.batch_size, device
+        )
+    gain = eager_s / compiled_s
+    pays = gain >= ENOUGH and planned_s * (1 - 1 / gain) > COMPILE_S
+    return Engine(is_compiled=pays, reason=f"compiled {gain:.2f} times as fast")
+
+
+def _cuda(device: torch.device) -> list[Any]:
+    return [device] if device.type == "cuda" else []
