@@ -10,6 +10,7 @@ from .errors import (
     FinscaleError,
     RefusedError,
     StoreError,
+    ThermalError,
     cut,
     listed,
     printable,
@@ -17,6 +18,7 @@ from .errors import (
 )
 from .files import read_pins, unknown
 from .floors import Floors, load_floors
+from .health import Health, load_health
 from .hyperparameters import (
     ARCHITECTURE_AXES,
     CONTEXT_LENGTH,
@@ -113,6 +115,7 @@ __all__ = [
     "FinscaleError",
     "Floors",
     "FredSeries",
+    "Health",
     "HpoConfig",
     "LabelPrice",
     "Objectives",
@@ -132,6 +135,7 @@ __all__ = [
     "StudyConfig",
     "Synthetic",
     "Task",
+    "ThermalError",
     "Timescale",
     "TrainConfig",
     "Universe",
@@ -153,6 +157,7 @@ __all__ = [
     "is_disk_full",
     "listed",
     "load_floors",
+    "load_health",
     "load_space",
     "load_study",
     "load_task",

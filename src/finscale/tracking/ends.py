@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from dataclasses import dataclass
 
-from finscale.config import FinscaleError, RefusedError
+from finscale.config import FinscaleError, RefusedError, ThermalError
 from finscale.tracking.names import Status
 
 _EARLY = "**Ended early**: "
@@ -48,6 +48,8 @@ def end_of(error: BaseException, resume: str = "") -> End:
     """
     if isinstance(error, KeyboardInterrupt | StoppedError):
         return unfinished(str(error) or "interrupted", resume)
+    if isinstance(error, ThermalError):
+        return End(None, "thermal", error.line)
     if isinstance(error, RefusedError):
         return End(Status.REFUSED, "floor", error.line)
     if isinstance(error, FinscaleError):

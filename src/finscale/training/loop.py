@@ -5,6 +5,7 @@ Legend: `M` models, `B` batch, `N` samples, `K` outputs.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -165,14 +166,17 @@ class _Training:
 
     def _train_until_one_ends(self, crew: Sequence[MemberRun]) -> None:
         """Train epoch after epoch; the weights must be stacked anew when a run has ended."""
-        step = self._step([run.state for run in crew])
+        step, batch_size = self._step([run.state for run in crew]), self._settings.batch_size
         while len(self._going()) == len(crew):
             rate = self._rate(crew[0].state.epoch, 0)
+            began, first = time.perf_counter(), crew[0].state.batch * batch_size
             train_losses = self._train_epoch(crew, step)
+            seconds = time.perf_counter() - began
+            n_samples = min(crew[0].state.batch * batch_size, len(self._train)) - first
             val_losses = self._validate(step)
             for run, train_loss, val_loss in zip(crew, train_losses, val_losses, strict=True):
                 number = run.state.epoch + 1
-                run.end_epoch(Epoch(number, train_loss, val_loss, rate))
+                run.end_epoch(Epoch(number, train_loss, val_loss, rate, seconds, n_samples))
             self._save_if_due(crew)
             self._look()  # also after the last epoch, whose result is not stored yet
 
