@@ -220,7 +220,9 @@ class _Training:
             state.is_compiled = engine.is_compiled
         arguments = (self._train, self._settings, self._loss)
         step: Step = (
-            OneModelStep(first, *arguments) if len(states) == 1 else StackedStep(states, *arguments)
+            OneModelStep(first, *arguments, self._micro)
+            if len(states) == 1
+            else StackedStep(states, *arguments)
         )
         if not (engine.is_captured or engine.is_compiled):
             return step
