@@ -88,7 +88,8 @@ def trained(
     for step in range(N_STEPS):
         for group in optimiser.param_groups:
             group["lr"] = rate * learning_rate_factor(step, WARM_UP, total)
-        loss = bce_loss(model(train.windows(batches[step])), train.labels_N[batches[step]])
+        which_B = batches[step]
+        loss = bce_loss(model(train.windows(which_B)), train.labels_N[which_B]).mean()
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         norms.append(float(torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP)))
@@ -102,7 +103,7 @@ def trained(
         "n_params": count_params(arch).total,
         "losses": losses,
         "norms": norms,
-        "val_loss": float(bce_loss(outputs_NK, validation.labels_N)),
+        "val_loss": float(bce_loss(outputs_NK, validation.labels_N).mean()),
         "val_std": float(outputs_NK.sigmoid().std()),
         "prior": prior_loss(train, validation),
         "seconds": seconds,

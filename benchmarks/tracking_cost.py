@@ -22,8 +22,9 @@ import entrypoints  # noqa: E402, F401  (puts src on the path, silences chatter)
 from finscale.config import HpoConfig  # noqa: E402
 from finscale.pipeline.hpo import hpo  # noqa: E402
 from finscale.pipeline.problem.data import load_problem  # noqa: E402
-from finscale.pipeline.problem.fitting import train_model  # noqa: E402
+from finscale.pipeline.problem.fitting import Trainee, train_model  # noqa: E402
 from finscale.pipeline.problem.recipe import from_params  # noqa: E402
+from finscale.pipeline.running import guard_of  # noqa: E402
 from finscale.pipeline.searching.setup import search_methods, search_space  # noqa: E402
 from finscale.search import Search  # noqa: E402
 from finscale.training import Signal, pick_device  # noqa: E402
@@ -81,9 +82,9 @@ def alone(config: HpoConfig) -> float:
     recipe = from_params(trial.past.params, space.architectures[0], config)
     device = pick_device("cpu")
     started = time.perf_counter()
-    train_model(
-        recipe, data, data.search, config.budget, config.seed, device, lambda epoch: Signal.CONTINUE
-    )
+    guard = guard_of("hpo", config, device, lambda event: None)
+    trainee = Trainee(config.seed, lambda epoch: Signal.CONTINUE)
+    train_model(recipe, data, data.search, config.budget, trainee, device, guard)
     return time.perf_counter() - started
 
 

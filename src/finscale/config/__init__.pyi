@@ -10,6 +10,7 @@ from .errors import (
     FinscaleError,
     RefusedError,
     StoreError,
+    ThermalError,
     cut,
     listed,
     printable,
@@ -17,6 +18,7 @@ from .errors import (
 )
 from .files import read_pins, unknown
 from .floors import Floors, load_floors
+from .health import Health, load_health
 from .hyperparameters import (
     ARCHITECTURE_AXES,
     CONTEXT_LENGTH,
@@ -25,6 +27,7 @@ from .hyperparameters import (
     TRAINING_AXES,
     WINDOW_AXES,
 )
+from .memory import is_out_of_memory
 from .places import CONFIGS
 from .precision import AskedPrecision, Precision
 from .problem import (
@@ -113,6 +116,7 @@ __all__ = [
     "FinscaleError",
     "Floors",
     "FredSeries",
+    "Health",
     "HpoConfig",
     "LabelPrice",
     "Objectives",
@@ -132,6 +136,7 @@ __all__ = [
     "StudyConfig",
     "Synthetic",
     "Task",
+    "ThermalError",
     "Timescale",
     "TrainConfig",
     "Universe",
@@ -151,8 +156,10 @@ __all__ = [
     "ignore_stops",
     "install_stops",
     "is_disk_full",
+    "is_out_of_memory",
     "listed",
     "load_floors",
+    "load_health",
     "load_space",
     "load_study",
     "load_task",

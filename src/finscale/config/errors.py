@@ -126,5 +126,9 @@ class StoreError(FinscaleError):
     """The tracking store does not answer, or lacks a run or file that is needed."""
 
 
+class ThermalError(FinscaleError):
+    """The machine is too hot to train on; the same command continues when it is cooler."""
+
+
 class RefusedError(FinscaleError):
     """A cell is below a floor: it is counted as refused and not trained."""

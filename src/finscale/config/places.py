@@ -19,6 +19,7 @@ FOLDERS = {
     "task": "tasks",
     "space": "search",
     "floors": "floors",
+    "health": "health",
     "study": "studies",
 }
 
@@ -39,7 +40,7 @@ def own_folder(variables: Mapping[str, str]) -> Path | None:
         raise ConfigError(
             VARIABLE,
             expected="the absolute path of an existing folder with universes/, tasks/, "
-            "search/, floors/ or studies/ in it",
+            "search/, floors/, health/ or studies/ in it",
             got=quoted(text),
             todo="Correct the variable, or unset it.",
         )

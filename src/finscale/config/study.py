@@ -27,6 +27,7 @@ from finscale.config.engine import COMPILE, AskedCompile
 from finscale.config.errors import ConfigError
 from finscale.config.files import Frozen, Named, load_named, option
 from finscale.config.floors import load_floors
+from finscale.config.health import Health
 from finscale.config.precision import PRECISION, AskedPrecision
 from finscale.config.problem import (
     N_BLOCKS,
@@ -43,7 +44,7 @@ from finscale.config.problem import (
 )
 from finscale.config.space import Space, load_space
 from finscale.config.universe import Universe, load_universe
-from finscale.config.verbs import ChosenFloors, TrainConfig
+from finscale.config.verbs import ChosenFloors, ChosenHealth, TrainConfig
 
 Budget = Annotated[int, BeforeValidator(parse_budget)]
 
@@ -149,8 +150,15 @@ class Study(Named):
         device: str,
         precision: AskedPrecision = "auto",
         compile: AskedCompile = "auto",
+        health: Health | None = None,
     ) -> tuple[TrainConfig, ...]:
-        """Return all cells of the matrix, problem by problem, small budgets first."""
+        """Return all cells of the matrix, problem by problem, small budgets first.
+
+        Parameters
+        ----------
+        health : Health, optional
+            Limits of temperature; by default those of the file `default`.
+        """
         shared = {name: getattr(self, name) for name in _SHARED}
         axes = {
             "universe": self.universes,
@@ -166,6 +174,7 @@ class Study(Named):
             "device": device,
             "precision": precision,
             "compile": compile,
+            "health": health or "default",
         }
         cells = (
             TrainConfig.model_validate({**shared, **where, **dict(zip(axes, place, strict=True))})
@@ -208,6 +217,7 @@ class StudyConfig(Frozen):
     device: Literal["auto", "cpu", "cuda", "mps"] = option("auto", "where to train")
     precision: AskedPrecision = option("auto", PRECISION)
     compile: AskedCompile = option("auto", COMPILE)
+    health: ChosenHealth = option("default", "a file in configs/health: limits of temperature")
     data_root: DataRoot = option(Path("data"), "folder of raw and processed data")
     dry_run: bool = option("false", "print what would be done, and train nothing (true or false)")
 

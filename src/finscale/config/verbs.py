@@ -34,6 +34,7 @@ from finscale.config.engine import COMPILE, AskedCompile
 from finscale.config.errors import ConfigError, quoted
 from finscale.config.files import Frozen, option
 from finscale.config.floors import Floors, load_floors
+from finscale.config.health import Health, load_health
 from finscale.config.hyperparameters import ARCHITECTURE_AXES, TRAINING_AXES
 from finscale.config.precision import PRECISION, AskedPrecision
 from finscale.config.problem import Problem
@@ -52,6 +53,7 @@ _Free = BeforeValidator(_free_if_searched)
 Pinned = TypeVar("Pinned")
 Pin = Annotated[Pinned | None, _Free]
 ChosenFloors = Annotated[Floors, BeforeValidator(load_floors)]
+ChosenHealth = Annotated[Health, BeforeValidator(load_health)]
 
 Sampler = Literal["tpe", "gp", "qmc", "random", "cmaes"]
 Pruner = Literal["median", "hyperband", "none"]
@@ -115,6 +117,7 @@ class SearchConfig(Problem):
     precision: AskedPrecision = option("auto", PRECISION)
     compile: AskedCompile = option("auto", COMPILE)
     floors: ChosenFloors = option("default", "a file in configs/floors")
+    health: ChosenHealth = option("default", "a file in configs/health: limits of temperature")
 
     @property
     def cell_name(self) -> str:

@@ -19,6 +19,7 @@ from finscale.pipeline.problem import (
 from finscale.pipeline.running import (
     Line,
     Listen,
+    check_cool,
     failure_lines,
     on_terminal,
     renewing,
@@ -93,6 +94,7 @@ def hpo(
         device = pick_device(config.device)
         check_precision(config.precision, device)
         check_memory(config, space, device)
+        check_cool(config.health, device)
     address = optuna_address(config, identity)
     running = verb_run(
         Kind.HPO,

@@ -43,6 +43,7 @@ from finscale.pipeline.running import (
     Line,
     Listen,
     Screen,
+    check_cool,
     renewing,
     run_side_by_side,
     unfinished,
@@ -83,6 +84,8 @@ def study(config: StudyConfig, run_id: str | None = None) -> None:
     cells = study_cells(config.study, config)
     with Screen() as screen:
         prospects = _look_ahead(config, cells, screen)
+    if _waiting(prospects):
+        check_cool(config.health, pick_device(config.device))
     with (
         Screen(piece_weights(_waiting(prospects))) as screen,
         verb_run(

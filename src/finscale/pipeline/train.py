@@ -36,7 +36,7 @@ from finscale.pipeline.problem import (
     targets_of,
     train_identity,
 )
-from finscale.pipeline.running import Line, Listen, on_terminal, shown
+from finscale.pipeline.running import Line, Listen, check_cool, on_terminal, shown
 from finscale.pipeline.searching import other_searches, own_trials, search_space
 from finscale.tracking import (
     N_PARAMS,
@@ -93,6 +93,7 @@ def train(
     """
     prepare_store(time.time())  # reports a wrong address before data are fetched
     data = load_problem(config, config.floors, listen)
+    check_cool(config.health, pick_device(config.device))
     from finscale.pipeline.finals import CellContext  # imports torch: not before a refusal
 
     device = pick_device(config.device)

@@ -35,7 +35,7 @@ Columns = dict[str, list[Any]]
 HEAD = ("run_id", "experiment_id", "name", "run_status", "start_time")
 NAMES = (
     *("universe", "ticker", "task", "task_kind", "timescale", "feature_tier", "label_price"),
-    *("split", "samples_per_chunk", "budget", "baseline", "study", "space", "floors"),
+    *("split", "samples_per_chunk", "budget", "baseline", "study", "space", "floors", "health"),
     *("sampler", "pruner", "objectives", "device", "artifacts", "storage", "data_root"),
 )
 """Params that are text even if they look like numbers: a ticker 000001, a universe `nan`."""

@@ -11,6 +11,7 @@ from .devices import (
     pick_device,
 )
 from .gain import Gain, measure_gain
+from .health import Sensor, ThermalGuard, check_heat, sensors
 from .loop import fit, fit_together
 from .losses import Loss, bce_loss, gaussian_nll_loss
 from .measuring import measure_flops_per_second
@@ -18,6 +19,7 @@ from .member import Member
 from .pace import Pace
 from .precision import autocast, check_precision, resolve_precision, tf32_products
 from .prediction import predict
+from .rates import matrix_flops_per_second
 from .samples import Samples, make_samples
 from .schedule import learning_rate_factor
 from .settings import Epoch, FitResult, FitSettings, OnEpoch, Signal
@@ -37,10 +39,13 @@ __all__ = [
     "Pace",
     "Reached",
     "Samples",
+    "Sensor",
     "Signal",
+    "ThermalGuard",
     "autocast",
     "available_memory_bytes",
     "bce_loss",
+    "check_heat",
     "check_precision",
     "fit",
     "fit_memory_bytes",
@@ -50,6 +55,7 @@ __all__ = [
     "learning_rate_factor",
     "least_memory_bytes",
     "make_samples",
+    "matrix_flops_per_second",
     "measure_flops_per_second",
     "measure_gain",
     "micro_batch",
@@ -58,6 +64,7 @@ __all__ = [
     "reached",
     "remove_checkpoint",
     "resolve_precision",
+    "sensors",
     "tf32_products",
     "threads_of",
 ]

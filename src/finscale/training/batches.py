@@ -8,7 +8,7 @@ keep their input only and are computed again in the backward pass.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from finscale.config import ConfigError, Precision
 from finscale.model import Architecture, count_params, training_memory_bytes
@@ -32,6 +32,12 @@ class MicroBatch:
 
     size: int
     checkpointing: bool
+
+    def smaller(self) -> MicroBatch | None:
+        """Return the next smaller one: the half, or with checkpointing; None after the last."""
+        if self.size > 1:
+            return replace(self, size=-(-self.size // 2))
+        return None if self.checkpointing else replace(self, checkpointing=True)
 
 
 def micro_batch(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
 from typing import Any
 
@@ -72,12 +72,23 @@ class FitSettings:
 
 @dataclass(frozen=True)
 class Epoch:
-    """Results of an epoch: mean losses over samples, in nats."""
+    """Results of an epoch: mean losses over samples, in nats. Epochs with equal losses are equal.
+
+    Attributes
+    ----------
+    seconds : float
+        Seconds of its training steps; 0 if they were not measured. After a resume within the epoch,
+        those since then.
+    n_samples : int
+        Number of samples that were processed in these seconds.
+    """
 
     number: int
     train_loss: float
     val_loss: float
     learning_rate: float
+    seconds: float = field(default=0.0, compare=False)
+    n_samples: int = field(default=0, compare=False)
 
 
 class Signal(Enum):
@@ -108,6 +119,8 @@ class FitResult:
         Validation loss of the best epoch; NaN if diverged, so that it never ranks.
     n_seen : int
         Number of training samples processed over all epochs.
+    micro_batch_size : int
+        Number of windows that were computed at a time.
     engine : str
         How the steps were executed, and why: see `finscale.training.engine`.
     """
@@ -121,4 +134,5 @@ class FitResult:
     wall_time_s: float
     samples_per_second: float
     peak_memory_bytes: int
+    micro_batch_size: int = 0
     engine: str = ""

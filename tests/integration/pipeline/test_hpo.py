@@ -67,7 +67,10 @@ METRICS = {
     *("epochs_run", "best_epoch"),
 }
 UNDEFINED = {"val_precision", "val_f1"}  # where a model never says one: not logged
-CURVES = {"epoch/train_loss", "epoch/val_loss", "epoch/learning_rate"}
+CURVES = {
+    *("epoch/train_loss", "epoch/val_loss", "epoch/learning_rate"),
+    *("epoch/samples_per_second", "epoch/flops_per_second", "epoch/matrix_share"),
+}
 
 
 class StopAt:

@@ -7,11 +7,11 @@ import os
 
 import pytest
 
-from finscale.config import ConfigError, format_budget
+from finscale.config import ConfigError, ThermalError, format_budget
 from finscale.pipeline.running.progress import Event, Line, Listen
 from finscale.pipeline.running.workers import LOST, Failure, available_cores, run_side_by_side
 
-DIES, WRONG, BROKEN, FINE = 7_000, 8_000, 9_000, 11_000
+DIES, WRONG, BROKEN, FINE, HOT = 7_000, 8_000, 9_000, 11_000, 13_000
 
 
 def job(budget: int, listen: Listen) -> None:
@@ -21,6 +21,8 @@ def job(budget: int, listen: Listen) -> None:
         os._exit(9)  # as the kernel does when memory runs out
     if budget == WRONG:
         raise ConfigError("budget", expected="a size", got="'8K'", todo="Correct it.")
+    if budget == HOT:
+        raise ThermalError("temperature", expected="below 95 °C", got="97 °C", todo="Wait.")
     if budget == BROKEN:
         raise ZeroDivisionError("division by zero")
 
@@ -36,15 +38,18 @@ def by_name(failures: list[Failure]) -> dict[str, str]:
 def test_a_failing_or_dying_cell_does_not_stop_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     heard: list[Event] = []
-    work = pieces(DIES, WRONG, BROKEN, FINE)
+    work = pieces(DIES, WRONG, BROKEN, FINE, HOT)
     failures = run_side_by_side(job, work, 2, heard.append)
     assert by_name(failures) == {
         "7K": LOST,
         "8K": "budget: expected a size; got '8K'. Correct it.",
         "9K": "ZeroDivisionError: division by zero (traceback in its run)",
+        "13K": "temperature: expected below 95 °C; got 97 °C. Wait.",
     }
+    assert [each.name for each in failures if each.is_mistake] == ["8K"]
+    assert [each.name for each in failures if each.is_heat] == ["13K"]
     share = max(1, available_cores() // 2)
-    budgets = ("7K", "8K", "9K", "11K")
+    budgets = ("7K", "8K", "9K", "11K", "13K")
     said = {event.text for event in heard if isinstance(event, Line)}
     assert said == {f"{budget} {share}" for budget in budgets}
 

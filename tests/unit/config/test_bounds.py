@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from finscale.config import (
     ConfigError,
     Floors,
+    Health,
     HpoConfig,
     RelocateConfig,
     Space,
@@ -63,7 +64,7 @@ def test_every_number_among_the_options_is_tried_here() -> None:
         for name in option_names(config)
         if any(kind in str(config.model_fields[name].annotation) for kind in ("int", "float"))
     }
-    assert numbers - {"budget", "samples_per_chunk"} == {name for _, name, _ in CASES}
+    assert numbers - {"budget", "samples_per_chunk", "precision"} == {name for _, name, _ in CASES}
 
 
 FILES: list[tuple[str, type[BaseModel], str, str, object]] = [
@@ -94,6 +95,9 @@ FILES: list[tuple[str, type[BaseModel], str, str, object]] = [
     ("study", Study, "demo", "budgets", list(range(10_000, 20_001))),
     ("study", Study, "demo", "question", "Is it so? " * 1_000),
     *(("floors", Floors, "default", name, 10**20) for name in ("n_train", "n_effective")),
+    *(("health", Health, "default", "pause_celsius", v) for v in (29, 151, 10**20, "hot")),
+    *(("health", Health, "default", "stop_celsius", v) for v in (29, 151, float("nan"))),
+    *(("health", Health, "default", "pause_s", v) for v in (0, -1, 3_601, float("inf"))),
     ("universe", Universe, "garch", "synthetic", {"volatility": 1e-300}),
 ]
 

@@ -123,7 +123,9 @@ def test_options_are_the_fields_a_user_may_set() -> None:
     assert option_names(DataConfig) == [
         *("universe", "timescale", "feature_tier", "vix", "data_root"),
     ]
-    assert option_names(StudyConfig) == ["study", "workers", "device", "data_root", "dry_run"]
+    assert option_names(StudyConfig) == [
+        *("study", "workers", "device", "health", "data_root", "dry_run"),
+    ]
     assert set(option_names(TrainConfig)) - set(option_names(HpoConfig)) == {"top_k", "n_seeds"}
     own = set(option_names(AnalyzeConfig)) - set(option_names(Problem))
     assert own == {"study", "floors", "allow_partial"}
@@ -202,7 +204,8 @@ def read(line: str) -> HpoConfig:
 
 counts = st.integers(1, 1_009)
 shares = st.floats(0, 1, exclude_max=True)
-printable = st.text(st.characters(exclude_categories=["C"]), min_size=1)
+# As many characters as fit into the name of a folder, which has 255 bytes at most.
+printable = st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=60)
 
 
 @settings(deadline=None)

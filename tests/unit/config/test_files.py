@@ -16,6 +16,7 @@ from finscale.config import (
     ConfigError,
     DataConfig,
     Floors,
+    Health,
     HpoConfig,
     Space,
     Study,
@@ -24,6 +25,7 @@ from finscale.config import (
     TrainConfig,
     Universe,
     load_floors,
+    load_health,
     load_space,
     load_study,
     load_task,
@@ -55,6 +57,7 @@ def spaces(**changed: Any) -> Space:
         ("task", load_task),
         ("space", load_space),
         ("floors", load_floors),
+        ("health", load_health),
         ("study", load_study),
     ],
 )
@@ -78,6 +81,7 @@ def test_a_loaded_config_passes_through() -> None:
         (load_task, "threshold_1pct"),
         (load_space, "demo"),
         (load_floors, "default"),
+        (load_health, "default"),
         (load_study, "demo"),
     ]:
         loaded = load(name)
@@ -92,6 +96,7 @@ def test_a_loaded_config_passes_through() -> None:
         (load_study, "phase6", "phase6a"),
         (load_space, "defalt", "default"),
         (load_floors, "defualt", "default"),
+        (load_health, "defualt", "default"),
     ],
 )
 def test_a_misspelled_name_gets_the_nearest(
@@ -102,7 +107,9 @@ def test_a_misspelled_name_gets_the_nearest(
     assert f"got '{typo}'" in caught.value.line
 
 
-@pytest.mark.parametrize("load", [load_task, load_universe, load_study, load_space, load_floors])
+@pytest.mark.parametrize(
+    "load", [load_task, load_universe, load_study, load_space, load_floors, load_health]
+)
 @pytest.mark.parametrize("name", ["zzzzzz", "../tasks/threshold_1pct", "", None, ["sp500"]])
 def test_a_strange_name_gets_the_list(load: Callable[[object], BaseModel], name: object) -> None:
     with pytest.raises(ConfigError, match="expected one of ") as caught:
@@ -307,6 +314,25 @@ def test_the_default_floors_stand_in_their_file_in_full() -> None:
     written = yaml.safe_load((CONFIGS / "floors" / "default.yaml").read_text(encoding="utf-8"))
     assert written == Floors().model_dump(exclude={"name"})
     assert load_floors("default") == Floors()
+
+
+def test_the_default_limits_of_health_stand_in_their_file_in_full() -> None:
+    written = yaml.safe_load((CONFIGS / "health" / "default.yaml").read_text(encoding="utf-8"))
+    assert set(written) == set(Health.model_fields) - {"name"}
+    assert load_health("default") == Health()
+    assert (Health().pause_celsius, Health().pause_s, Health().stop_celsius) == (85, 60, 95)
+
+
+def test_a_training_pauses_before_it_stops(tmp_path: Path) -> None:
+    (tmp_path / "health").mkdir()
+    file = tmp_path / "health" / "mine.yaml"
+    file.write_text("pause_celsius: 97\nstop_celsius: 103\n", encoding="utf-8")
+    found = load_named("health", "mine", Health, tmp_path)
+    assert (found.pause_celsius, found.pause_s, found.stop_celsius) == (97, 60, 103)
+    file.write_text("pause_celsius: 95\n", encoding="utf-8")
+    line = "pause_celsius: expected less than stop_celsius, which is 95; got 95"
+    with pytest.raises(ConfigError, match=line):
+        load_named("health", "mine", Health, tmp_path)
 
 
 def test_floors_of_a_user_may_be_high_and_few(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from finscale.config import (
     ConfigError,
     Floors,
+    Health,
     HpoConfig,
     Problem,
     Study,
@@ -58,7 +59,14 @@ def test_the_matrix_goes_problem_by_problem_small_budgets_first() -> None:
             17,
         )
         assert (cell.data_root, cell.device) == (Path("elsewhere"), "cpu")
+        assert cell.health == cell.search.health == Health()
         assert (cell.space.name, cell.pins) == ("demo", {})
+
+
+def test_the_limits_of_a_studys_command_are_those_of_its_cells() -> None:
+    mine = Health(name="mine", pause_celsius=71)
+    for cell in load_study("demo").cells(Path("data"), "cpu", health=mine):
+        assert cell.health == cell.search.health == mine
 
 
 def test_a_cell_that_is_named_twice_is_trained_once() -> None:

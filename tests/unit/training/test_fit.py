@@ -117,6 +117,12 @@ def test_an_epoch_reports_the_rate_it_began_with() -> None:
     assert [epoch.number for epoch in epochs] == [1, 2, 3]
 
 
+def test_an_epoch_reports_how_many_samples_it_trained_in_what_time() -> None:
+    _, epochs = train(network())
+    assert [epoch.n_samples for epoch in epochs] == [53] * 5
+    assert all(0 < epoch.seconds < 60 for epoch in epochs)
+
+
 def test_losses_are_means_over_samples_each_met_once() -> None:
     # At a rate of 0 nothing moves: batches of 16, 16, 16 and 5 have to add up to all samples.
     model = network()

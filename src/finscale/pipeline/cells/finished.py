@@ -32,7 +32,9 @@ from finscale.tracking import (
 def study_cells(study: Study, config: AnalyzeConfig | StudyConfig) -> tuple[TrainConfig, ...]:
     """Return the cells of a study as options of `train`."""
     if isinstance(config, StudyConfig):
-        return study.cells(config.data_root, config.device, config.precision, config.compile)
+        return study.cells(
+            config.data_root, config.device, config.precision, config.compile, config.health
+        )
     return study.cells(config.data_root, "auto", config.precision)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -38,6 +39,7 @@ from finscale.pipeline.running import (
     checkpoint_path,
     checkpoints_of,
     closing_all,
+    speed_curves,
 )
 from finscale.tracking import (
     N_TOGETHER,
@@ -135,7 +137,14 @@ def _train_fold(
     ]
     fold = data.folds[number]
     trained = train_models(
-        group.recipe, data, fold, config.budget, trainees, context.device, config.compile
+        group.recipe,
+        data,
+        fold,
+        config.budget,
+        trainees,
+        context.device,
+        context.guard,
+        config.compile,
     )
     for log in logs:
         log.flush()
@@ -158,7 +167,14 @@ def _log(context: CellContext, group: Group, final: _Final, number: int) -> Epoc
         context.listen(progress(context, group, offset + epoch.number, text, final.seed))
         return Signal.CONTINUE
 
-    return EpochLog(final.run, context.own, final.done, on_epoch, offset=offset)
+    speed = partial(
+        speed_curves,
+        arch=group.recipe.arch,
+        precision=group.recipe.precision,
+        device=context.device,
+        guard=context.guard,
+    )
+    return EpochLog(final.run, context.own, final.done, on_epoch, offset, speed)
 
 
 def progress(

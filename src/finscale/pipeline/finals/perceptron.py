@@ -93,7 +93,13 @@ def _train(
         torch.manual_seed(config.seed)
         model = MLP(arch)
         result = fit_network(
-            model, data, fold, recipe.settings(config.seed), context.device, on_epoch
+            model,
+            data,
+            fold,
+            recipe.settings(config.seed),
+            context.device,
+            on_epoch,
+            context.guard,
         )
         if result.status != Status.OK:
             break

@@ -21,7 +21,6 @@ from finscale.config import (
     RefusedError,
     check_stop,
     format_budget,
-    stop_asked,
     unbroken,
 )
 from finscale.evaluation import RegressionScores, Scores, is_collapsed_forecast
@@ -56,6 +55,7 @@ from finscale.training import (
     Member,
     OnEpoch,
     Samples,
+    ThermalGuard,
     bce_loss,
     fit_together,
     gaussian_nll_loss,
@@ -112,6 +112,7 @@ def train_models(
     budget: int,
     trainees: Sequence[Trainee],
     device: torch.device,
+    guard: ThermalGuard,
     compile: AskedCompile = "false",
 ) -> list[Trained]:
     """Build a recipe's model for each seed, and train them in one program on a fold."""
@@ -121,7 +122,7 @@ def train_models(
         for model, each in zip(models, trainees, strict=True)
     ]
     settings, length = recipe.settings(trainees[0].seed), recipe.arch.context_length
-    results = _fit(members, data, fold, settings, length, device, compile)
+    results = _fit(members, data, fold, settings, length, device, guard, compile)
     at_N = fold.at.validation
     return [
         Trained(model, recipe, result, outputs_at(model, data, fold, at_N, device))
@@ -136,10 +137,11 @@ def train_model(
     budget: int,
     trainee: Trainee,
     device: torch.device,
+    guard: ThermalGuard,
     compile: AskedCompile = "false",
 ) -> Trained:
     """Build a recipe's model for one seed, and train it on a fold."""
-    return train_models(recipe, data, fold, budget, [trainee], device, compile)[0]
+    return train_models(recipe, data, fold, budget, [trainee], device, guard, compile)[0]
 
 
 def fit_network(
@@ -149,6 +151,7 @@ def fit_network(
     settings: FitSettings,
     device: torch.device,
     on_epoch: OnEpoch,
+    guard: ThermalGuard,
 ) -> FitResult:
     """Train a network on a fold with the task's loss, and move it to the CPU at the end.
 
@@ -157,9 +160,12 @@ def fit_network(
     KeyboardInterrupt
         If a stop is requested. It is raised within a batch or two, after the checkpoint is
         written.
+    ThermalError
+        If the machine is too hot, likewise.
     """
     member = Member(model.to(device), settings.seed, on_epoch)
-    return _fit([member], data, fold, settings, model.arch.context_length, device)[0]
+    length = model.arch.context_length
+    return _fit([member], data, fold, settings, length, device, guard)[0]
 
 
 def _fit(
@@ -169,6 +175,7 @@ def _fit(
     settings: FitSettings,
     context_length: int,
     device: torch.device,
+    guard: ThermalGuard,
     compile: AskedCompile = "false",
 ) -> list[FitResult]:
     train = samples(data, fold, fold.at.train, context_length).to(device)
@@ -181,9 +188,10 @@ def _fit(
             validation,
             settings,
             loss=loss,
-            is_stopping=stop_asked,
+            is_stopping=guard,
             compile=compile,
         )
+    guard.check()
     for member in members:
         member.model.cpu()
     return results
@@ -291,6 +299,7 @@ def result_metrics(
             wall_time_s=seconds,
             epochs_run=sum(result.epochs_run for result in results),
             best_epoch=max(result.best_epoch for result in results),
+            micro_batch_size=min(result.micro_batch_size for result in results),
         ),
     }
 

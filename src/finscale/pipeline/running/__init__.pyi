@@ -1,6 +1,7 @@
 from .checkpoints import checkpoint_path, checkpoints_of
 from .ends import Fault, closing, closing_all, fault_of
 from .epoch_log import EpochLog
+from .health import check_cool, guard_of, speed_curves
 from .locking import one_at_a_time
 from .progress import Line, Listen, Progress, Screen, duration
 from .renewal import renewing
@@ -23,6 +24,7 @@ __all__ = [
     "Listen",
     "Progress",
     "Screen",
+    "check_cool",
     "checkpoint_path",
     "checkpoints_of",
     "closing",
@@ -30,11 +32,13 @@ __all__ = [
     "duration",
     "failure_lines",
     "fault_of",
+    "guard_of",
     "on_terminal",
     "one_at_a_time",
     "renewing",
     "run_side_by_side",
     "shown",
+    "speed_curves",
     "unfinished",
     "workers_here",
     "workers_that_fit",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable, Mapping
 
 from finscale.pipeline.running.renewal import RENEW_S
 from finscale.tracking import Run, curve
@@ -27,13 +28,21 @@ class EpochLog:
     offset : int
         Number of steps of the earlier folds. If it is above 0, the validation loss is not logged:
         this fold validates on days that earlier folds forecast, and only early stopping uses it.
+    measured : callable
+        Returns further curves of an epoch, such as its speed.
     """
 
     def __init__(
-        self, run: Run, own: Run | None, done: int, decide: OnEpoch, offset: int = 0
+        self,
+        run: Run,
+        own: Run | None,
+        done: int,
+        decide: OnEpoch,
+        offset: int = 0,
+        measured: Callable[[Epoch], Mapping[str, float]] = lambda epoch: {},
     ) -> None:
         self._run, self._own, self._decide = run, own, decide
-        self._done, self._offset = done, offset
+        self._done, self._offset, self._measured = done, offset, measured
         self._waiting: dict[int, dict[str, float]] = {}
         self._flushed = self._renewed = -math.inf
 
@@ -59,6 +68,7 @@ class EpochLog:
         curves = {
             curve("train_loss"): epoch.train_loss,
             curve("learning_rate"): epoch.learning_rate,
+            **self._measured(epoch),
         }
         return curves if self._offset else curves | {curve("val_loss"): epoch.val_loss}
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from finscale.config import (
     FinscaleError,
     StoreError,
+    ThermalError,
     check_stop,
     deaf_children,
     disk_watched,
@@ -58,11 +59,14 @@ class Failure:
     ----------
     is_mistake : bool
         True if a retry would fail in the same way, because options or data must change first.
+    is_heat : bool
+        True if the machine was too hot.
     """
 
     name: str
     line: str
     is_mistake: bool = False
+    is_heat: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,12 +103,13 @@ def run_side_by_side(
         _stop(workers)
 
 
-def unfinished(what: str, expected: str, failures: Sequence[Failure], resume: str) -> StoreError:
+def unfinished(what: str, expected: str, failures: Sequence[Failure], resume: str) -> FinscaleError:
     """Return the error for work with failed pieces; it names the reason of each."""
     goes_on = f"Go on: {resume}"
     if all(failure.is_mistake for failure in failures):
         goes_on = f"Correct what these lines name, then: {resume}"
-    return StoreError(
+    kind = ThermalError if any(failure.is_heat for failure in failures) else StoreError
+    return kind(
         what,
         expected=expected,
         got=failure_lines(failures),
@@ -257,7 +262,8 @@ def _outcome(job: Job[Any], name: str, piece: Any, tell: Listen) -> _Done | Fail
         with disk_watched():
             job(piece, tell)
     except FinscaleError as error:
-        return Failure(name, error.line, not isinstance(error, StoreError))
+        is_heat = isinstance(error, ThermalError)
+        return Failure(name, error.line, not (is_heat or isinstance(error, StoreError)), is_heat)
     except Exception as error:
         last = traceback.format_exception_only(error)[-1].strip()
         return Failure(name, f"{last} (traceback in its run)")

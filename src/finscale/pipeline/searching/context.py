@@ -12,11 +12,11 @@ from finscale.config import HpoConfig, options
 from finscale.evaluation import REFERENCE
 from finscale.model import Architecture
 from finscale.pipeline.problem import ProblemData, ensure_baselines
-from finscale.pipeline.running import Listen
+from finscale.pipeline.running import Listen, guard_of
 from finscale.pipeline.searching.setup import search_methods, search_space
 from finscale.search import OptunaAddress, SearchSpace, turn
 from finscale.tracking import Run
-from finscale.training import Pace, pick_device
+from finscale.training import Pace, ThermalGuard, pick_device
 
 if TYPE_CHECKING:
     import torch
@@ -64,6 +64,11 @@ class SearchContext:
     def device(self) -> torch.device:
         """Device for training, looked up on first use: a complete search needs none."""
         return pick_device(self.device_name)
+
+    @cached_property
+    def guard(self) -> ThermalGuard:
+        """Guard that watches the temperature of the machine while trials train."""
+        return guard_of("hpo", self.config, self.device, self.listen)
 
     @property
     def template(self) -> Architecture:

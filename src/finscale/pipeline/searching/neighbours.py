@@ -19,6 +19,7 @@ NO_CHOICES = (
         "compile",
         "data_root",
         "floors",
+        "health",
         "workers",
         "timeout",
         "terminator",

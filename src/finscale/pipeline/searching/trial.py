@@ -31,6 +31,7 @@ from finscale.pipeline.running import (
     checkpoints_of,
     closing,
     fault_of,
+    speed_curves,
 )
 from finscale.pipeline.searching.artifacts import LARGE_BYTES, thin_out
 from finscale.pipeline.searching.context import SearchContext
@@ -92,7 +93,14 @@ def run_trial(context: SearchContext, trial: OpenTrial, standing: Standing) -> S
     curve = list(trial.curve[: last_epoch(path)])  # the epochs after it are trained again
     tell = _teller(context, trial, standing)
     decide = _decider(context, trial, standing, curve, tell)
-    log = EpochLog(trial.run, context.own, len(trial.curve), decide)
+    speed = partial(
+        speed_curves,
+        arch=trial.recipe.arch,
+        precision=trial.recipe.precision,
+        device=context.device,
+        guard=context.guard,
+    )
+    log = EpochLog(trial.run, context.own, len(trial.curve), decide, measured=speed)
     name = f"{context.config.cell_name}, trial {trial.number}"
     checkpoints = checkpoints_of(path, log, context.listen, name)
     try:
@@ -106,6 +114,7 @@ def run_trial(context: SearchContext, trial: OpenTrial, standing: Standing) -> S
                 context.config.budget,
                 Trainee(context.config.seed, log, checkpoints),
                 context.device,
+                context.guard,
                 context.config.compile,
             )
             log.flush()

@@ -107,3 +107,9 @@ def test_a_command_with_workers_renews_its_lease_now_and_then(clock: list[float]
     listen(Line("working"))
     listen(Line("working"))
     assert store.renewals == 1 and len(heard) == 5
+
+
+def test_what_is_measured_stands_in_the_same_call(clock: list[float]) -> None:
+    store = Store()
+    tell(logging(store, measured=lambda epoch: {"epoch/speed": 7.0 * epoch.number}), 1)
+    assert clock and store.calls == [[1]] and "epoch/speed" in store.keys

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 
-from finscale.pipeline.running import workers_here, workers_that_fit, workers_that_pay
+from finscale.config import StoreError, ThermalError
+from finscale.pipeline.running import (
+    Failure,
+    unfinished,
+    workers_here,
+    workers_that_fit,
+    workers_that_pay,
+)
 
 GIB = 2**30
 
@@ -46,3 +53,12 @@ def test_a_worker_has_a_piece_and_fifteen_seconds_of_work(
 def test_an_accelerator_trains_one_model_at_a_time() -> None:
     assert workers_here(32_000, torch.device("cuda"), GIB) == 1
     assert workers_here(32_000, torch.device("mps"), GIB) == 1
+
+
+def test_work_that_was_left_because_of_heat_goes_on_when_it_is_cooler() -> None:
+    hot = Failure("worker 1", "too hot.", is_heat=True)
+    wrong = Failure("worker 2", "wrong.", is_mistake=True)
+    assert type(unfinished("a search", "it all", [hot, wrong], "hpo")) is ThermalError
+    error = unfinished("a search", "it all", [hot], "hpo")
+    assert error.line.endswith("got worker 1: too hot. What is finished is kept. Go on: hpo")
+    assert type(unfinished("a search", "it all", [wrong], "hpo")) is StoreError
