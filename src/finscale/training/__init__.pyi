@@ -11,9 +11,10 @@ from .devices import (
 )
 from .gain import Gain, measure_gain
 from .health import Sensor, ThermalGuard, check_heat, sensors
-from .loop import Member, fit, fit_together
+from .loop import fit, fit_together
 from .losses import Loss, bce_loss, gaussian_nll_loss
 from .measuring import measure_flops_per_second
+from .member import Member
 from .pace import Pace
 from .precision import autocast, check_precision, resolve_precision, tf32_products
 from .prediction import predict

@@ -5,10 +5,9 @@ Legend: `M` models, `B` batch, `N` samples, `K` outputs.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 
 import torch
@@ -16,11 +15,11 @@ from torch import nn
 
 from finscale.config import AskedCompile
 from finscale.model import PatchTST
-from finscale.training.checkpoint import CheckpointKeeper, Checkpoints
-from finscale.training.devices import peak_memory_bytes
+from finscale.training.checkpoint import Checkpoints
 from finscale.training.engine import Engine, choose_engine, compile_layers
 from finscale.training.fixed_shape import FixedShapeStep, cuda_graph, repeated
 from finscale.training.losses import Loss, bce_loss
+from finscale.training.member import Member, MemberRun
 from finscale.training.precision import tf32_products
 from finscale.training.samples import Samples
 from finscale.training.schedule import learning_rate_factor
@@ -30,34 +29,14 @@ from finscale.training.settings import (
     FitSettings,
     IsStopping,
     OnEpoch,
-    Signal,
 )
 from finscale.training.state import TrainingState
-from finscale.training.steps import OneModelStep, StackedStep, Step, make_optimiser
-from finscale.training.threads import default_threads, using_threads
-
-LARGEST_NORM = 1e12
-"""Norm of the gradients above which a model has diverged; normal ones are below 1,000."""
+from finscale.training.steps import OneModelStep, StackedStep, Step
+from finscale.training.threads import using_threads
 
 
 class _StopAskedError(Exception):
     """Raised between two batches to stop the run."""
-
-
-@dataclass(frozen=True, eq=False)
-class Member:
-    """One of several models that are trained together.
-
-    Attributes
-    ----------
-    seed : int
-        Seed of its order of samples and of its dropout.
-    """
-
-    model: nn.Module
-    seed: int
-    on_epoch: OnEpoch
-    checkpoints: Checkpoints | None = None
 
 
 def fit(
@@ -137,7 +116,7 @@ def fit_together(
     list of FitResult
         The results in the order of the members.
     """
-    runs = [_Run(member, settings, len(train), len(members) == 1) for member in members]
+    runs = [MemberRun(member, settings, len(train), len(members) == 1) for member in members]
     crews = groupby(sorted(runs, key=lambda run: run.state.place), lambda run: run.state.place)
     try:
         for _, crew in crews:
@@ -148,109 +127,12 @@ def fit_together(
     return [run.result() for run in runs]
 
 
-class _Run:
-    """A member in training: its state, its checkpoint, and how it ended."""
-
-    def __init__(self, member: Member, settings: FitSettings, n_train: int, is_alone: bool) -> None:
-        self.member, self.settings = member, settings.with_seed(member.seed)
-        self.n_train = n_train
-        self.status = self.reason = ""
-        self.engine = Engine()
-        model, order = member.model, torch.Generator().manual_seed(member.seed)
-        torch.manual_seed(member.seed)
-        self.state = TrainingState(
-            model,
-            make_optimiser([*model.parameters()], settings),
-            order,
-            n_threads=default_threads(model),
-        )
-        self.state.losses = torch.zeros((), device=self.state.device)
-        self.state.largest_norm = torch.zeros((), device=self.state.device)
-        if not is_alone and self.state.device.type == "cpu":
-            self.state.dropout = torch.Generator().manual_seed(member.seed)
-        self._keeper = None
-        if member.checkpoints:
-            identity = {"settings": self.settings.identity(), "n_train": n_train}
-            self._keeper = CheckpointKeeper(member.checkpoints, identity)
-            self._keeper.resume(self.state)
-
-    @property
-    def is_going(self) -> bool:
-        return not self.status
-
-    @property
-    def is_due(self) -> bool:
-        return self._keeper is not None and self._keeper.is_due()
-
-    def save(self) -> None:
-        if self._keeper:
-            self._keeper.save(self.state)
-
-    def wait(self) -> None:
-        """Wait until the checkpoint is written, so that the caller may remove it."""
-        if self._keeper:
-            self._keeper.wait()
-
-    def end_if_over(self) -> None:
-        """End the run if its epochs or its patience are used up."""
-        state = self.state
-        # Patience counts from the end of the warm-up: earlier losses carry no information.
-        counted_from = max(state.best_epoch, self.settings.warmup_epochs(self.n_train))
-        if state.epoch and state.epoch - counted_from >= self.settings.patience:
-            self.status, self.reason = "ok", "early_stop"
-        elif state.epoch >= self.settings.n_epochs(self.n_train):
-            self.status, self.reason = "ok", "completed"
-
-    def end_epoch(self, epoch: Epoch) -> None:
-        """Take the losses of an epoch, report it, and end the run if the answer says so."""
-        state = self.state
-        state.end_epoch()
-        if not (math.isfinite(epoch.train_loss) and math.isfinite(epoch.val_loss)):
-            self.status, self.reason = "diverged", "not_finite"
-            return
-        if float(state.largest_norm) > LARGEST_NORM:
-            self.status, self.reason = "diverged", "exploding_norm"
-            return
-        state.see(epoch.val_loss)
-        # If the process is killed here, the epoch is repeated and reported twice, but never lost.
-        signal = self.member.on_epoch(epoch)
-        if signal is Signal.PRUNE:
-            self.status = self.reason = "pruned"
-            return
-        if signal is Signal.STOP:
-            self.stop()
-
-    def stop(self) -> None:
-        """Write a checkpoint from which the run can be resumed, and end it."""
-        self.save()
-        self.status = self.reason = "stopped"
-
-    def result(self) -> FitResult:
-        """Return the result; the model gets its best weights, unless the run was stopped."""
-        state = self.state
-        if self.status != "stopped":
-            state.take_best()
-        n_seen, seconds = self.settings.n_seen(state.epoch, self.n_train), state.seconds
-        return FitResult(
-            status=self.status,
-            reason=self.reason,
-            best_epoch=state.best_epoch,
-            val_loss=math.nan if self.status == "diverged" else state.best_loss,
-            epochs_run=state.epoch,
-            n_seen=n_seen,
-            wall_time_s=seconds,
-            samples_per_second=n_seen / seconds,
-            peak_memory_bytes=peak_memory_bytes(state.device),
-            engine=f"{self.engine.name}: {self.engine.reason}",
-        )
-
-
 class _Training:
     """The loop over epochs and batches of runs that are at the same place."""
 
     def __init__(
         self,
-        crew: list[_Run],
+        crew: list[MemberRun],
         train: Samples,
         validation: Samples,
         settings: FitSettings,
@@ -276,13 +158,13 @@ class _Training:
             for run in [run for run in self._crew if run.is_going]:
                 run.stop()
 
-    def _going(self) -> list[_Run]:
+    def _going(self) -> list[MemberRun]:
         for run in self._crew:
             if run.is_going:
                 run.end_if_over()
         return [run for run in self._crew if run.is_going]
 
-    def _train_until_one_ends(self, crew: Sequence[_Run]) -> None:
+    def _train_until_one_ends(self, crew: Sequence[MemberRun]) -> None:
         """Train epoch after epoch; the weights must be stacked anew when a run has ended."""
         step, batch_size = self._step([run.state for run in crew]), self._settings.batch_size
         while len(self._going()) == len(crew):
@@ -324,7 +206,7 @@ class _Training:
         capture = cuda_graph if engine.is_captured else repeated
         return FixedShapeStep(step, states, self._settings.batch_size, capture)
 
-    def _train_epoch(self, crew: Sequence[_Run], step: Step) -> list[float]:
+    def _train_epoch(self, crew: Sequence[MemberRun], step: Step) -> list[float]:
         """Train an epoch, or the rest of one, and return each run's mean loss of its batches."""
         states = [run.state for run in crew]
         first, settings, n_train = states[0], self._settings, len(self._train)
@@ -343,7 +225,7 @@ class _Training:
         n_seen = settings.n_seen(first.epoch + 1, n_train) - settings.n_seen(first.epoch, n_train)
         return [float(state.losses) / n_seen for state in states]
 
-    def _save_if_due(self, crew: Sequence[_Run]) -> None:
+    def _save_if_due(self, crew: Sequence[MemberRun]) -> None:
         """Write the checkpoints of all runs at one moment, so that they resume together."""
         going = [run for run in crew if run.is_going]
         if any(run.is_due for run in going):

@@ -22,6 +22,7 @@ from finscale.training import (
     FitSettings,
     Samples,
     Signal,
+    bce_loss,
     fit,
     make_samples,
     predict,
@@ -217,6 +218,18 @@ def test_an_absurd_rate_diverges_and_has_no_loss() -> None:
     assert (result.status, result.reason) == ("diverged", "not_finite")
     assert math.isnan(result.val_loss)
     assert all(math.isfinite(epoch.val_loss) for epoch in epochs)
+
+
+def test_gradients_that_explode_diverge_although_the_losses_are_finite() -> None:
+    def steep(outputs_BK: Tensor, labels_B: Tensor) -> Tensor:
+        exact_B = bce_loss(outputs_BK, labels_B)
+        return exact_B + 1e20 * (outputs_BK - outputs_BK.detach()).squeeze(1)  # adds 0
+
+    result = fit(
+        network(), *problem(), SETTINGS, on_epoch=lambda _epoch: Signal.CONTINUE, loss=steep
+    )
+    assert (result.status, result.reason, result.epochs_run) == ("diverged", "exploding_norm", 1)
+    assert math.isnan(result.val_loss)
 
 
 @pytest.mark.parametrize("part", ["train", "validation"])
