@@ -70,7 +70,8 @@ def main() -> None:
         seconds = seconds_a_step(arch, device)
         rate = 3 * forward_flops(arch) * BATCH / seconds / 1e12
         peak = torch.cuda.max_memory_allocated() / 2**30 if device.type == "cuda" else float("nan")
-        told = training_memory_bytes(arch, BATCH) / 2**30
+        step = training_memory_bytes(arch, BATCH, device_type=device.type, keeps_gradients=True)
+        told = step / 2**30
         print(
             f"| {format_budget(parse_budget(text))} | {count_params(arch).total:,} "
             f"| {arch.n_layers} × {arch.d_model} | {BATCH / seconds:,.0f} | {rate:.2f} "

@@ -27,6 +27,7 @@ from .hyperparameters import (
     TRAINING_AXES,
     WINDOW_AXES,
 )
+from .memory import is_out_of_memory
 from .places import CONFIGS
 from .precision import AskedPrecision, Precision
 from .problem import (
@@ -155,6 +156,7 @@ __all__ = [
     "ignore_stops",
     "install_stops",
     "is_disk_full",
+    "is_out_of_memory",
     "listed",
     "load_floors",
     "load_health",

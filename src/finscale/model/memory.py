@@ -71,7 +71,7 @@ def training_memory_bytes(
     >>> from finscale.model import Architecture, training_memory_bytes
     >>> arch = Architecture(n_channels=25, d_model=768, n_layers=4, n_heads=8, d_ff=3072)
     >>> [training_memory_bytes(arch, batch_size) // 2**20 for batch_size in (1, 64, 256)]
-    [440, 487, 980]
+    [435, 478, 908]
     """
     numbers = _numbers(precision, device_type)
     n_params, n_tokens = count_params(arch).total, batch_size * arch.n_patches

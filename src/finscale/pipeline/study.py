@@ -102,7 +102,9 @@ def study(config: StudyConfig, run_id: str | None = None) -> None:
         if waiting := _waiting(prospects):
             to_do = f"{len(waiting)} of {counted(len(cells), 'cell')} to do."
             screen(Line(f"{config.study.question}\n{to_do}"))
-            failures = _run(waiting, config, renewing(screen, runs.parent))
+            n_workers = _n_workers(config, prospects)
+            listen = renewing(screen, runs.parent)
+            failures = _run(waiting, config.study.name, n_workers, listen)
             if failures:
                 what, resume = f"study {config.study.name}", spell("study", config)
                 raise unfinished(what, "every cell to finish", failures, resume)
@@ -127,7 +129,7 @@ def dry_run_study(config: StudyConfig, run_id: str | None = None) -> None:
         prospects = _look_ahead(config, cells, screen)
         device = pick_device(config.device)
         seconds = expected_seconds(prospects, device)
-        text = cost_sentence(seconds, _n_workers(config, _waiting(prospects)), device)
+        text = cost_sentence(seconds, _n_workers(config, prospects), device)
         screen(Line(text))
     if run_id:
         tell_invocation(run_id, Kind.STUDY, f"```\n{table(prospects)}\n```\n\n{text}")
@@ -188,16 +190,20 @@ def _waits_for_the_registry(tags: Mapping[str, str]) -> bool:
     return tags.get(Tag.PROMOTION, DONE) != DONE and not models_obstacle()
 
 
-def _run(waiting: Sequence[TrainConfig], config: StudyConfig, listen: Listen) -> list[Failure]:
-    job = partial(run_cell, study=config.study.name)
+def _run(
+    waiting: Sequence[TrainConfig], study: str, n_workers: int, listen: Listen
+) -> list[Failure]:
+    job = partial(run_cell, study=study)
     cells = {cell.cell_name: cell for cell in waiting}
-    return run_side_by_side(job, cells, min(_n_workers(config, waiting), len(waiting)), listen)
+    return run_side_by_side(job, cells, min(n_workers, len(waiting)), listen)
 
 
-def _n_workers(config: StudyConfig, cells: Sequence[TrainConfig]) -> int:
+def _n_workers(config: StudyConfig, prospects: Sequence[Prospect]) -> int:
     """Return how many cells are worked on at a time."""
-    largest = max((cell.budget for cell in cells), default=1)
-    return config.workers or workers_here(largest, pick_device(config.device))
+    to_do = [each for each in prospects if each.state is State.TO_DO]
+    largest = max((each.cell.budget for each in to_do), default=1)
+    memory = max((each.memory_bytes for each in to_do), default=1)
+    return config.workers or workers_here(largest, pick_device(config.device), memory)
 
 
 def _conclude(config: StudyConfig, prospects: Sequence[Prospect], listen: Listen) -> Run:

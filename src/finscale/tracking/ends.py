@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from dataclasses import dataclass
 
-from finscale.config import FinscaleError, RefusedError, ThermalError
+from finscale.config import FinscaleError, RefusedError, ThermalError, is_out_of_memory
 from finscale.tracking.names import Status
 
 _EARLY = "**Ended early**: "
@@ -80,6 +80,4 @@ def _goes_on(resume: str) -> str:
 
 def _failure_reason(error: BaseException) -> str:
     """Return the reason why a run failed."""
-    # Compared by name, because torch takes seconds to import.
-    is_memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
-    return "out_of_memory" if is_memory or "not enough memory" in str(error) else "error"
+    return "out_of_memory" if is_out_of_memory(error) else "error"

@@ -114,6 +114,7 @@ def cost_metrics(
     wall_time_s: float,
     epochs_run: int,
     best_epoch: int,
+    micro_batch_size: int,
 ) -> dict[str, float]:
     """Return the metrics of a run's cost."""
     return {
@@ -123,6 +124,7 @@ def cost_metrics(
         "wall_time_s": wall_time_s,
         "epochs_run": epochs_run,
         "best_epoch": best_epoch,
+        "micro_batch_size": micro_batch_size,
     }
 
 

@@ -59,3 +59,11 @@ def peak_memory_bytes(device: torch.device) -> int:
         return int(torch.cuda.max_memory_allocated(device))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024  # Linux counts in KiB
+
+
+def release_memory(device: torch.device) -> None:
+    """Give memory back that torch keeps for later use on an accelerator."""
+    if device.type == "cuda":
+        import torch
+
+        torch.cuda.empty_cache()

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from finscale.model import Architecture, count_params
+from finscale.training.batches import fit_memory_bytes
+from finscale.training.devices import available_memory_bytes
 from finscale.training.measuring import (
     any_loss,
     least_seconds,
@@ -57,9 +59,17 @@ class Gain:
 def measure_gain(
     arch: Architecture, settings: FitSettings, n_models: int, device: torch.device
 ) -> Gain:
-    """Measure the steps of one model and of `n_models` models in one program, in turns."""
+    """Measure the steps of one model and of `n_models` models in one program, in turns.
+
+    If the models do not fit into memory together, one of them is measured alone.
+    """
     import torch
 
+    needed = n_models * fit_memory_bytes(
+        arch, settings.batch_size, precision=settings.precision, device_type=device.type
+    )
+    if needed > available_memory_bytes(device):
+        n_models = 1
     from finscale.training.steps import OneModelStep, StackedStep
     from finscale.training.threads import threads_of, using_threads
 

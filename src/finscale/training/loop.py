@@ -15,7 +15,9 @@ from torch import nn
 
 from finscale.config import AskedCompile
 from finscale.model import PatchTST
+from finscale.training.batches import MicroBatch, micro_batch
 from finscale.training.checkpoint import Checkpoints
+from finscale.training.devices import available_memory_bytes
 from finscale.training.engine import Engine, choose_engine, compile_layers
 from finscale.training.fixed_shape import FixedShapeStep, cuda_graph, repeated
 from finscale.training.losses import Loss, bce_loss
@@ -149,6 +151,7 @@ class _Training:
         try:
             first = self._crew[0].state
             with using_threads(first.n_threads), tf32_products(first.device.type):
+                self._micro = self._choose_micro()
                 self._engine = self._choose_engine()
                 for run in self._crew:
                     run.engine = self._engine
@@ -180,13 +183,31 @@ class _Training:
             self._save_if_due(crew)
             self._look()  # also after the last epoch, whose result is not stored yet
 
+    def _choose_micro(self) -> MicroBatch:
+        """Choose how many windows are computed at a time: a whole batch, if memory allows it."""
+        state, settings = self._crew[0].state, self._settings
+        if len(self._crew) > 1 or not isinstance(state.model, PatchTST):
+            return MicroBatch(settings.batch_size, checkpointing=False)
+        device = state.device
+        free = available_memory_bytes(device) + state.n_bytes
+        return micro_batch(
+            state.model.arch,
+            settings.batch_size,
+            settings.precision,
+            free,
+            device_type=device.type,
+        )
+
     def _choose_engine(self) -> Engine:
         """Choose how steps are executed; a resumed run goes on as it began."""
         state, settings = self._crew[0].state, self._settings
         if not isinstance(state.model, PatchTST):
             return Engine(reason="no encoder layers")
         n_steps = settings.total_steps(len(self._train))
-        engine = choose_engine(self._compile, state.model.arch, settings, n_steps, state.device)
+        computed = replace(settings, batch_size=self._micro.size)
+        engine = choose_engine(self._compile, state.model.arch, computed, n_steps, state.device)
+        if self._micro.size < settings.batch_size:
+            engine = replace(engine, is_captured=False)  # memory may run out: parts may get smaller
         if state.place > (0, 0):
             engine = replace(engine, is_compiled=state.is_compiled)
         return replace(engine, is_compiled=False) if len(self._crew) > 1 else engine
@@ -199,7 +220,9 @@ class _Training:
             state.is_compiled = engine.is_compiled
         arguments = (self._train, self._settings, self._loss)
         step: Step = (
-            OneModelStep(first, *arguments) if len(states) == 1 else StackedStep(states, *arguments)
+            OneModelStep(first, *arguments, self._micro)
+            if len(states) == 1
+            else StackedStep(states, *arguments)
         )
         if not (engine.is_captured or engine.is_compiled):
             return step

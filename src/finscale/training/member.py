@@ -132,5 +132,6 @@ class MemberRun:
             wall_time_s=seconds,
             samples_per_second=n_seen / seconds,
             peak_memory_bytes=peak_memory_bytes(state.device),
+            micro_batch_size=state.micro.size if state.micro else self.settings.batch_size,
             engine=f"{self.engine.name}: {self.engine.reason}",
         )

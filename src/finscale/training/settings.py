@@ -119,6 +119,8 @@ class FitResult:
         Validation loss of the best epoch; NaN if diverged, so that it never ranks.
     n_seen : int
         Number of training samples processed over all epochs.
+    micro_batch_size : int
+        Number of windows that were computed at a time.
     engine : str
         How the steps were executed, and why: see `finscale.training.engine`.
     """
@@ -132,4 +134,5 @@ class FitResult:
     wall_time_s: float
     samples_per_second: float
     peak_memory_bytes: int
+    micro_batch_size: int = 0
     engine: str = ""

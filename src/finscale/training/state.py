@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from finscale.training.batches import MicroBatch
+
 Tensors = dict[str, Tensor]
 
 
@@ -34,6 +36,8 @@ class TrainingState:
     n_threads : int
         Threads on the CPU, the same for the whole run: with another number, sums have other
         rounding errors.
+    micro : MicroBatch, optional
+        How a batch is computed at a time.
     is_compiled : bool
         Whether the encoder layers are compiled, from the first step to the last.
     dropout : Generator, optional
@@ -53,6 +57,7 @@ class TrainingState:
     best_weights: Tensors = field(default_factory=dict)
     started: float = field(default_factory=time.perf_counter)
     n_threads: int = 1
+    micro: MicroBatch | None = None
     is_compiled: bool = False
     dropout: torch.Generator | None = None
     _order_after: Tensor = field(default_factory=lambda: torch.empty(0))
@@ -68,6 +73,17 @@ class TrainingState:
         return next(self.model.parameters()).device
 
     @property
+    def n_bytes(self) -> int:
+        """Memory that weights, moments and the best weights take already."""
+        moments = self.optimiser.state_dict()["state"].values()
+        every = [
+            *self.model.state_dict().values(),
+            *self.best_weights.values(),
+            *(moment for of_one in moments for moment in of_one.values()),
+        ]
+        return sum(tensor.nbytes for tensor in every)
+
+    @property
     def place(self) -> tuple[int, int]:
         """Finished epochs, and finished batches of the current one."""
         return self.epoch, self.batch
@@ -77,6 +93,22 @@ class TrainingState:
         if self.dropout:
             torch.set_rng_state(self.dropout.get_state())
             self.dropout = None
+
+    def random_state(self) -> Tensors:
+        """Return the state of the generators from which dropout draws."""
+        own = self.dropout.get_state() if self.dropout else torch.get_rng_state()
+        if self.device.type != "cuda":
+            return {"rng.cpu": own}
+        return {"rng.cpu": own, "rng.cuda": torch.cuda.get_rng_state(self.device)}
+
+    def restore_random(self, states: Tensors) -> None:
+        """Set the generators from which dropout draws."""
+        if self.dropout:
+            self.dropout.set_state(states["rng.cpu"])
+        else:
+            torch.set_rng_state(states["rng.cpu"])
+        if self.device.type == "cuda" and "rng.cuda" in states:  # missing if written on a CPU
+            torch.cuda.set_rng_state(states["rng.cuda"], self.device)
 
     def begin_epoch(self) -> None:
         """Set the sums of the epoch to zero."""
@@ -132,13 +164,11 @@ class TrainingState:
             **{f"model.{name}": weight for name, weight in self.model.state_dict().items()},
             **{f"best.{name}": weight for name, weight in self.best_weights.items()},
             **{f"optimiser.{i}.{k}": v for i, of_one in moments.items() for k, v in of_one.items()},
-            "rng.cpu": self.dropout.get_state() if self.dropout else torch.get_rng_state(),
+            **self.random_state(),
             "rng.order": self.order.get_state(),
         }
         if self.batch:
             everything["losses"] = self.losses
-        if self.device.type == "cuda":
-            everything["rng.cuda"] = torch.cuda.get_rng_state(self.device)
         there = {name: _to_cpu(tensor.detach()) for name, tensor in everything.items()}
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
@@ -165,13 +195,8 @@ class TrainingState:
         self.is_compiled = bool(values.get("is_compiled", 0))
         self.losses = tensors.get("losses", torch.zeros(())).to(self.device, copy=True)
         self.started = time.perf_counter() - values["seconds"]
-        if self.dropout:
-            self.dropout.set_state(tensors["rng.cpu"])
-        else:
-            torch.set_rng_state(tensors["rng.cpu"])
+        self.restore_random(tensors)
         self.order.set_state(tensors["rng.order"])
-        if self.device.type == "cuda" and "rng.cuda" in tensors:  # missing if written on a CPU
-            torch.cuda.set_rng_state(tensors["rng.cuda"], self.device)
 
 
 def _to_cpu(tensor: Tensor) -> Tensor:

@@ -14,7 +14,10 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from finscale.config import is_out_of_memory
 from finscale.model import PatchTST, StackedPatchTST
+from finscale.training.batches import MicroBatch
+from finscale.training.devices import release_memory
 from finscale.training.losses import Loss
 from finscale.training.precision import autocast
 from finscale.training.prediction import Look, predict, predict_together
@@ -62,39 +65,86 @@ def make_optimiser(parameters: Sequence[nn.Parameter], settings: FitSettings) ->
 
 
 class OneModelStep:
-    """A step of one model."""
+    """A step of one model.
+
+    If its batch does not fit into memory, gradients are added up over micro-batches, which gives
+    those of the whole batch. If memory runs out nevertheless, micro-batches are halved.
+
+    Parameters
+    ----------
+    micro : MicroBatch, optional
+        How the batch is computed at first; by default at once.
+    """
 
     def __init__(
-        self, state: TrainingState, train: Samples, settings: FitSettings, loss: Loss
+        self,
+        state: TrainingState,
+        train: Samples,
+        settings: FitSettings,
+        loss: Loss,
+        micro: MicroBatch | None = None,
     ) -> None:
         state.train_alone()
         self._state, self._train, self._loss = state, train, loss
         self._clip_norm, self._precision = settings.clip_norm, settings.precision
+        self.micro = micro or MicroBatch(settings.batch_size, checkpointing=False)
 
     @property
     def optimiser(self) -> torch.optim.Optimizer:
         """The optimiser of the model."""
         return self._state.optimiser
 
+    @property
+    def micro(self) -> MicroBatch:
+        """How a batch is computed."""
+        return self._micro
+
+    @micro.setter
+    def micro(self, micro: MicroBatch) -> None:
+        self._micro = self._state.micro = micro
+        if isinstance(self._state.model, PatchTST):
+            self._state.model.checkpoints_layers = micro.checkpointing
+
     def __call__(self, which_MB: Tensor, rate: float) -> None:
-        """Train the model on a batch."""
+        """Train the model on a batch, in smaller micro-batches if memory runs out."""
         set_rate(self.optimiser, rate)
-        self.learn(which_MB)
+        before = self._state.random_state()
+        while True:
+            try:
+                return self.learn(which_MB)
+            except Exception as error:
+                smaller = self._micro.smaller()
+                if smaller is None or not is_out_of_memory(error):
+                    raise
+            # Outside of the except block, whose error keeps the tensors of the failed step.
+            self.optimiser.zero_grad(set_to_none=True)
+            self.micro = smaller
+            self._state.restore_random(before)
+            release_memory(self._state.device)
 
     def learn(self, which_MB: Tensor, weights_B: Tensor | None = None) -> None:
         """Train the model on a batch at the rate that is set."""
         state, which_B = self._state, which_MB[0]
+        n = len(which_B) if weights_B is None else weights_B.sum()
         self.optimiser.zero_grad(set_to_none=True)
-        with autocast(state.device.type, self._precision):
-            outputs_BK = state.model(self._train.windows(which_B))
-        losses_B = self._loss(outputs_BK.float(), self._train.labels_N[which_B])
-        losses_B, n = _weighted(losses_B, weights_B)
-        mean = losses_B.sum() / n
-        mean.backward()
+        parts = which_B.split(self._micro.size)
+        weights = [None] * len(parts) if weights_B is None else weights_B.split(self._micro.size)
+        mean = torch.zeros((), device=state.device)
+        for part_B, part_weights_B in zip(parts, weights, strict=True):
+            share = self._losses(part_B, part_weights_B).sum() / n
+            share.backward()
+            mean += share.detach()
         norm = nn.utils.clip_grad_norm_(state.model.parameters(), self._clip_norm)
         self.optimiser.step()
-        state.losses += mean.detach() * n
+        state.losses += mean * n
         torch.maximum(state.largest_norm, norm, out=state.largest_norm)
+
+    def _losses(self, which_B: Tensor, weights_B: Tensor | None) -> Tensor:
+        """Return losses_B of samples, each times its weight."""
+        with autocast(self._state.device.type, self._precision):
+            outputs_BK = self._state.model(self._train.windows(which_B))
+        losses_B = self._loss(outputs_BK.float(), self._train.labels_N[which_B])
+        return losses_B if weights_B is None else losses_B * weights_B
 
     def outputs(self, samples: Samples, look: Look) -> Tensor:
         """Return outputs_MNK of the model."""
@@ -145,7 +195,8 @@ class StackedStep:
         with autocast(x_MBLC.device.type, self._precision):
             outputs = self._model(x_MBLC, self._dropouts).flatten(0, 1)
         losses_MB = self._loss(outputs.float(), self._train.labels_N[which]).view(n_models, n_batch)
-        losses_MB, n = _weighted(losses_MB, weights_B)
+        n = n_batch if weights_B is None else weights_B.sum()
+        losses_MB = losses_MB if weights_B is None else losses_MB * weights_B
         means_M = losses_MB.sum(1) / n
         means_M.sum().backward()
         norms_M = clip_each(self._gradients(), self._clip_norm)
@@ -184,13 +235,6 @@ def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
             group["lr"].fill_(rate)
         else:
             group["lr"] = rate
-
-
-def _weighted(losses: Tensor, weights_B: Tensor | None) -> tuple[Tensor, Tensor | int]:
-    """Return the weighted losses, and the number of samples that they count."""
-    if weights_B is None:
-        return losses, losses.shape[-1]
-    return losses * weights_B, weights_B.sum()
 
 
 def _share_moments(

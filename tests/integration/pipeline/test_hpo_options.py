@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from mlflow.entities import Run as StoredRun
 from optuna.distributions import IntDistribution
 
 from finscale.config import ConfigError, HpoConfig, StoreError
+from finscale.model import forward_flops
 from finscale.pipeline.hpo import hpo
 from finscale.pipeline.problem.identity import search_identity
 from finscale.pipeline.problem.recipe import from_params
@@ -91,6 +93,32 @@ def test_a_new_search_names_the_others_and_what_they_were_given(searched: Lab) -
     searched.lines.clear()
     searched.hpo(n_trials=1, epochs=1, seed=7)
     assert not any("a new search" in line for line in searched.lines)
+
+
+def test_a_search_in_bfloat16_is_another_one_and_its_runs_say_so(
+    searched: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("finscale.training.precision.has_bfloat16", lambda _device: True)
+    (first,) = searched.runs("hpo")
+    assert first.data.tags[Tag.RESOLVED_PRECISION] == "float32"
+    assert {run.data.params["precision"] for run in searched.runs("trial")} == {"float32"}
+    searched.hpo(n_trials=1, precision="bfloat16")
+    had = f"precision=float32 instead of bfloat16 (run {first.info.run_id})"
+    assert f"{CELL}: a new search. 1 other search of this cell had {had}." in searched.lines
+    *_, trial = searched.runs("trial")
+    assert trial.data.params["precision"] == "bfloat16" and trial.data.tags[Tag.STATUS] == "ok"
+    *_, parent = searched.runs("hpo")
+    assert parent.data.tags[Tag.RESOLVED_PRECISION] == "bfloat16"
+
+
+def test_a_limit_of_steps_ends_every_trial(lab: Lab) -> None:
+    lab.hpo(n_trials=1, epochs=30, max_steps=3)
+    (trial,) = lab.runs("trial")
+    assert trial.data.params["max_steps"] == "3"
+    assert trial.data.metrics["epochs_run"] == 1
+    assert trial.data.metrics["n_train"] > 3 * 128  # three batches of an epoch with more
+    flops = 3.0 * forward_flops(load_trial(trial.info.run_id).arch) * 3 * 128
+    assert trial.data.metrics["train_flops"] == flops
 
 
 # Time
@@ -336,6 +364,20 @@ def test_a_dry_run_of_a_search_that_exists_counts_what_is_done(searched: Lab) ->
 
 
 # Mistakes
+
+
+def test_bfloat16_that_is_emulated_is_refused_before_a_run_is_made(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("finscale.training.precision.has_bfloat16", lambda _device: False)
+    for begin in (
+        partial(lab.hpo, precision="bfloat16"),
+        partial(lab.train, precision="bfloat16"),
+        partial(dry_run, lab.config(precision="bfloat16"), listen=lab.listen),
+    ):
+        with pytest.raises(ConfigError, match=r"precision: expected auto or float32; got bfloat16"):
+            begin()
+    assert lab.runs("hpo") == lab.runs("train") == lab.runs("trial") == []
 
 
 def test_mlflows_database_is_not_optunas(lab: Lab) -> None:

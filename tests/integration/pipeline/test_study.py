@@ -140,7 +140,7 @@ def test_a_cell_that_memory_cannot_hold_is_refused_before_anything_is_trained(
     finished: Lab, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A cell that is done needs no memory any more; a new one does."""
-    monkeypatch.setattr("finscale.pipeline.searching.setup.available_memory_bytes", lambda _: 1e6)
+    monkeypatch.setattr("finscale.pipeline.searching.setup.available_memory_bytes", lambda _: 1e4)
     assert DONE in run_study(finished, capsys)
     with pytest.raises(ConfigError, match=r"2 of 2 that cannot: .*9K: budget: expected a model"):
         run_study(finished, capsys, n_trials=2)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 import torch
@@ -18,7 +17,6 @@ from finscale.model import (
     PatchTST,
     count_params,
     forward_flops,
-    training_memory_bytes,
 )
 
 # C=5, D=14, F=11, H=7, L=23; patches of 5 bars every 3: P = (23 - 5) / 3 + 1 = 7.
@@ -104,43 +102,3 @@ def test_torch_counts_the_same_flops(arch: Architecture) -> None:
     # Twice the forward pass; only the inputs need no gradient.
     inputs = 2 * arch.n_patches * arch.patch_length * arch.n_channels * arch.d_model
     assert backward.get_total_flops() == batch * (2 * forward_flops(arch) - inputs)
-
-
-def test_memory_by_hand() -> None:
-    # 16 bytes for each of 4276 parameters; 13 windows of 7 tokens, each keeping
-    # 2·(18·14 + 4·11) + 10·7·7 bytes in each of 3 layers; the batch three times, 4 bytes a number.
-    expected = 16 * 4276 + 13 * 7 * 3 * (2 * (252 + 44) + 490) + 4 * 13 * 23 * 5 * 3
-    assert training_memory_bytes(SMALL, 13) == expected
-
-
-@settings(deadline=None)
-@given(
-    architectures(),
-    st.integers(1, 257),
-    st.sampled_from(["n_channels", "d_model", "n_layers", "n_heads", "d_ff", "context_length"]),
-)
-def test_a_larger_model_or_batch_takes_more_memory(
-    arch: Architecture, batch_size: int, dimension: str
-) -> None:
-    larger: dict[str, Any] = {dimension: 2 * getattr(arch, dimension)}
-    if dimension == "n_heads":
-        larger["d_model"] = 2 * arch.d_model
-    memory = training_memory_bytes(arch, batch_size)
-    assert training_memory_bytes(replace(arch, **larger), batch_size) > memory
-    assert training_memory_bytes(arch, batch_size + 1) > memory > 16 * count_params(arch).total
-
-
-def test_the_estimate_covers_what_a_step_keeps() -> None:
-    arch = Architecture(n_channels=25, d_model=48, n_layers=5, n_heads=8, d_ff=96, dropout=0.1)
-    model, batch_size = PatchTST(arch), 31
-    kept: dict[int, int] = {}
-
-    def pack(tensor: torch.Tensor) -> torch.Tensor:
-        storage = tensor.untyped_storage()
-        kept[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        model(torch.randn(batch_size, 60, 25)).sum().backward()
-    needed = sum(kept.values()) + 12 * count_params(arch).total
-    assert needed <= training_memory_bytes(arch, batch_size) <= 2 * needed

@@ -20,7 +20,6 @@ from finscale.config import (
     listed,
     spell,
 )
-from finscale.model import training_memory_bytes
 from finscale.pipeline.cells.finished import (
     Finished,
     find_finished,
@@ -36,6 +35,7 @@ from finscale.pipeline.searching import (
     memory_refusal,
     most_windows,
     n_stored,
+    search_memory_bytes,
     search_space,
 )
 from finscale.search import SearchSpace
@@ -86,10 +86,9 @@ class Prospect:
 
     @property
     def memory_bytes(self) -> int:
-        """Memory that its largest training needs, in bytes."""
+        """Memory that its largest training takes where there is enough, in bytes."""
         assert self.space
-        batch_size = self.cell.batch_size or max(self.cell.space.batch_size)
-        return max(training_memory_bytes(arch, batch_size) for arch in self.space.architectures)
+        return search_memory_bytes(self.cell, self.space)
 
     @property
     def n_trainings(self) -> int:

@@ -23,7 +23,9 @@ from finscale.pipeline.running import (
     workers_that_pay,
 )
 from finscale.tracking import Kind, Run, Status, final_seeds, finals, find_result
-from finscale.training import Gain, measure_gain
+from finscale.training import LARGE, Gain, fit_memory_bytes, measure_gain
+
+HOUR = 3_600.0
 
 
 def train_finals(context: CellContext, recipes: Sequence[Recipe]) -> pd.DataFrame:
@@ -72,7 +74,7 @@ def _train_missing(context: CellContext, missing: dict[Recipe, list[int]], n_fin
     groups = [
         Group(recipe, part, n_finals - n_left, n_finals)
         for recipe, seeds in missing.items()
-        for part in _parts(seeds, n_workers, together=gains[recipe].pays)
+        for part in _parts(seeds, n_workers, gains[recipe])
     ]
     context.listen(progress(context, groups[0], 0, f"{n_left} to train"))
     if n_workers == 1:
@@ -82,39 +84,56 @@ def _train_missing(context: CellContext, missing: dict[Recipe, list[int]], n_fin
         _side_by_side(context, groups, n_workers)
 
 
-def _gain(context: CellContext, recipe: Recipe, n_seeds: int) -> Gain:
-    """Measure the gain of training the seeds of a recipe in one program."""
-    return measure_gain(
-        recipe.arch, recipe.settings(context.config.seed), max(1, n_seeds), context.device
-    )
+def _gain(context: CellContext, recipe: Recipe, n_seeds: int) -> Gain | None:
+    """Measure the gain of training the seeds of a recipe in one program.
+
+    A large model has nothing to gain, and a few steps of it would take long: it gives None.
+    """
+    if not n_seeds or count_params(recipe.arch).total >= LARGE:
+        return None
+    settings = recipe.settings(context.config.seed)
+    return measure_gain(recipe.arch, settings, n_seeds, context.device)
 
 
 def _n_workers(
-    context: CellContext, missing: dict[Recipe, list[int]], gains: dict[Recipe, Gain]
+    context: CellContext, missing: dict[Recipe, list[int]], gains: dict[Recipe, Gain | None]
 ) -> int:
     """Return the number of processes that train finals.
 
     The cells of a study are worked on side by side already, so each has one process.
     """
-    config, folds = context.config, context.data.folds
+    config = context.config
     n_left = sum(map(len, missing.values()))
     if context.study is not None:
         return 1
     if config.workers:
         return min(config.workers, n_left)
     seconds = sum(
-        len(seeds) * gains[recipe].alone_s * recipe.settings(0).total_steps(len(fold.at.train))
-        for recipe, seeds in missing.items()
-        for fold in folds
+        len(seeds) * _seconds(context, recipe, gains[recipe]) for recipe, seeds in missing.items()
     )
     largest = max(count_params(recipe.arch).total for recipe in missing)
-    return min(workers_here(largest, context.device), workers_that_pay(seconds, n_left))
+    memory = max(
+        fit_memory_bytes(recipe.arch, recipe.batch_size, precision=recipe.precision)
+        for recipe in missing
+    )
+    fitting = workers_here(largest, context.device, memory)
+    return min(fitting, workers_that_pay(seconds, n_left))
 
 
-def _parts(seeds: Sequence[int], n_workers: int, *, together: bool) -> Iterator[tuple[int, ...]]:
+def _seconds(context: CellContext, recipe: Recipe, gain: Gain | None) -> float:
+    """Return the seconds of a final; those of a large model need not be known."""
+    if gain is None:
+        return HOUR
+    settings = recipe.settings(context.config.seed)
+    n_steps = sum(settings.total_steps(len(fold.at.train)) for fold in context.data.folds)
+    return gain.alone_s * n_steps
+
+
+def _parts(seeds: Sequence[int], n_workers: int, gain: Gain | None) -> Iterator[tuple[int, ...]]:
     """Yield the seeds that are trained in one program: so many that every worker has a part."""
-    size = -(-len(seeds) // n_workers) if together else 1
-    for first in range(0, len(seeds), size or 1):
+    together = gain is not None and gain.pays
+    size = max(1, -(-len(seeds) // n_workers)) if together else 1
+    for first in range(0, len(seeds), size):
         yield tuple(seeds[first : first + size])
 
 

@@ -299,6 +299,7 @@ def result_metrics(
             wall_time_s=seconds,
             epochs_run=sum(result.epochs_run for result in results),
             best_epoch=max(result.best_epoch for result in results),
+            micro_batch_size=min(result.micro_batch_size for result in results),
         ),
     }
 

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 
 MANY = 4
 """Threads of a large model, if others are trained beside it."""
-PROCESS_BYTES, TRAINING_BYTES = 2**30, 32
-"""Memory of a process with its libraries, and of training for each parameter, about."""
+PROCESS_BYTES = 2**30
+"""Memory of a process with its libraries, about."""
 LEAST_WORK_S = 15.0
 """Seconds of work for which a worker pays: its start alone takes about six."""
 GRACE_S = 30.0
@@ -125,7 +125,7 @@ def failure_lines(failures: Sequence[Failure]) -> str:
     return "; ".join(f"{', '.join(those)}: {line}" for line, those in names.items())
 
 
-def workers_that_fit(n_params: int, n_cores: int, memory_bytes: int) -> int:
+def workers_that_fit(n_params: int, training_bytes: int, *, n_cores: int, memory_bytes: int) -> int:
     """Return how many models can be trained side by side on the CPU.
 
     A small model has one thread, so every core can train one. A large one gets `MANY` threads.
@@ -134,29 +134,36 @@ def workers_that_fit(n_params: int, n_cores: int, memory_bytes: int) -> int:
     ----------
     n_params : int
         Number of parameters of the largest model.
+    training_bytes : int
+        Memory of the largest training. Its process takes about 1 GiB beside it.
     memory_bytes : int
-        Free memory. A process takes about 1 GiB, and training about 32 bytes per parameter.
+        Free memory.
 
     Examples
     --------
-    >>> workers_that_fit(2_000_000, n_cores=16, memory_bytes=64 * 2**30)
+    >>> workers_that_fit(2_000_000, 2**30, n_cores=16, memory_bytes=64 * 2**30)
     16
-    >>> workers_that_fit(200_000_000, n_cores=16, memory_bytes=64 * 2**30)
+    >>> workers_that_fit(200_000_000, 6 * 2**30, n_cores=16, memory_bytes=64 * 2**30)
     4
     """
     by_cores = n_cores if n_params < LARGE else max(min(2, n_cores), n_cores // MANY)
-    by_memory = int(memory_bytes // (PROCESS_BYTES + TRAINING_BYTES * n_params))
+    by_memory = int(memory_bytes // (PROCESS_BYTES + training_bytes))
     return max(1, min(by_cores, by_memory))
 
 
-def workers_here(n_params: int, device: torch.device) -> int:
+def workers_here(n_params: int, device: torch.device, training_bytes: int) -> int:
     """Return how many models can be trained side by side on this machine's `device`.
 
     An accelerator trains one model at a time.
     """
     if device.type != "cpu":
         return 1
-    return workers_that_fit(n_params, available_cores(), available_memory_bytes(device))
+    return workers_that_fit(
+        n_params,
+        training_bytes,
+        n_cores=available_cores(),
+        memory_bytes=available_memory_bytes(device),
+    )
 
 
 def workers_that_pay(seconds: float, n_pieces: int) -> int:

@@ -11,6 +11,7 @@ from .setup import (
     expected,
     memory_refusal,
     optuna_address,
+    search_memory_bytes,
     search_space,
 )
 from .trials import n_stored, own_trials
@@ -39,6 +40,7 @@ __all__ = [
     "other_searches",
     "own_trials",
     "run_trials",
+    "search_memory_bytes",
     "search_space",
     "standing_of",
     "write_note",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from finscale.config import SearchConfig
-from finscale.model import Architecture, count_params, forward_flops, training_memory_bytes
+from finscale.model import Architecture, activation_bytes, count_params, forward_flops
 from finscale.search import SearchSpace, extremes
 from finscale.training import measure_flops_per_second
 
@@ -23,7 +23,6 @@ N_MEASURED = 5
 MEASURE_S = 0.4
 """Seconds per measured architecture: the estimate must be ready within seconds."""
 N_LAYERS = 8
-BYTES_A_WEIGHT = 16
 
 
 @dataclass(frozen=True)
@@ -109,4 +108,4 @@ def _flops(arch: Architecture) -> float:
 
 def _kept_bytes(arch: Architecture) -> float:
     """Return the bytes that a window keeps in memory for the backward pass."""
-    return training_memory_bytes(arch, 1) - BYTES_A_WEIGHT * count_params(arch).total
+    return activation_bytes(arch, 1)

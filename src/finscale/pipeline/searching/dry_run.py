@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from finscale.config import HpoConfig, counted, format_budget
-from finscale.model import Architecture, forward_flops, training_memory_bytes
+from finscale.model import Architecture, forward_flops
 from finscale.pipeline.problem import architecture_name, load_problem, search_identity
 from finscale.pipeline.running import Line, Listen, duration, on_terminal, shown
 from finscale.pipeline.searching.cost import Cost, measured_cost, most_windows
-from finscale.pipeline.searching.setup import GIB, expected, memory_refusal, search_space
+from finscale.pipeline.searching.setup import (
+    GIB,
+    expected,
+    memory_refusal,
+    most_memory_bytes,
+    search_space,
+)
 from finscale.pipeline.searching.trials import n_stored
 from finscale.search import SearchSpace, extremes
 from finscale.tracking import Kind, tell_invocation
@@ -75,7 +81,7 @@ def _table(config: HpoConfig, space: SearchSpace, n_train: int, cost: Cost | Non
     rows = [
         f"{architecture_name(arch) + (' *' if arch in forced else ''):<26}"
         f"{forward_flops(arch):>16.2e}"
-        f"{training_memory_bytes(arch, batch_size) / GIB:>16.2f} GiB"
+        f"{most_memory_bytes(config, arch) / GIB:>16.2f} GiB"
         f"{_time(arch, most_windows(config, n_train), cost)}"
         for arch in shown
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy import make_url
@@ -19,14 +19,13 @@ from finscale.model import (
     Architecture,
     architectures,
     count_params,
-    training_memory_bytes,
 )
-from finscale.pipeline.problem import ProblemData, patch_stride
+from finscale.pipeline.problem import ProblemData, patch_stride, precision_of
 from finscale.pipeline.running import duration, workers_here, workers_that_pay
 from finscale.pipeline.searching.cost import Cost, measured_cost, search_seconds
 from finscale.search import Methods, OptunaAddress, SearchSpace, file_address, middle
 from finscale.tracking import fingerprint, is_database, store_address
-from finscale.training import available_memory_bytes
+from finscale.training import available_memory_bytes, fit_memory_bytes, least_memory_bytes
 
 if TYPE_CHECKING:
     import torch
@@ -146,8 +145,8 @@ def memory_refusal(
     config: SearchConfig, space: SearchSpace, device: torch.device
 ) -> ConfigError | None:
     """Return the error if no architecture of a budget fits into memory here, else None."""
-    batch_size = config.batch_size or min(config.space.batch_size)
-    need = min(training_memory_bytes(arch, batch_size) for arch in space.architectures)
+    precision = precision_of(config)
+    need = min(least_memory_bytes(arch, precision, device.type) for arch in space.architectures)
     there = available_memory_bytes(device)
     if need <= there:
         return None
@@ -155,9 +154,22 @@ def memory_refusal(
         "budget",
         expected=f"a model that trains in the {there / GIB:.1f} GiB free on {device.type}",
         got=f"{format_budget(config.budget)}, which takes {need / GIB:.1f} GiB or more, "
-        f"in batches of {batch_size}",
+        "with one window at a time",
         todo="Take a smaller budget, or a machine with more memory.",
     )
+
+
+def search_memory_bytes(config: SearchConfig, space: SearchSpace) -> int:
+    """Return the memory of the largest training of a search, where there is enough."""
+    return max(most_memory_bytes(config, arch) for arch in space.architectures)
+
+
+def most_memory_bytes(config: SearchConfig, arch: Architecture) -> int:
+    """Return the memory of training `arch` with the largest batch, whole, and with dropout."""
+    dropout = max(config.space.dropout) if config.dropout is None else config.dropout
+    batch_size = config.batch_size or max(config.space.batch_size)
+    trained = replace(arch, dropout=dropout)
+    return fit_memory_bytes(trained, batch_size, precision=precision_of(config))
 
 
 @dataclass(frozen=True)
@@ -199,7 +211,8 @@ def expected(
     if not n_workers:
         largest = max(count_params(arch).total for arch in space.architectures)
         paying = workers_that_pay(seconds, n_left)
-        n_workers = min(workers_here(largest, device), paying)
+        fitting = workers_here(largest, device, search_memory_bytes(config, space))
+        n_workers = min(fitting, paying)
     return Expected(
         n_workers,
         f"about {duration(seconds / min(n_workers, n_left))} at most on {device.type} with "

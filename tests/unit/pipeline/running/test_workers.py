@@ -18,23 +18,25 @@ GIB = 2**30
 
 
 @pytest.mark.parametrize(
-    ("n_params", "n_cores", "memory_gib", "expected"),
+    ("n_params", "training_gib", "n_cores", "memory_gib", "expected"),
     [
-        (32_000, 2, 16, 2),
-        (32_000, 16, 64, 16),  # a core each
-        (32_000, 16, 5, 4),  # 1 GiB each, and a little
-        (32_000, 16, 0.5, 1),
-        (8_000_000, 16, 64, 4),  # four threads each
-        (8_000_000, 2, 64, 2),
-        (8_000_000, 1, 64, 1),
-        (200_000_000, 64, 64, 9),  # 1 GiB + 6.4 GB each
-        (2_000_000_000, 64, 64, 1),
+        (32_000, 0.01, 2, 16, 2),
+        (32_000, 0.01, 16, 64, 16),  # a core each
+        (32_000, 0.01, 16, 5, 4),  # 1 GiB each, and a little
+        (32_000, 0.01, 16, 0.5, 1),
+        (8_000_000, 0.3, 16, 64, 4),  # four threads each
+        (8_000_000, 0.3, 2, 64, 2),
+        (8_000_000, 0.3, 1, 64, 1),
+        (200_000_000, 6.0, 64, 64, 9),  # 7 GiB each
+        (2_000_000_000, 60.0, 64, 64, 1),
     ],
 )
 def test_cores_and_memory_bound_the_number(
-    n_params: int, n_cores: int, memory_gib: float, expected: int
+    n_params: int, training_gib: float, n_cores: int, memory_gib: float, expected: int
 ) -> None:
-    assert workers_that_fit(n_params, n_cores, int(memory_gib * GIB)) == expected
+    memory_bytes, training_bytes = int(memory_gib * GIB), int(training_gib * GIB)
+    fitting = workers_that_fit(n_params, training_bytes, n_cores=n_cores, memory_bytes=memory_bytes)
+    assert fitting == expected
 
 
 @pytest.mark.parametrize(
@@ -49,8 +51,8 @@ def test_a_worker_has_a_piece_and_fifteen_seconds_of_work(
 
 
 def test_an_accelerator_trains_one_model_at_a_time() -> None:
-    assert workers_here(32_000, torch.device("cuda")) == 1
-    assert workers_here(32_000, torch.device("mps")) == 1
+    assert workers_here(32_000, torch.device("cuda"), GIB) == 1
+    assert workers_here(32_000, torch.device("mps"), GIB) == 1
 
 
 def test_work_that_was_left_because_of_heat_goes_on_when_it_is_cooler() -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from finscale.config import HpoConfig, parse
-from finscale.model import Architecture, architectures, forward_flops, training_memory_bytes
+from finscale.model import Architecture, activation_bytes, architectures, forward_flops
 from finscale.pipeline.searching.cost import measured_cost, search_seconds
 from finscale.pipeline.searching.setup import expected
 from finscale.search import SearchSpace, extremes
@@ -19,7 +19,7 @@ SECONDS_A_FLOP, SECONDS_A_BYTE = 2e-11, 3e-9
 
 def a_window(arch: Architecture) -> float:
     """Return the seconds that a machine of known speed takes for a window."""
-    kept = training_memory_bytes(arch, 2) - training_memory_bytes(arch, 1)
+    kept = activation_bytes(arch, 1)
     return SECONDS_A_FLOP * 3 * forward_flops(arch) + SECONDS_A_BYTE * kept
 
 
