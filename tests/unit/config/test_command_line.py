@@ -124,11 +124,12 @@ def test_options_are_the_fields_a_user_may_set() -> None:
         *("universe", "timescale", "feature_tier", "vix", "data_root"),
     ]
     assert option_names(StudyConfig) == [
-        *("study", "workers", "device", "health", "data_root", "dry_run"),
+        *("study", "workers", "device", "precision", "compile"),
+        *("health", "data_root", "dry_run"),
     ]
     assert set(option_names(TrainConfig)) - set(option_names(HpoConfig)) == {"top_k", "n_seeds"}
     own = set(option_names(AnalyzeConfig)) - set(option_names(Problem))
-    assert own == {"study", "floors", "allow_partial"}
+    assert own == {"study", "precision", "floors", "allow_partial"}
     assert set(option_names(AnalyzeConfig)) - own == set(option_names(Problem))
 
 
