@@ -103,10 +103,18 @@ class FinscaleError(Exception):
         line += cut(todo, _MOST_OF_A_COMMAND)
         super().__init__(printable(" ".join(line.split())))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Say how the error is made again in another process: of its line, not of its parts."""
+        return _again, (type(self), self.line), self.__dict__
+
     @property
     def line(self) -> str:
         """The message, as it is printed and written into the run's note."""
         return str(self)
+
+
+def _again(kind: type[FinscaleError], line: str) -> FinscaleError:
+    return kind.__new__(kind, line)
 
 
 def _bounded(text: str) -> str:
@@ -128,6 +136,10 @@ class StoreError(FinscaleError):
 
 class ThermalError(FinscaleError):
     """The machine is too hot to train on; the same command continues when it is cooler."""
+
+
+class LostError(FinscaleError):
+    """A process that had a part in a training has died; the same command goes on with it."""
 
 
 class RefusedError(FinscaleError):

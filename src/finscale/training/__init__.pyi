@@ -23,6 +23,8 @@ from .rates import matrix_flops_per_second
 from .samples import Samples, make_samples
 from .schedule import learning_rate_factor
 from .settings import Epoch, FitResult, FitSettings, OnEpoch, Signal
+from .several_devices import fit_on_several
+from .shared_step import spared_bytes
 from .threads import LARGE, threads_of
 
 __all__ = [
@@ -49,6 +51,7 @@ __all__ = [
     "check_precision",
     "fit",
     "fit_memory_bytes",
+    "fit_on_several",
     "fit_together",
     "gaussian_nll_loss",
     "last_epoch",
@@ -65,6 +68,7 @@ __all__ = [
     "remove_checkpoint",
     "resolve_precision",
     "sensors",
+    "spared_bytes",
     "tf32_products",
     "threads_of",
 ]

@@ -40,12 +40,15 @@ class Checkpoints:
         Called before each write, so that the caller can first store all epochs that it was told.
     tell : callable
         Called with a sentence if a file that is found cannot be used.
+    is_read_only : bool
+        Whether a run only resumes from the file, because another process writes it.
     """
 
     path: Path
     every_s: float = 30.0
     before: Callable[[], object] = lambda: None
     tell: Callable[[str], object] = lambda _: None
+    is_read_only: bool = False
 
 
 class CheckpointKeeper:
@@ -70,7 +73,7 @@ class CheckpointKeeper:
         clock: Callable[[], float] | None = None,
     ) -> None:
         self._path, self._before = checkpoints.path, checkpoints.before
-        self._tell = checkpoints.tell
+        self._tell, self._is_read_only = checkpoints.tell, checkpoints.is_read_only
         self._pace = Pace(checkpoints.every_s, clock)
         self._identity = json.loads(json.dumps(identity))  # JSON turns tuples into lists
         self._writer = ThreadPoolExecutor(1, "checkpoint")
@@ -93,6 +96,8 @@ class CheckpointKeeper:
 
     def is_due(self) -> bool:
         """Tell whether it is time for the next write, and the last one has ended."""
+        if self._is_read_only:
+            return False
         return self._pace.is_due() and (self._writing is None or self._writing.done())
 
     def save(self, state: TrainingState) -> None:
@@ -104,6 +109,8 @@ class CheckpointKeeper:
             If it, or the one before it, cannot be written; an earlier file stays.
         """
         self.wait()
+        if self._is_read_only:
+            return
         with self._pace.taken():
             self._before()
             checkpoint = _Checkpoint(self._identity, state.values(), state.tensors())

@@ -23,6 +23,7 @@ from finscale.training.fixed_shape import FixedShapeStep, cuda_graph, repeated
 from finscale.training.losses import Loss, bce_loss
 from finscale.training.member import Member, MemberRun
 from finscale.training.precision import tf32_products
+from finscale.training.ranks import Ranks
 from finscale.training.samples import Samples
 from finscale.training.schedule import learning_rate_factor
 from finscale.training.settings import (
@@ -32,6 +33,7 @@ from finscale.training.settings import (
     IsStopping,
     OnEpoch,
 )
+from finscale.training.shared_step import SharedStep, shared_micro
 from finscale.training.state import TrainingState
 from finscale.training.steps import OneModelStep, StackedStep, Step
 from finscale.training.threads import using_threads
@@ -101,6 +103,7 @@ def fit_together(
     loss: Loss = bce_loss,
     is_stopping: IsStopping = lambda: False,
     compile: AskedCompile = "false",
+    ranks: Ranks | None = None,
 ) -> list[FitResult]:
     """Train several models of one architecture in one program, each as `fit` would train it alone.
 
@@ -112,6 +115,8 @@ def fit_together(
     ----------
     settings : FitSettings
         Settings of all members. The seed is each member's own.
+    ranks : Ranks, optional
+        The processes that train the only member together; all of them call this function.
 
     Returns
     -------
@@ -122,7 +127,7 @@ def fit_together(
     crews = groupby(sorted(runs, key=lambda run: run.state.place), lambda run: run.state.place)
     try:
         for _, crew in crews:
-            _Training([*crew], train, validation, settings, loss, is_stopping, compile).go()
+            _Training([*crew], train, validation, settings, loss, is_stopping, compile, ranks).go()
     finally:
         for run in runs:
             run.wait()
@@ -141,8 +146,9 @@ class _Training:
         loss: Loss,
         is_stopping: IsStopping,
         compile: AskedCompile,
+        ranks: Ranks | None,
     ) -> None:
-        self._compile = compile
+        self._compile, self._ranks = compile, ranks
         self._crew, self._train, self._validation = crew, train, validation
         self._settings, self._loss, self._is_stopping = settings, loss, is_stopping
 
@@ -150,6 +156,8 @@ class _Training:
         """Train every run until it ends, or until a stop is asked for."""
         try:
             first = self._crew[0].state
+            if self._ranks:  # they share the cores, and the checkpoint may be of a model alone
+                first.n_threads = min(first.n_threads, torch.get_num_threads())
             with using_threads(first.n_threads), tf32_products(first.device.type):
                 self._micro = self._choose_micro()
                 self._engine = self._choose_engine()
@@ -188,6 +196,8 @@ class _Training:
         state, settings = self._crew[0].state, self._settings
         if len(self._crew) > 1 or not isinstance(state.model, PatchTST):
             return MicroBatch(settings.batch_size, checkpointing=False)
+        if self._ranks:
+            return shared_micro(state, settings, self._ranks)
         device = state.device
         free = available_memory_bytes(device) + state.n_bytes
         return micro_batch(
@@ -203,6 +213,8 @@ class _Training:
         state, settings = self._crew[0].state, self._settings
         if not isinstance(state.model, PatchTST):
             return Engine(reason="no encoder layers")
+        if self._ranks:
+            return Engine(reason=f"on {self._ranks.count} devices")
         n_steps = settings.total_steps(len(self._train))
         computed = replace(settings, batch_size=self._micro.size)
         engine = choose_engine(self._compile, state.model.arch, computed, n_steps, state.device)
@@ -219,6 +231,8 @@ class _Training:
         for state in states:
             state.is_compiled = engine.is_compiled
         arguments = (self._train, self._settings, self._loss)
+        if self._ranks:
+            return SharedStep(first, *arguments, self._micro, self._ranks)
         step: Step = (
             OneModelStep(first, *arguments, self._micro)
             if len(states) == 1

@@ -86,6 +86,7 @@ class OneModelStep:
     ) -> None:
         state.train_alone()
         self._state, self._train, self._loss = state, train, loss
+        self._network: nn.Module = state.model
         self._clip_norm, self._precision = settings.clip_norm, settings.precision
         self.micro = micro or MicroBatch(settings.batch_size, checkpointing=False)
 
@@ -142,7 +143,7 @@ class OneModelStep:
     def _losses(self, which_B: Tensor, weights_B: Tensor | None) -> Tensor:
         """Return losses_B of samples, each times its weight."""
         with autocast(self._state.device.type, self._precision):
-            outputs_BK = self._state.model(self._train.windows(which_B))
+            outputs_BK = self._network(self._train.windows(which_B))
         losses_B = self._loss(outputs_BK.float(), self._train.labels_N[which_B])
         return losses_B if weights_B is None else losses_B * weights_B
 
