@@ -43,6 +43,7 @@ Delta = Annotated[float, Field(ge=1e-6, lt=1)]
 # One year in seconds: no process lasts longer.
 Timeout = Annotated[int, Field(ge=0, le=31_536_000)]
 Side = Annotated[int, Field(ge=0, le=64)]
+Devices = Annotated[int, Field(ge=1, le=64)]
 # No processor survives more than 150 degrees, and every room has less than 30.
 Celsius = Annotated[float, Field(ge=30, le=150)]
 Pause = Annotated[float, Field(gt=0, le=3_600)]

@@ -13,6 +13,7 @@ from finscale.config.bounds import (
     BlockCount,
     Chosen,
     Delta,
+    Devices,
     Epochs,
     Horizon,
     MostSteps,
@@ -23,7 +24,7 @@ from finscale.config.bounds import (
 )
 from finscale.config.budget import parse_budget
 from finscale.config.data_root import DataRoot
-from finscale.config.engine import COMPILE, AskedCompile
+from finscale.config.engine import COMPILE, NPROC, AskedCompile, check_nproc
 from finscale.config.errors import ConfigError
 from finscale.config.files import Frozen, Named, load_named, option
 from finscale.config.floors import load_floors
@@ -151,6 +152,7 @@ class Study(Named):
         precision: AskedPrecision = "auto",
         compile: AskedCompile = "auto",
         health: Health | None = None,
+        nproc: int = 1,
     ) -> tuple[TrainConfig, ...]:
         """Return all cells of the matrix, problem by problem, small budgets first.
 
@@ -175,6 +177,7 @@ class Study(Named):
             "precision": precision,
             "compile": compile,
             "health": health or "default",
+            "nproc": nproc,
         }
         cells = (
             TrainConfig.model_validate({**shared, **where, **dict(zip(axes, place, strict=True))})
@@ -217,9 +220,15 @@ class StudyConfig(Frozen):
     device: Literal["auto", "cpu", "cuda", "mps"] = option("auto", "where to train")
     precision: AskedPrecision = option("auto", PRECISION)
     compile: AskedCompile = option("auto", COMPILE)
+    nproc: Devices = option(1, NPROC)
     health: ChosenHealth = option("default", "a file in configs/health: limits of temperature")
     data_root: DataRoot = option(Path("data"), "folder of raw and processed data")
     dry_run: bool = option("false", "print what would be done, and train nothing (true or false)")
+
+    @model_validator(mode="after")
+    def _devices_are_shared_once(self) -> StudyConfig:
+        check_nproc(self.nproc, self.workers)
+        return self
 
 
 def _known(name: str) -> str:

@@ -12,6 +12,7 @@ from finscale.config.bounds import (
     Chosen,
     Decay,
     Depth,
+    Devices,
     Dropout,
     Epochs,
     FeedForward,
@@ -30,7 +31,7 @@ from finscale.config.bounds import (
 from finscale.config.budget import format_budget, parse_budget
 from finscale.config.command_line import SEARCHED
 from finscale.config.data_root import DataRoot
-from finscale.config.engine import COMPILE, AskedCompile
+from finscale.config.engine import COMPILE, NPROC, AskedCompile, check_nproc
 from finscale.config.errors import ConfigError, quoted
 from finscale.config.files import Frozen, option
 from finscale.config.floors import Floors, load_floors
@@ -116,6 +117,7 @@ class SearchConfig(Problem):
     device: Literal["auto", "cpu", "cuda", "mps"] = option("auto", "where to train")
     precision: AskedPrecision = option("auto", PRECISION)
     compile: AskedCompile = option("auto", COMPILE)
+    nproc: Devices = option(1, NPROC)
     floors: ChosenFloors = option("default", "a file in configs/floors")
     health: ChosenHealth = option("default", "a file in configs/health: limits of temperature")
 
@@ -155,6 +157,11 @@ class HpoConfig(SearchConfig):
     )
     dry_run: bool = option("false", "print what would be done, and train nothing (true or false)")
 
+    @model_validator(mode="after")
+    def _devices_are_shared_once(self) -> HpoConfig:
+        check_nproc(self.nproc, self.workers)
+        return self
+
 
 class TrainConfig(SearchConfig):
     """Options of `train`: train the best trials of a search again, with several seeds."""
@@ -165,6 +172,11 @@ class TrainConfig(SearchConfig):
         0, "number of parallel processes, which share the cores; 0: as many as pay"
     )
     dry_run: bool = option("false", "print what would be done, and train nothing (true or false)")
+
+    @model_validator(mode="after")
+    def _devices_are_shared_once(self) -> TrainConfig:
+        check_nproc(self.nproc, self.workers)
+        return self
 
     @property
     def search(self) -> HpoConfig:

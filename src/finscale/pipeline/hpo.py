@@ -20,6 +20,7 @@ from finscale.pipeline.running import (
     Line,
     Listen,
     check_cool,
+    check_devices,
     failure_lines,
     on_terminal,
     renewing,
@@ -93,6 +94,7 @@ def hpo(
     if n_stored(config.cell_name, identity) < config.n_trials:  # else nothing is trained
         device = pick_device(config.device)
         check_precision(config.precision, device)
+        check_devices(config.nproc, device)
         check_memory(config, space, device)
         check_cool(config.health, device)
     address = optuna_address(config, identity)

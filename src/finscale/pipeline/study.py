@@ -44,6 +44,7 @@ from finscale.pipeline.running import (
     Listen,
     Screen,
     check_cool,
+    check_devices,
     renewing,
     run_side_by_side,
     unfinished,
@@ -104,7 +105,7 @@ def study(config: StudyConfig, run_id: str | None = None) -> None:
             screen(Line(f"{config.study.question}\n{to_do}"))
             n_workers = _n_workers(config, prospects)
             listen = renewing(screen, runs.parent)
-            failures = _run(waiting, config.study.name, n_workers, listen)
+            failures = _run(waiting, config, n_workers, listen)
             if failures:
                 what, resume = f"study {config.study.name}", spell("study", config)
                 raise unfinished(what, "every cell to finish", failures, resume)
@@ -143,6 +144,7 @@ def _look_ahead(
     prospects = with_room(look_ahead(cells, listen), device)
     if any(each.state is State.TO_DO for each in prospects):
         check_precision(config.precision, device)
+        check_devices(config.nproc, device)
     if any(each.state is not State.DONE for each in prospects):
         listen(Line(table(prospects)))
     todo = f"Correct study {config.study.name}, or take a machine that has room: nothing was begun."
@@ -191,15 +193,18 @@ def _waits_for_the_registry(tags: Mapping[str, str]) -> bool:
 
 
 def _run(
-    waiting: Sequence[TrainConfig], study: str, n_workers: int, listen: Listen
+    waiting: Sequence[TrainConfig], config: StudyConfig, n_workers: int, listen: Listen
 ) -> list[Failure]:
-    job = partial(run_cell, study=study)
+    job = partial(run_cell, study=config.study.name)
     cells = {cell.cell_name: cell for cell in waiting}
-    return run_side_by_side(job, cells, min(n_workers, len(waiting)), listen)
+    n_workers, starts_others = min(n_workers, len(waiting)), config.nproc > 1
+    return run_side_by_side(job, cells, n_workers, listen, starts_others=starts_others)
 
 
 def _n_workers(config: StudyConfig, prospects: Sequence[Prospect]) -> int:
     """Return how many cells are worked on at a time."""
+    if config.nproc > 1:
+        return 1
     to_do = [each for each in prospects if each.state is State.TO_DO]
     largest = max((each.cell.budget for each in to_do), default=1)
     memory = max((each.memory_bytes for each in to_do), default=1)

@@ -36,7 +36,7 @@ from finscale.pipeline.problem import (
     targets_of,
     train_identity,
 )
-from finscale.pipeline.running import Line, Listen, check_cool, on_terminal, shown
+from finscale.pipeline.running import Line, Listen, check_cool, check_devices, on_terminal, shown
 from finscale.pipeline.searching import other_searches, own_trials, search_space
 from finscale.tracking import (
     N_PARAMS,
@@ -98,6 +98,7 @@ def train(
 
     device = pick_device(config.device)
     check_precision(config.precision, device)
+    check_devices(config.nproc, device)
     tags = {**data.tags(), Tag.CELL: config.cell_name, Tag.TARGETS: targets_of(config)}
     tags |= {Tag.RESOLVED_PRECISION: precision_of(config)}
     with verb_run(
@@ -167,6 +168,7 @@ def dry_run_train(
     load_problem(config, config.floors, listen)  # reports faults of the data before the table
     device = pick_device(config.device)
     check_precision(config.precision, device)
+    check_devices(config.nproc, device)
     prospects = with_room(look_ahead([config], listen), device)
     listen(Line(table(prospects)))
     check_possible(f"cell {config.cell_name}", prospects, "Nothing was begun.")

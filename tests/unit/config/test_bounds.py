@@ -40,6 +40,7 @@ OPTIONS: list[tuple[type[BaseModel], str, list[str]]] = [
     (HpoConfig, "timeout", COUNTS[1:]),
     (HpoConfig, "max_steps", COUNTS[1:]),
     *((config, "workers", COUNTS[1:]) for config in (HpoConfig, StudyConfig)),
+    *((config, "nproc", COUNTS) for config in (HpoConfig, TrainConfig, StudyConfig)),
     (HpoConfig, "learning_rate", ["5e-324", "1e-9", "1.1", "1e308", "-0.001"]),
     (HpoConfig, "weight_decay", ["1", "1e308", "-1e-9", "nan"]),
     (HpoConfig, "dropout", ["0.96", "1", "-0.1", "inf"]),

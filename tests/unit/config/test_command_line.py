@@ -124,7 +124,7 @@ def test_options_are_the_fields_a_user_may_set() -> None:
         *("universe", "timescale", "feature_tier", "vix", "data_root"),
     ]
     assert option_names(StudyConfig) == [
-        *("study", "workers", "device", "precision", "compile"),
+        *("study", "workers", "device", "precision", "compile", "nproc"),
         *("health", "data_root", "dry_run"),
     ]
     assert set(option_names(TrainConfig)) - set(option_names(HpoConfig)) == {"top_k", "n_seeds"}

@@ -33,7 +33,12 @@ def study_cells(study: Study, config: AnalyzeConfig | StudyConfig) -> tuple[Trai
     """Return the cells of a study as options of `train`."""
     if isinstance(config, StudyConfig):
         return study.cells(
-            config.data_root, config.device, config.precision, config.compile, config.health
+            config.data_root,
+            config.device,
+            config.precision,
+            config.compile,
+            config.health,
+            config.nproc,
         )
     return study.cells(config.data_root, "auto", config.precision)
 

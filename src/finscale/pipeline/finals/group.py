@@ -145,6 +145,7 @@ def _train_fold(
         context.device,
         context.guard,
         config.compile,
+        config.nproc,
     )
     for log in logs:
         log.flush()

@@ -87,9 +87,10 @@ def _train_missing(context: CellContext, missing: dict[Recipe, list[int]], n_fin
 def _gain(context: CellContext, recipe: Recipe, n_seeds: int) -> Gain | None:
     """Measure the gain of training the seeds of a recipe in one program.
 
-    A large model has nothing to gain, and a few steps of it would take long: it gives None.
+    A large model has nothing to gain, and a few steps of it would take long: it gives None. So does
+    one that has several devices.
     """
-    if not n_seeds or count_params(recipe.arch).total >= LARGE:
+    if not n_seeds or context.config.nproc > 1 or count_params(recipe.arch).total >= LARGE:
         return None
     settings = recipe.settings(context.config.seed)
     return measure_gain(recipe.arch, settings, n_seeds, context.device)
@@ -104,7 +105,7 @@ def _n_workers(
     """
     config = context.config
     n_left = sum(map(len, missing.values()))
-    if context.study is not None:
+    if context.study is not None or config.nproc > 1:
         return 1
     if config.workers:
         return min(config.workers, n_left)

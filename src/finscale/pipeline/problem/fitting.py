@@ -28,6 +28,7 @@ from finscale.model import (
     MLP,
     TOLERANCE,
     Architecture,
+    LabelUnits,
     PatchTST,
     ServedModel,
     count_params,
@@ -57,6 +58,7 @@ from finscale.training import (
     Samples,
     ThermalGuard,
     bce_loss,
+    fit_on_several,
     fit_together,
     gaussian_nll_loss,
     make_samples,
@@ -114,15 +116,22 @@ def train_models(
     device: torch.device,
     guard: ThermalGuard,
     compile: AskedCompile = "false",
+    nproc: int = 1,
 ) -> list[Trained]:
-    """Build a recipe's model for each seed, and train them in one program on a fold."""
+    """Build a recipe's model for each seed, and train them in one program on a fold.
+
+    Parameters
+    ----------
+    nproc : int
+        Number of devices that train the model together, if there is only one.
+    """
     models = [build_model(recipe, budget, trainee.seed) for trainee in trainees]
     members = [
-        Member(model.to(device), each.seed, each.on_epoch, each.checkpoints)
+        Member(model if nproc > 1 else model.to(device), each.seed, each.on_epoch, each.checkpoints)
         for model, each in zip(models, trainees, strict=True)
     ]
     settings, length = recipe.settings(trainees[0].seed), recipe.arch.context_length
-    results = _fit(members, data, fold, settings, length, device, guard, compile)
+    results = _fit(members, data, fold, settings, length, device, guard, compile, nproc)
     at_N = fold.at.validation
     return [
         Trained(model, recipe, result, outputs_at(model, data, fold, at_N, device))
@@ -139,9 +148,10 @@ def train_model(
     device: torch.device,
     guard: ThermalGuard,
     compile: AskedCompile = "false",
+    nproc: int = 1,
 ) -> Trained:
     """Build a recipe's model for one seed, and train it on a fold."""
-    return train_models(recipe, data, fold, budget, [trainee], device, guard, compile)[0]
+    return train_models(recipe, data, fold, budget, [trainee], device, guard, compile, nproc)[0]
 
 
 def fit_network(
@@ -177,20 +187,35 @@ def _fit(
     device: torch.device,
     guard: ThermalGuard,
     compile: AskedCompile = "false",
+    nproc: int = 1,
 ) -> list[FitResult]:
-    train = samples(data, fold, fold.at.train, context_length).to(device)
-    validation = samples(data, fold, fold.at.validation, context_length).to(device)
-    loss = task_loss(data, fold)
+    train = samples(data, fold, fold.at.train, context_length)
+    validation = samples(data, fold, fold.at.validation, context_length)
     with unbroken():
-        results = fit_together(
-            members,
-            train,
-            validation,
-            settings,
-            loss=loss,
-            is_stopping=guard,
-            compile=compile,
-        )
+        if nproc > 1:
+            (member,) = members
+            results = [
+                fit_on_several(
+                    member,
+                    train,
+                    validation,
+                    settings,
+                    n_devices=nproc,
+                    device_type=device.type,
+                    loss=task_loss(data, fold),
+                    is_stopping=guard,
+                )
+            ]
+        else:
+            results = fit_together(
+                members,
+                train.to(device),
+                validation.to(device),
+                settings,
+                loss=task_loss(data, fold),
+                is_stopping=guard,
+                compile=compile,
+            )
     guard.check()
     for member in members:
         member.model.cpu()
@@ -199,13 +224,18 @@ def _fit(
 
 def task_loss(data: ProblemData, fold: FoldData) -> Loss:
     """Return the loss to minimise: cross-entropy, or the negative log density of returns."""
-    if data.problem.task.is_binary:
-        return bce_loss
+    return bce_loss if data.problem.task.is_binary else DensityLoss(fold.units)
 
-    def density_loss(outputs_BK: Tensor, labels_B: Tensor) -> Tensor:
-        return gaussian_nll_loss(fold.units.restore(outputs_BK), labels_B)
 
-    return density_loss
+@dataclass(frozen=True)
+class DensityLoss:
+    """The negative log density of returns. Unlike a function within one, it can be pickled."""
+
+    units: LabelUnits
+
+    def __call__(self, outputs_BK: Tensor, labels_B: Tensor) -> Tensor:
+        """Return losses_B."""
+        return gaussian_nll_loss(self.units.restore(outputs_BK), labels_B)
 
 
 def samples(

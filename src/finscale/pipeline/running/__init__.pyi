@@ -1,4 +1,5 @@
 from .checkpoints import checkpoint_path, checkpoints_of
+from .devices import check_devices
 from .ends import Fault, closing, closing_all, fault_of
 from .epoch_log import EpochLog
 from .health import check_cool, guard_of, speed_curves
@@ -25,6 +26,7 @@ __all__ = [
     "Progress",
     "Screen",
     "check_cool",
+    "check_devices",
     "checkpoint_path",
     "checkpoints_of",
     "closing",

@@ -7,7 +7,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from enum import Enum, auto
 
-from finscale.config import FinscaleError, StoreError, ThermalError, is_disk_full, was_stopped
+from finscale.config import (
+    FinscaleError,
+    LostError,
+    StoreError,
+    ThermalError,
+    is_disk_full,
+    was_stopped,
+)
 from finscale.tracking import LeaseLostError, Run, Status, end_of
 
 
@@ -15,7 +22,8 @@ class Fault(Enum):
     """Cause of an early end of a training."""
 
     OUTSIDE = auto()
-    """A stop, an unreachable store, a full disk or heat. The same run can be resumed later."""
+    """A stop, an unreachable store, a full disk, heat, or a process that died. The same run can be
+    resumed later."""
     USER = auto()
     """Wrong options or data. Every other training would end in the same way."""
     TRAINING = auto()
@@ -25,7 +33,7 @@ class Fault(Enum):
 def fault_of(error: BaseException) -> Fault:
     """Return the cause of an early end, by the type of its error."""
     is_stop = isinstance(error, KeyboardInterrupt) or was_stopped()
-    if is_stop or isinstance(error, StoreError | ThermalError) or is_disk_full(error):
+    if is_stop or isinstance(error, LostError | StoreError | ThermalError) or is_disk_full(error):
         return Fault.OUTSIDE
     return Fault.USER if isinstance(error, FinscaleError) else Fault.TRAINING
 

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from finscale.config import (
     FinscaleError,
+    LostError,
     StoreError,
     ThermalError,
     check_stop,
@@ -79,7 +80,12 @@ Job = Callable[[Piece, Listen], None]
 
 
 def run_side_by_side(
-    job: Job[Piece], pieces: Mapping[str, Piece], n_workers: int, listen: Listen
+    job: Job[Piece],
+    pieces: Mapping[str, Piece],
+    n_workers: int,
+    listen: Listen,
+    *,
+    starts_others: bool = False,
 ) -> list[Failure]:
     """Run `job` for each named piece in `n_workers` processes and return the failed pieces.
 
@@ -90,13 +96,15 @@ def run_side_by_side(
     ----------
     job : callable
         Must be importable by name, because the processes are spawned.
+    starts_others : bool
+        Whether the job starts processes of its own.
     """
     _set_threads(max(1, available_cores() // n_workers))
     workers: dict[Connection, BaseProcess] = {}
     try:
         for _ in range(n_workers):
             with unbroken():  # a stop between these lines would lose the worker
-                pipe, worker = _start(job)
+                pipe, worker = _start(job, is_daemon=not starts_others)
                 workers[pipe] = worker
         return _follow(list(workers), pieces, listen)
     finally:
@@ -187,10 +195,10 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _start(job: Job[Any]) -> tuple[Connection, BaseProcess]:
+def _start(job: Job[Any], *, is_daemon: bool) -> tuple[Connection, BaseProcess]:
     context = multiprocessing.get_context("spawn")  # a forked torch or sqlite handle is broken
     ours, theirs = context.Pipe()
-    worker = context.Process(target=_work, args=(job, theirs), daemon=True)
+    worker = context.Process(target=_work, args=(job, theirs), daemon=is_daemon)
     resource_tracker.ensure_running()  # starting it later would unblock Ctrl-C again
     with deaf_children():
         worker.start()
@@ -263,7 +271,8 @@ def _outcome(job: Job[Any], name: str, piece: Any, tell: Listen) -> _Done | Fail
             job(piece, tell)
     except FinscaleError as error:
         is_heat = isinstance(error, ThermalError)
-        return Failure(name, error.line, not (is_heat or isinstance(error, StoreError)), is_heat)
+        is_mistake = not (is_heat or isinstance(error, LostError | StoreError))
+        return Failure(name, error.line, is_mistake, is_heat)
     except Exception as error:
         last = traceback.format_exception_only(error)[-1].strip()
         return Failure(name, f"{last} (traceback in its run)")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from finscale.config import HpoConfig, counted, format_budget
 from finscale.model import Architecture, forward_flops
 from finscale.pipeline.problem import architecture_name, load_problem, search_identity
-from finscale.pipeline.running import Line, Listen, duration, on_terminal, shown
+from finscale.pipeline.running import Line, Listen, check_devices, duration, on_terminal, shown
 from finscale.pipeline.searching.cost import Cost, measured_cost, most_windows
 from finscale.pipeline.searching.setup import (
     GIB,
@@ -44,6 +44,7 @@ def dry_run(config: HpoConfig, run_id: str | None = None, *, listen: Listen = on
     space = search_space(config, data)
     device = pick_device(config.device)
     check_precision(config.precision, device)
+    check_devices(config.nproc, device)
     refusal = memory_refusal(config, space, device)
     n_train = len(data.search.at.train)
     # A model that does not fit into memory cannot be timed.

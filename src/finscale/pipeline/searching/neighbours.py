@@ -17,6 +17,7 @@ NO_CHOICES = (
         "device",
         "precision",
         "compile",
+        "nproc",
         "data_root",
         "floors",
         "health",

@@ -25,7 +25,12 @@ from finscale.pipeline.running import duration, workers_here, workers_that_pay
 from finscale.pipeline.searching.cost import Cost, measured_cost, search_seconds
 from finscale.search import Methods, OptunaAddress, SearchSpace, file_address, middle
 from finscale.tracking import fingerprint, is_database, store_address
-from finscale.training import available_memory_bytes, fit_memory_bytes, least_memory_bytes
+from finscale.training import (
+    available_memory_bytes,
+    fit_memory_bytes,
+    least_memory_bytes,
+    spared_bytes,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -146,8 +151,12 @@ def memory_refusal(
 ) -> ConfigError | None:
     """Return the error if no architecture of a budget fits into memory here, else None."""
     precision = precision_of(config)
-    need = min(least_memory_bytes(arch, precision, device.type) for arch in space.architectures)
-    there = available_memory_bytes(device)
+    need = min(
+        least_memory_bytes(arch, precision, device.type) - spared_bytes(arch, config.nproc)
+        for arch in space.architectures
+    )
+    # Processes on the CPU share its memory; of several GPUs, each has its own.
+    there = available_memory_bytes(device) // (config.nproc if device.type == "cpu" else 1)
     if need <= there:
         return None
     return ConfigError(
@@ -208,6 +217,8 @@ def expected(
     cost = cost or measured_cost(config, space, device)
     seconds = search_seconds(config, space, cost, n_train, n_done)
     n_workers, n_left = config.workers, max(1, config.n_trials - n_done)
+    if config.nproc > 1:
+        n_workers = 1
     if not n_workers:
         largest = max(count_params(arch).total for arch in space.architectures)
         paying = workers_that_pay(seconds, n_left)

@@ -116,6 +116,7 @@ def run_trial(context: SearchContext, trial: OpenTrial, standing: Standing) -> S
                 context.device,
                 context.guard,
                 context.config.compile,
+                context.config.nproc,
             )
             log.flush()
             if trained.result.status == "stopped":

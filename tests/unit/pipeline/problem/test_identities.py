@@ -87,6 +87,12 @@ def test_a_precision_is_a_part_of_a_search_unless_it_is_float32() -> None:
     assert identities[0] == identities[1] != identities[2]
 
 
+def test_the_number_of_devices_makes_no_other_search() -> None:
+    usual, several = TrainConfig(device="cpu"), TrainConfig(device="cpu", nproc=3)
+    assert search_identity(several, data_of(several)) == search_identity(usual, data_of(usual))
+    assert train_identity(several, data_of(several)) == train_identity(usual, data_of(usual))
+
+
 def test_a_limit_of_steps_makes_another_search_and_study() -> None:
     usual, short = TrainConfig(device="cpu"), TrainConfig(device="cpu", max_steps=7)
     assert search_identity(short, data_of(short)) != search_identity(usual, data_of(usual))
