@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 
@@ -48,7 +49,11 @@ KINDS = ("study", "hpo", "trial", "train", "final", "baseline", "analysis")
 
 
 def one_after_another(
-    job: Callable[..., None], cells: Mapping[str, TrainConfig], _: int, listen: Listen
+    job: Callable[..., None],
+    cells: Mapping[str, TrainConfig],
+    _: int,
+    listen: Listen,
+    **__: object,
 ) -> list[Failure]:
     """Do in this process what workers do in theirs."""
     failures = []
@@ -66,11 +71,11 @@ def knows(patch: pytest.MonkeyPatch, plan: Study) -> None:
         patch.setattr(f"finscale.{module}.load_study", lambda _: plan)
 
 
-def finish(lab: Lab, plan: Study) -> None:
+def finish(lab: Lab, plan: Study, **options: Any) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(study.__globals__, "run_side_by_side", one_after_another)
         knows(patch, plan)
-        study(StudyConfig(study=plan, data_root=lab.data_root, device="cpu"))
+        study(StudyConfig(study=plan, data_root=lab.data_root, device="cpu", **options))
 
 
 def counts(lab: Lab) -> dict[str, int]:

@@ -108,7 +108,7 @@ def test_a_cell_that_fails_keeps_the_test_closed_and_the_rest_done(
 ) -> None:
     """A fault that passes: going on helps, and the line says so."""
     failures = [Failure(f"{PROBLEM}.9K", "the process that worked on it died")]
-    monkeypatch.setitem(verb.__globals__, "run_side_by_side", lambda *_: failures)
+    monkeypatch.setitem(verb.__globals__, "run_side_by_side", lambda *_, **__: failures)
     knows(monkeypatch, PLAN)
     plan = PLAN.model_copy(update={"n_trials": 2})
     with pytest.raises(StoreError) as mistake:

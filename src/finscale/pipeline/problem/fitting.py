@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from finscale.config import (
     AskedCompile,
@@ -28,7 +27,6 @@ from finscale.model import (
     MLP,
     TOLERANCE,
     Architecture,
-    LabelUnits,
     PatchTST,
     ServedModel,
     count_params,
@@ -37,6 +35,7 @@ from finscale.model import (
     save_weights,
 )
 from finscale.pipeline.problem.data import FoldData, ProblemData
+from finscale.pipeline.problem.losses import task_loss
 from finscale.pipeline.problem.predictions import Outputs
 from finscale.pipeline.problem.recipe import Recipe
 from finscale.tracking import (
@@ -52,15 +51,12 @@ from finscale.training import (
     Checkpoints,
     FitResult,
     FitSettings,
-    Loss,
     Member,
     OnEpoch,
     Samples,
     ThermalGuard,
-    bce_loss,
     fit_on_several,
     fit_together,
-    gaussian_nll_loss,
     make_samples,
     predict,
 )
@@ -220,22 +216,6 @@ def _fit(
     for member in members:
         member.model.cpu()
     return results
-
-
-def task_loss(data: ProblemData, fold: FoldData) -> Loss:
-    """Return the loss to minimise: cross-entropy, or the negative log density of returns."""
-    return bce_loss if data.problem.task.is_binary else DensityLoss(fold.units)
-
-
-@dataclass(frozen=True)
-class DensityLoss:
-    """The negative log density of returns. Unlike a function within one, it can be pickled."""
-
-    units: LabelUnits
-
-    def __call__(self, outputs_BK: Tensor, labels_B: Tensor) -> Tensor:
-        """Return losses_B."""
-        return gaussian_nll_loss(self.units.restore(outputs_BK), labels_B)
 
 
 def samples(
