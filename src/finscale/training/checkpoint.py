@@ -11,7 +11,7 @@ import shutil
 import zlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,15 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save_file
 
 from finscale.training.pace import Pace
+from finscale.training.shards import Shards, read_whole, remove_shards
 from finscale.training.state import Tensors, TrainingState
 
 SCHEMA = 1
 """Version of the names and values in a file; a file of another version is not resumed."""
 MID_EPOCH_SCHEMA = 2
 """Version of a file that was written within an epoch, and also holds the state of this epoch."""
+SHARDED_SCHEMA = 3
+"""Version of a file whose weights and moments are in shards beside it."""
 
 
 @dataclass(frozen=True)
@@ -85,14 +88,25 @@ class CheckpointKeeper:
         found = _read(self._path)
         if found is None and self._path.exists():
             self._tell(f"checkpoint {self._path.name} is damaged: training begins anew")
-        elif found and not (found.identity == self._identity and state.fits(found.tensors)):
-            other = "of other settings, data or another architecture"
-            self._tell(f"checkpoint {self._path.name} is {other}: training begins anew")
         elif found:
-            state.restore(found.tensors, found.values)
+            self._restore(found, state)
         if is_cut_short:
             instead = "the one before is used" if found else "there is none before it"
             self._tell(f"the last checkpoint was cut short when its process died: {instead}")
+
+    def _restore(self, found: StoredState, state: TrainingState) -> None:
+        tensors = self._tensors(found, state) if found.identity == self._identity else {}
+        if state.fits(tensors):
+            state.restore(tensors, found.values)
+            return
+        other = "of other settings, data or another architecture"
+        self._tell(f"checkpoint {self._path.name} is {other}: training begins anew")
+
+    def _tensors(self, found: StoredState, _: TrainingState) -> Tensors:
+        """Return all stored tensors."""
+        if found.shards is None:
+            return found.tensors
+        return found.tensors | read_whole(self._path.with_name(found.shards.folder))
 
     def is_due(self) -> bool:
         """Tell whether it is time for the next write, and the last one has ended."""
@@ -113,11 +127,11 @@ class CheckpointKeeper:
             return
         with self._pace.taken():
             self._before()
-            checkpoint = _Checkpoint(self._identity, state.values(), state.tensors())
+            checkpoint = StoredState(self._identity, state.values(), state.tensors())
             if state.device.type == "cpu":
-                _write(self._path, checkpoint)
+                write_checkpoint(self._path, checkpoint)
             else:
-                self._writing = self._writer.submit(_write, self._path, checkpoint)
+                self._writing = self._writer.submit(write_checkpoint, self._path, checkpoint)
 
     def wait(self) -> None:
         """Wait until the file is written.
@@ -136,6 +150,7 @@ def remove_checkpoint(path: Path) -> None:
     """Delete a checkpoint, and a partial file that a killed process may have left."""
     path.unlink(missing_ok=True)
     shutil.rmtree(_draft(path), ignore_errors=True)
+    remove_shards(path)
 
 
 @dataclass(frozen=True)
@@ -167,20 +182,32 @@ def last_epoch(path: Path) -> int:
 
 
 @dataclass(frozen=True, eq=False)
-class _Checkpoint:
+class StoredState:
+    """What a checkpoint holds.
+
+    Attributes
+    ----------
+    shards : Shards, optional
+        Where the other tensors are, if they are sharded.
+    """
+
     identity: dict[str, Any]
     values: dict[str, float]
     tensors: Tensors
+    shards: Shards | None = None
 
     @property
     def reached(self) -> Reached:
+        """The progress of the run."""
         return Reached(int(self.values["epoch"]), int(self.values.get("batch", 0)))
 
 
-def _write(path: Path, checkpoint: _Checkpoint) -> None:
+def write_checkpoint(path: Path, checkpoint: StoredState) -> None:
     """Replace the file atomically: a kill at any moment leaves the old file or the new one."""
     schema = MID_EPOCH_SCHEMA if checkpoint.reached.batch else SCHEMA
     plain = {"schema": schema, "identity": checkpoint.identity, "values": checkpoint.values}
+    if checkpoint.shards:
+        plain |= {"schema": SHARDED_SCHEMA, "shards": asdict(checkpoint.shards)}
     header = {"plain": json.dumps(plain)}
     header["crc32"] = _checksum(header["plain"], checkpoint.tensors)
     draft = _draft(path)
@@ -192,6 +219,7 @@ def _write(path: Path, checkpoint: _Checkpoint) -> None:
         with new.open("rb+") as file:
             os.fsync(file.fileno())
         os.replace(new, path)
+        remove_shards(path, checkpoint.shards)  # those of the file before
     except SafetensorError as error:
         raise OSError(f"checkpoint {path}: {error}") from error
     finally:
@@ -207,7 +235,7 @@ def _draft(path: Path) -> Path:
     return path.with_name(f".{path.name}.tmp")
 
 
-def _read(path: Path) -> _Checkpoint | None:
+def _read(path: Path) -> StoredState | None:
     """Read a checkpoint; None if the file is missing, damaged or of another schema."""
     try:
         content = path.read_bytes()  # read once: `safe_open` opens twice, a write may come between
@@ -220,9 +248,12 @@ def _read(path: Path) -> _Checkpoint | None:
     if header.get("crc32") != _checksum(text, tensors):
         return None
     plain = json.loads(text)
-    if plain["schema"] not in (SCHEMA, MID_EPOCH_SCHEMA):
+    if plain["schema"] not in (SCHEMA, MID_EPOCH_SCHEMA, SHARDED_SCHEMA):
         return None
-    return _Checkpoint(plain["identity"], plain["values"], tensors)
+    shards = Shards(**plain["shards"]) if "shards" in plain else None
+    if shards and not shards.are_whole(path):
+        return None
+    return StoredState(plain["identity"], plain["values"], tensors, shards)
 
 
 def _checksum(text: str, tensors: Tensors) -> str:

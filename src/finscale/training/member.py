@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -11,6 +13,7 @@ from torch import nn
 from finscale.training.checkpoint import CheckpointKeeper, Checkpoints
 from finscale.training.devices import peak_memory_bytes
 from finscale.training.engine import Engine
+from finscale.training.ranks import is_sharded
 from finscale.training.settings import Epoch, FitResult, FitSettings, OnEpoch, Signal
 from finscale.training.state import TrainingState
 from finscale.training.steps import make_optimiser
@@ -56,10 +59,10 @@ class MemberRun:
         self.state.largest_norm = torch.zeros((), device=self.state.device)
         if not is_alone and self.state.device.type == "cpu":
             self.state.dropout = torch.Generator().manual_seed(member.seed)
-        self._keeper = None
+        self._keeper: CheckpointKeeper | None = None
         if member.checkpoints:
             identity = {"settings": self.settings.identity(), "n_train": n_train}
-            self._keeper = CheckpointKeeper(member.checkpoints, identity)
+            self._keeper = _keeper(member.checkpoints, identity, model)
             self._keeper.resume(self.state)
 
     @property
@@ -135,3 +138,14 @@ class MemberRun:
             micro_batch_size=state.micro.size if state.micro else self.settings.batch_size,
             engine=f"{self.engine.name}: {self.engine.reason}",
         )
+
+
+def _keeper(
+    checkpoints: Checkpoints, identity: Mapping[str, Any], model: nn.Module
+) -> CheckpointKeeper:
+    """Return the keeper of a model's checkpoint: if its weights are sharded, one of several."""
+    if not is_sharded(model):
+        return CheckpointKeeper(checkpoints, identity)
+    from finscale.training.sharded_checkpoint import ShardedKeeper
+
+    return ShardedKeeper(checkpoints, identity)

@@ -96,16 +96,17 @@ class Ranks:
 
 def is_sharded(model: nn.Module) -> bool:
     """Tell whether each rank holds only a shard of the weights of a model."""
-    return any(_is_shard(weight) for weight in model.parameters())
+    return any(is_shard(weight) for weight in model.parameters())
 
 
 def whole(tensor: Tensor) -> Tensor:
     """Return a tensor whose shards may be on all ranks; all of them must call."""
-    full: Tensor = tensor.full_tensor() if _is_shard(tensor) else tensor  # type: ignore[attr-defined]
+    full: Tensor = tensor.full_tensor() if is_shard(tensor) else tensor  # type: ignore[attr-defined]
     return full
 
 
-def _is_shard(tensor: Tensor) -> bool:
+def is_shard(tensor: Tensor) -> bool:
+    """Tell whether this rank holds only a shard of a tensor."""
     return hasattr(tensor, "full_tensor")  # its class takes a second to import
 
 

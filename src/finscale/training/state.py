@@ -154,11 +154,8 @@ class TrainingState:
             **({"is_compiled": 1} if self.is_compiled else {}),
         }
 
-    def tensors(self) -> Tensors:
-        """Return every tensor by name, on the CPU; tensors already there are not copied.
-
-        Others are copied to pinned memory, which is several times as fast.
-        """
+    def everything(self) -> Tensors:
+        """Return every tensor by name, where it is."""
         moments = self.optimiser.state_dict()["state"]
         everything = {
             **{f"model.{name}": weight for name, weight in self.model.state_dict().items()},
@@ -169,7 +166,14 @@ class TrainingState:
         }
         if self.batch:
             everything["losses"] = self.losses
-        there = {name: _to_cpu(tensor.detach()) for name, tensor in everything.items()}
+        return {name: tensor.detach() for name, tensor in everything.items()}
+
+    def tensors(self) -> Tensors:
+        """Return every tensor by name, on the CPU; tensors already there are not copied.
+
+        Others are copied to pinned memory, which is several times as fast.
+        """
+        there = {name: to_cpu(tensor) for name, tensor in self.everything().items()}
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         return there
@@ -199,7 +203,8 @@ class TrainingState:
         self.order.set_state(tensors["rng.order"])
 
 
-def _to_cpu(tensor: Tensor) -> Tensor:
+def to_cpu(tensor: Tensor) -> Tensor:
+    """Return a tensor on the CPU; a copy from CUDA may not be complete yet."""
     if tensor.device.type != "cuda":
         return tensor.cpu().contiguous()
     pinned = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
