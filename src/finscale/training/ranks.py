@@ -81,6 +81,10 @@ class Ranks:
         distributed.broadcast(told, src=0)
         return int(told)
 
+    def wait(self) -> None:
+        """Wait until every rank is here."""
+        distributed.all_reduce(torch.zeros(()))
+
     def free_bytes(self, device: torch.device) -> int:
         """Return the free memory of each rank's device; on the CPU, they share what there is."""
         there = available_memory_bytes(device)
@@ -130,7 +134,6 @@ def joined(number: int, count: int, meeting: Path, device: torch.device) -> Iter
         rank=number,
         world_size=count,
         timeout=PATIENCE,
-        device_id=device if on_cuda else None,
     )
     yield Ranks(number, count)
     distributed.destroy_process_group()

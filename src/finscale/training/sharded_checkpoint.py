@@ -38,22 +38,22 @@ class ShardedKeeper(CheckpointKeeper):
         Exception
             If it cannot be written; an earlier one stays.
         """
-        is_first = self._ranks.is_first
+        ranks = self._ranks
         with self._pace.taken():
             self._before()
             folder = free_folder(self._path, self._taken)
-            if is_first:
+            if ranks.is_first:
                 shutil.rmtree(folder, ignore_errors=True)  # left by a process that was killed
                 folder.mkdir(parents=True)
-            distributed.barrier()
+            ranks.wait()
             everything = state.everything()
             write_shards(folder, {k: v for k, v in everything.items() if is_shard(v)})
             self._taken = Shards.of(folder)
-            if is_first:
+            if ranks.is_first:
                 others = {k: to_cpu(v) for k, v in everything.items() if not is_shard(v)}
                 stored = StoredState(self._identity, state.values(), others, self._taken)
                 write_checkpoint(self._path, stored)
-            distributed.barrier()  # so that no rank goes on before the checkpoint is whole
+            ranks.wait()  # so that no rank goes on before the checkpoint is whole
 
     def _tensors(self, found: StoredState, state: TrainingState) -> Tensors:
         """Return what was stored, sharded as the model is; what does not fit it as it is."""

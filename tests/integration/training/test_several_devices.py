@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import numpy as np
 import psutil
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from finscale.config import LostError
@@ -31,6 +33,7 @@ from finscale.training import (
     make_samples,
     predict,
     reached,
+    remove_checkpoint,
 )
 from tests.lab import ROOT
 
@@ -185,6 +188,51 @@ def test_a_stopped_run_goes_on_wherever_there_is_a_device(
     assert second.told == []
     second.epochs = first.epochs + second.epochs
     second.assert_close_to(train())
+
+
+@pytest.mark.slow
+def test_a_checkpoint_of_shards_is_safetensors_files_that_any_device_reads(tmp_path: Path) -> None:
+    path = tmp_path / "first" / "run.safetensors"
+    first = train(2, path=path, stop_after=N_STEPS + 2 + 2, is_sharded=True)
+    files = [file for file in tmp_path.rglob("*") if file.is_file()]
+    assert len(files) == 1 + 2 and {file.suffix for file in files} == {".safetensors"}
+    for file in files:
+        load_file(file)  # nothing is pickled
+    for copy in ("second", "third"):
+        shutil.copytree(path.parent, tmp_path / copy)
+
+    second = train(path=path)  # its own checkpoints are whole again, and replace the shards
+    second.epochs = first.epochs + second.epochs
+    second.assert_close_to(train())
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+    path = tmp_path / "second" / path.name
+    other = train(path=path, arch=replace(ARCH, d_ff=7), stop_after=0)
+    assert "of other settings, data or another architecture" in other.told[0]
+
+    path = tmp_path / "third" / path.name
+    next(path.parent.rglob("shard*")).unlink()
+    anew = train(path=path, stop_after=0)
+    assert anew.told == [f"checkpoint {path.name} is damaged: training begins anew"]
+    remove_checkpoint(path)
+    assert list(path.parent.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_whole_checkpoint_is_sharded_and_another_architecture_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "first" / "run.safetensors"
+    first = train(path=path, stop_after=N_STEPS + 2 + 2)
+    second = train(2, path=path, is_sharded=True, stop_after=4)
+    assert second.told == []
+    shutil.copytree(path.parent, tmp_path / "copy")
+    third = train(2, path=path)
+    third.epochs = first.epochs + second.epochs + third.epochs
+    third.assert_close_to(train())
+    other = train(
+        2, path=tmp_path / "copy" / path.name, arch=replace(ARCH, d_ff=7), is_sharded=True
+    )
+    assert "of other settings, data or another architecture" in other.told[0]
+    assert len(other.epochs) == 3
 
 
 @pytest.mark.slow
