@@ -1,4 +1,4 @@
-from .batches import MicroBatch, fit_memory_bytes, least_memory_bytes, micro_batch
+from .batches import MicroBatch, fit_memory_bytes, least_memory_bytes, micro_batch, spared_bytes
 from .checkpoint import (
     Checkpoints,
     Reached,
@@ -24,7 +24,6 @@ from .samples import Samples, make_samples
 from .schedule import learning_rate_factor
 from .settings import Epoch, FitResult, FitSettings, OnEpoch, Signal
 from .several_devices import fit_on_several
-from .shared_step import spared_bytes
 from .threads import LARGE, threads_of
 
 __all__ = [

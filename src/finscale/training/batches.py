@@ -16,6 +16,10 @@ from finscale.model import Architecture, count_params, training_memory_bytes
 GIB = 2**30
 BEST_WEIGHTS_BYTES = 4
 """Bytes per parameter for the weights of the best epoch, which a training keeps beside its own."""
+SHARDED_BYTES = 20
+"""Bytes per parameter of what can be sharded: weight, gradient, two moments and the best weight."""
+WHOLE_BYTES = 16
+"""Bytes per parameter of a layer while it is put together: weights and gradients of two layers."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +135,21 @@ def least_memory_bytes(arch: Architecture, precision: Precision, device_type: st
         device_type=device_type,
         accumulates=True,
     )
+
+
+def spared_bytes(arch: Architecture, count: int) -> int:
+    """Return the memory that sharding saves each of `count` devices, at least 0.
+
+    Examples
+    --------
+    >>> from finscale.model import Architecture
+    >>> arch = Architecture(n_channels=25, d_model=768, n_layers=256, n_heads=8, d_ff=3072)
+    >>> spared_bytes(arch, 1), spared_bytes(arch, 2) // 2**30
+    (0, 16)
+    """
+    n_params = count_params(arch).total
+    shared = SHARDED_BYTES * n_params * (count - 1) // count
+    return max(0, shared - WHOLE_BYTES * n_params // arch.n_layers) if count > 1 else 0
 
 
 def _parts(batch_size: int) -> Iterator[int]:

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from finscale.model import Architecture, PatchTST, count_params
-from finscale.training.batches import MicroBatch, least_memory_bytes, micro_batch
+from finscale.model import Architecture, PatchTST
+from finscale.training.batches import MicroBatch, least_memory_bytes, micro_batch, spared_bytes
 from finscale.training.losses import Loss
 from finscale.training.prediction import Look, predict
 from finscale.training.ranks import Ranks, is_sharded, whole
@@ -25,11 +25,6 @@ from finscale.training.samples import Samples
 from finscale.training.settings import FitSettings
 from finscale.training.state import TrainingState
 from finscale.training.steps import OneModelStep, set_rate
-
-SHARDED_BYTES = 20
-"""Bytes per parameter of what can be sharded: weight, gradient, two moments and the best weight."""
-WHOLE_BYTES = 16
-"""Bytes per parameter of a layer while it is put together: weights and gradients of two layers."""
 
 
 class SharedStep(OneModelStep):
@@ -122,21 +117,6 @@ def shared_micro(state: TrainingState, settings: FitSettings, ranks: Ranks) -> M
         ranks.free_bytes(state.device) + own + more,
         device_type=state.device.type,
     )
-
-
-def spared_bytes(arch: Architecture, count: int) -> int:
-    """Return the memory that sharding saves each of `count` devices, at least 0.
-
-    Examples
-    --------
-    >>> from finscale.model import Architecture
-    >>> arch = Architecture(n_channels=25, d_model=768, n_layers=256, n_heads=8, d_ff=3072)
-    >>> spared_bytes(arch, 1), spared_bytes(arch, 2) // 2**30
-    (0, 16)
-    """
-    n_params = count_params(arch).total
-    shared = SHARDED_BYTES * n_params * (count - 1) // count
-    return max(0, shared - WHOLE_BYTES * n_params // arch.n_layers) if count > 1 else 0
 
 
 def must_shard(

@@ -8,12 +8,14 @@ import signal
 from typing import Any
 
 import pytest
+import torch
 
 from finscale.config import ConfigError, LostError, StudyConfig
 from finscale.pipeline.running import Progress
+from finscale.pipeline.searching.setup import memory_refusal, search_space
 from finscale.pipeline.study import study
 from finscale.tracking import Tag, finals, trials
-from finscale.training import Gain
+from finscale.training import Gain, least_memory_bytes, spared_bytes
 from tests.lab import CELL, Lab
 from tests.rehearsal import PLAN, counts, finish, knows
 
@@ -50,6 +52,34 @@ def test_several_workers_of_several_devices_are_refused(lab: Lab, workers: int) 
         lab.train_config(nproc=2, workers=workers)
     with pytest.raises(ConfigError, match=line):
         StudyConfig(study=PLAN, data_root=lab.data_root, nproc=2, workers=workers)
+
+
+def test_the_memory_of_all_devices_counts_and_that_of_the_cpu_once(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wide = {"budget": "2M", "d_model": 192, "n_layers": 4, "n_heads": 2, "d_ff": 768}
+    config = lab.config(**wide)
+    space, cuda, cpu = (
+        search_space(config, lab.problem()),
+        torch.device("cuda"),
+        torch.device("cpu"),
+    )
+    (arch,) = space.architectures
+
+    def refuses(nproc: int, device: torch.device, there: int) -> bool:
+        monkeypatch.setattr(
+            "finscale.pipeline.searching.setup.available_memory_bytes", lambda _: there
+        )
+        asked = config.model_copy(update={"nproc": nproc})
+        return memory_refusal(asked, space, device) is not None
+
+    one, saved = least_memory_bytes(arch, "float32", "cuda"), spared_bytes(arch, 2)
+    assert saved > 0
+    assert not refuses(1, cuda, one) and refuses(1, cuda, one - 1)
+    assert not refuses(2, cuda, one - saved) and refuses(2, cuda, one - saved - 1)
+    one = least_memory_bytes(arch, "float32", "cpu")
+    assert not refuses(1, cpu, one) and refuses(2, cpu, one)
+    assert not refuses(2, cpu, 2 * (one - saved)) and refuses(2, cpu, 2 * (one - saved) - 2)
 
 
 @pytest.mark.slow
