@@ -8,13 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from finscale.training.checkpoint import CheckpointKeeper, Checkpoints
-from finscale.training.devices import peak_memory_bytes
-from finscale.training.engine import Engine
-from finscale.training.settings import Epoch, FitResult, FitSettings, OnEpoch, Signal
-from finscale.training.state import TrainingState
-from finscale.training.steps import make_optimiser
-from finscale.training.threads import default_threads
+from finscale.training.inputs import Epoch, FitResult, FitSettings, OnEpoch, Signal
+from finscale.training.machine import default_threads, peak_memory_bytes
+from finscale.training.state import CheckpointKeeper, Checkpoints, TrainingState
+from finscale.training.steps import Engine, make_optimiser
 
 LARGEST_NORM = 1e12
 """Norm of the gradients above which a model has diverged; normal ones are below 1,000."""

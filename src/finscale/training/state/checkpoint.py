@@ -19,8 +19,8 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save_file
 
-from finscale.training.pace import Pace
-from finscale.training.state import Tensors, TrainingState
+from finscale.training.inputs import Pace
+from finscale.training.state.state import Tensors, TrainingState
 
 SCHEMA = 1
 """Version of the names and values in a file; a file of another version is not resumed."""

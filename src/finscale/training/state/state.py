@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from finscale.training.batches import MicroBatch
+from finscale.training.machine import MicroBatch
 
 Tensors = dict[str, Tensor]
 
