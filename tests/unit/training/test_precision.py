@@ -33,7 +33,7 @@ from finscale.training import (
     resolve_precision,
     tf32_products,
 )
-from finscale.training import precision as module
+from finscale.training.machine import precision as module
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
