@@ -335,7 +335,7 @@ def test_another_run_starts_again(other: dict[str, Any], tmp_path: Path) -> None
 def test_another_schema_starts_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "run.safetensors"
     stopped(path, 2)
-    monkeypatch.setattr("finscale.training.state.state.checkpoint.SCHEMA", 2)
+    monkeypatch.setattr("finscale.training.state.checkpoint.SCHEMA", 2)
     assert last_epoch(path) == 0
     assert go_on(path) == whole()
 
@@ -525,7 +525,7 @@ def test_writing_takes_a_twentieth_at_most(
         clock.now += write_s
         save_file(*arguments, **named)
 
-    monkeypatch.setattr("finscale.training.state.state.checkpoint.save_file", write)
+    monkeypatch.setattr("finscale.training.state.checkpoint.save_file", write)
     mine, training = keeper(tmp_path / "run.safetensors", clock), state()
     for second in range(130):  # an epoch a second, unless a write holds it up
         clock.now = max(clock.now, float(second))
@@ -593,13 +593,13 @@ def test_a_thread_writes_for_an_accelerator_and_its_error_is_raised_later(
         assert may_write.wait(60)
         save_file(*arguments, **named)
 
-    monkeypatch.setattr("finscale.training.state.state.checkpoint.save_file", write)
+    monkeypatch.setattr("finscale.training.state.checkpoint.save_file", write)
     mine.save(training)
     assert not path.exists() and not mine.is_due()
     may_write.set()
     mine.wait()
     assert last_epoch(path) == 3
-    monkeypatch.setattr("finscale.training.state.state.checkpoint.save_file", no_room)
+    monkeypatch.setattr("finscale.training.state.checkpoint.save_file", no_room)
     mine.save(training)
     with pytest.raises(OSError, match="No space"):
         mine.wait()

@@ -123,5 +123,5 @@ def test_a_batch_that_does_not_fit_is_computed_in_parts_from_the_beginning(
     half = fit_memory_bytes(ARCH, 32, accumulates=True)
     assert half < fit_memory_bytes(ARCH, 64)
     monkeypatch.setattr("finscale.training.loop.available_memory_bytes", lambda _: half)
-    monkeypatch.setattr("finscale.training.state.state.state.TrainingState.n_bytes", 0)
+    monkeypatch.setattr("finscale.training.state.state.TrainingState.n_bytes", 0)
     assert trained(bce_loss, replace(SETTINGS, batch_size=64))[0].micro_batch_size == 32
