@@ -106,6 +106,8 @@ def train_group(context: CellContext, group: Group) -> None:
         for number, fold in enumerate(context.data.folds):
             trained = _train_fold(context, group, going, number)
             for final, one in zip(going, trained, strict=True):
+                reached, text = (number + 1) * context.config.epochs, f"seed {final.seed}, scoring"
+                context.listen(progress(context, group, reached, text, final.seed))
                 _take(context, final, one, fold)
                 is_last = number == len(context.data.folds) - 1
                 if is_last or one.result.status != Status.OK:
