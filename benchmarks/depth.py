@@ -18,6 +18,7 @@ import os
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -134,34 +135,36 @@ def lines(path: Path) -> list[Line]:
 def table(runs: list[Line]) -> str:
     """Return a table with a row for each depth and rate; means over seeds."""
     rows = [
-        "| layers × width | parameters | rate | training loss, last 20 steps | the same, scaled "
-        "| validation loss | the same, scaled | largest norm, scaled | seeds |",
-        "|---" * 9 + "|",
+        "| layers × width | parameters | rate | training loss of the last 20 steps, scaled "
+        "| validation loss, scaled | largest norm of gradients, scaled | seeds |",
+        "|---" * 7 + "|",
     ]
     for layers, rate in product(LAYERS, sorted(RATES)):
-        plain, scaled = (
-            [
-                run
-                for run in runs
-                if (run["layers"], run["rate"], run["scaled"]) == (layers, rate, s)
-            ]
-            for s in (False, True)
-        )
-        if plain and scaled:
-            last, val, norm = (
-                [statistics.fmean(map(of, each)) for each in (plain, scaled)]
-                for of in (last_loss, lambda run: run["val_loss"], lambda run: max(run["norms"]))
-            )
-            rows.append(
-                f"| {layers} × {plain[0]['width']} | {plain[0]['n_params']:,} | {rate:g} "
-                f"| {last[0]:.4f} | {last[1]:.4f} | {val[0]:.4f} | {val[1]:.4f} "
-                f"| {norm[0]:.1f}, {norm[1]:.1f} | {min(len(plain), len(scaled))} |"
-            )
+        mine = [run for run in runs if (run["layers"], run["rate"]) == (layers, rate)]
+        if mine:
+            size = f"{layers} × {mine[0]['width']} | {mine[0]['n_params']:,} | {rate:g}"
+            losses = f"{both(mine, last_loss, '.4f')} | {both(mine, validation_loss, '.4f')}"
+            n_seeds = len({run["seed"] for run in mine})
+            rows.append(f"| {size} | {losses} | {both(mine, largest_norm, '.1f')} | {n_seeds} |")
     return "\n".join([*rows, f"prior: {runs[0]['prior']:.4f} nats in validation"])
+
+
+def both(runs: list[Line], of: Callable[[Line], float], how: str) -> str:
+    """Write the mean of a number over seeds, without and with scaling."""
+    parts = [[of(run) for run in runs if run["scaled"] == scaled] for scaled in (False, True)]
+    return ", ".join(format(statistics.fmean(each), how) if each else "–" for each in parts)
 
 
 def last_loss(run: Line) -> float:
     return statistics.fmean(run["losses"][-SMOOTH:])
+
+
+def validation_loss(run: Line) -> float:
+    return float(run["val_loss"])
+
+
+def largest_norm(run: Line) -> float:
+    return float(max(run["norms"]))
 
 
 def draw(runs: list[Line], path: Path) -> None:
@@ -186,7 +189,7 @@ def draw(runs: list[Line], path: Path) -> None:
                     label=f"{run['layers']} layers{', scaled' if run['scaled'] else ''}",
                 )
     panels[0].set_ylabel(f"training loss, nats (mean of {SMOOTH} steps)", fontsize=9)
-    handles, labels = panels[0].get_legend_handles_labels()
+    handles, labels = panels[-1].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=8)
     figure.savefig(path)
 

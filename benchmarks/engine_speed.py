@@ -6,8 +6,9 @@ One script for the CPU and for CUDA. Peers in the same run, in turns (A B A B):
   where ours takes bfloat16; the threads that torch takes by itself.
 - *HF*: `PatchTSTForClassification` of Hugging Face transformers of the same widths; it computes
   each channel apart, and so has 25 times as many tokens.
-- *one*: our `fit`. *seeds*: four seeds as `train` trains them: in one program where that pays, and
-  in as many processes as there are cores.
+- *eager*: our `fit` without an engine (`compile=false`); *one*: with the engine that it takes.
+- *seeds*: four seeds (eight on CUDA) as `train` trains them: in one program where that pays, and on
+  the CPU in as many processes as there are cores.
 
     python benchmarks/engine_speed.py                  # sizes for this device
     python benchmarks/engine_speed.py --quick          # small sizes, a minute: what CI runs
@@ -48,7 +49,8 @@ from finscale.training import (
     threads_of,
 )
 
-N_CHANNELS, CONTEXT, N_SEEDS, ROUNDS = 25, 60, 4, 3
+N_CHANNELS, CONTEXT, ROUNDS = 25, 60, 3
+N_SEEDS = {"cpu": 4, "cuda": 8}
 BUDGET_S = 4.0
 """Seconds that each way gets in a round, about."""
 
@@ -191,7 +193,9 @@ def samples(n: int) -> Samples:
     return make_samples(values_TC, np.arange(CONTEXT, n + CONTEXT), labels_T, CONTEXT)
 
 
-def our_rate(one: Case, n_models: int, n_steps: int, device_name: str, precision: Any) -> float:
+def our_rate(
+    one: Case, n_models: int, n_steps: int, device_name: str, precision: Any, engine: Any = "auto"
+) -> float:
     """Train models in one program with `fit_together`; return samples per second of all."""
     warnings.simplefilter("ignore")
     device = torch.device(device_name)
@@ -208,7 +212,7 @@ def our_rate(one: Case, n_models: int, n_steps: int, device_name: str, precision
         return Signal.CONTINUE
 
     members = [Member(PatchTST(one.arch).to(device), seed, on_epoch) for seed in range(n_models)]
-    fit_together(members, train, validation, settings, compile="auto")
+    fit_together(members, train, validation, settings, compile=engine)
     # The second epoch: without the choice of an engine and without first allocations.
     return n_models * len(train) / (ends[-1] - ends[-1 - n_models])
 
@@ -221,7 +225,7 @@ def seeds_rate(one: Case, n_steps: int, device: torch.device, precision: Any) ->
     )  # fmt: skip
     is_small = threads_of(count_params(one.arch).total, 2) == 1
     n_workers = len(os.sched_getaffinity(0)) if device.type == "cpu" and is_small else 1
-    n_together = -(-N_SEEDS // n_workers)
+    n_together = -(-N_SEEDS[device.type] // n_workers)
     if not measure_gain(one.arch, settings, n_together, device).pays:
         n_together = 1
     if n_workers == 1:
@@ -243,6 +247,7 @@ def speeds(one: Case, device: torch.device, with_hf: bool) -> dict[str, float]:
     n_steps = planned_steps(one, device, precision)
     ways: dict[str, Callable[[], float]] = {
         "plain": lambda: peer_rate(Plain(one.arch), one, device, precision),
+        "eager": lambda: our_rate(one, 1, n_steps, device.type, precision, "false"),
         "one": lambda: our_rate(one, 1, n_steps, device.type, precision),
         "seeds": lambda: seeds_rate(one, n_steps, device, precision),
     }
@@ -310,15 +315,17 @@ def floor_seconds(one: Case, device: torch.device, precision: Any) -> float:
 
 
 def show_speeds(cases: tuple[Case, ...], device: torch.device, with_hf: bool) -> None:
-    print("| model | parameters | batch | plain | HF | one | seeds | one / plain | seeds / plain |")
-    print("|---" * 9 + "|")
+    names = ("plain", "HF", "eager", "one", "seeds", "one / plain", "one / eager", "seeds / plain")
+    print(f"| model | parameters | batch | {' | '.join(names)} |")
+    print("|---" * 11 + "|")
     for one in cases:
         got = speeds(one, device, with_hf)
         theirs = f"{got['HF']:,.0f}" if "HF" in got else "–"
         print(
             f"| {one.name} | {count_params(one.arch).total:,} | {one.batch_size} "
-            f"| {got['plain']:,.0f} | {theirs} | {got['one']:,.0f} | {got['seeds']:,.0f} "
-            f"| {got['one'] / got['plain']:.2f} | {got['seeds'] / got['plain']:.2f} |",
+            f"| {got['plain']:,.0f} | {theirs} | {got['eager']:,.0f} | {got['one']:,.0f} "
+            f"| {got['seeds']:,.0f} | {got['one'] / got['plain']:.2f} "
+            f"| {got['one'] / got['eager']:.2f} | {got['seeds'] / got['plain']:.2f} |",
             flush=True,
         )
 

@@ -4,7 +4,7 @@
 
 Steps of `fit` (forward, backward, clip, AdamW) in batches of 64, in turns A B A B within one
 process, with threads that sleep while they wait. The last column is what the rule of
-`finscale.training.threads` takes, against the fair share: the faster way alone, times the share of
+`finscale.training` takes, against the fair share: the faster way alone, times the share of
 the cores that a process can have beside the busy ones. Tables for docs/benchmarks.md.
 """
 
@@ -24,7 +24,7 @@ os.environ.pop("OMP_NUM_THREADS", None)
 import torch
 
 from finscale.model import Architecture, PatchTST, count_params
-from finscale.training.threads import threads_of, using_threads
+from finscale.training.machine.threads import threads_of, using_threads
 
 BATCH, ROUNDS = 64, 3
 SHAPES = {

@@ -109,7 +109,7 @@ def main(order: dict[str, Any]) -> None:
     from finscale.pipeline.running import checkpoints
     from finscale.pipeline.searching import cost, trial, turns
     from finscale.search import Search
-    from finscale.training import pace
+    from finscale.training.inputs import pace
 
     test = order.pop("test")
     order["data_root"] = Path(order["data_root"])

@@ -36,6 +36,12 @@ FOLDERS: dict[str, dict[str, tuple[str, ...]]] = {
         "study": ("figures", "problem", "pages"),
         "data": ("figures", "pages"),
     },
+    "training": {
+        "inputs": (),
+        "machine": ("inputs",),
+        "state": ("machine", "inputs"),
+        "steps": ("state", "machine", "inputs"),
+    },
     "pipeline": {
         "running": (),
         "problem": ("running",),

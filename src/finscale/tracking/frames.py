@@ -37,6 +37,7 @@ NAMES = (
     *("universe", "ticker", "task", "task_kind", "timescale", "feature_tier", "label_price"),
     *("split", "samples_per_chunk", "budget", "baseline", "study", "space", "floors", "health"),
     *("sampler", "pruner", "objectives", "device", "artifacts", "storage", "data_root"),
+    *("precision", "compile"),
 )
 """Params that are text even if they look like numbers: a ticker 000001, a universe `nan`."""
 COORDINATES = (

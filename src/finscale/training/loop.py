@@ -15,28 +15,40 @@ from torch import nn
 
 from finscale.config import AskedCompile
 from finscale.model import PatchTST
-from finscale.training.batches import MicroBatch, micro_batch
-from finscale.training.checkpoint import Checkpoints
-from finscale.training.devices import available_memory_bytes
-from finscale.training.engine import Engine, choose_engine, compile_layers
-from finscale.training.fixed_shape import FixedShapeStep, cuda_graph, repeated
-from finscale.training.losses import Loss, bce_loss
-from finscale.training.member import Member, MemberRun
-from finscale.training.precision import tf32_products
-from finscale.training.ranks import Ranks
-from finscale.training.samples import Samples
-from finscale.training.schedule import learning_rate_factor
-from finscale.training.settings import (
+from finscale.training.inputs import (
     Epoch,
     FitResult,
     FitSettings,
     IsStopping,
+    Loss,
     OnEpoch,
+    Samples,
+    bce_loss,
+    learning_rate_factor,
 )
-from finscale.training.shared_step import SharedStep, shared_micro
-from finscale.training.state import TrainingState
-from finscale.training.steps import OneModelStep, StackedStep, Step
-from finscale.training.threads import using_threads
+from finscale.training.machine import (
+    MicroBatch,
+    Ranks,
+    available_memory_bytes,
+    micro_batch,
+    tf32_products,
+    using_threads,
+)
+from finscale.training.member import Member, MemberRun
+from finscale.training.state import Checkpoints, TrainingState
+from finscale.training.steps import (
+    Engine,
+    FixedShapeStep,
+    OneModelStep,
+    SharedStep,
+    StackedStep,
+    Step,
+    choose_engine,
+    compile_layers,
+    cuda_graph,
+    repeated,
+    shared_micro,
+)
 
 
 class _StopAskedError(Exception):

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import nn
 
-from finscale.training.checkpoint import CheckpointKeeper, Checkpoints
-from finscale.training.devices import peak_memory_bytes
-from finscale.training.engine import Engine
-from finscale.training.ranks import is_sharded
-from finscale.training.settings import Epoch, FitResult, FitSettings, OnEpoch, Signal
-from finscale.training.state import TrainingState
-from finscale.training.steps import make_optimiser
-from finscale.training.threads import default_threads
+from finscale.training.inputs import Epoch, FitResult, FitSettings, OnEpoch, Signal
+from finscale.training.machine import default_threads, peak_memory_bytes
+from finscale.training.state import CheckpointKeeper, Checkpoints, TrainingState, keeper_of
+from finscale.training.steps import Engine, make_optimiser
 
 LARGEST_NORM = 1e12
 """Norm of the gradients above which a model has diverged; normal ones are below 1,000."""
@@ -62,7 +56,7 @@ class MemberRun:
         self._keeper: CheckpointKeeper | None = None
         if member.checkpoints:
             identity = {"settings": self.settings.identity(), "n_train": n_train}
-            self._keeper = _keeper(member.checkpoints, identity, model)
+            self._keeper = keeper_of(member.checkpoints, identity, model)
             self._keeper.resume(self.state)
 
     @property
@@ -138,14 +132,3 @@ class MemberRun:
             micro_batch_size=state.micro.size if state.micro else self.settings.batch_size,
             engine=f"{self.engine.name}: {self.engine.reason}",
         )
-
-
-def _keeper(
-    checkpoints: Checkpoints, identity: Mapping[str, Any], model: nn.Module
-) -> CheckpointKeeper:
-    """Return the keeper of a model's checkpoint: if its weights are sharded, one of several."""
-    if not is_sharded(model):
-        return CheckpointKeeper(checkpoints, identity)
-    from finscale.training.sharded_checkpoint import ShardedKeeper
-
-    return ShardedKeeper(checkpoints, identity)

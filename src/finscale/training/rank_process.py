@@ -23,14 +23,12 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from finscale.model import Architecture, PatchTST
-from finscale.training.checkpoint import Checkpoints
+from finscale.training.inputs import Epoch, FitResult, FitSettings, Loss, Samples, Signal
 from finscale.training.loop import fit_together
-from finscale.training.losses import Loss
+from finscale.training.machine import Ranks, joined, whole
 from finscale.training.member import Member
-from finscale.training.ranks import Ranks, joined, whole
-from finscale.training.samples import Samples
-from finscale.training.settings import Epoch, FitResult, FitSettings, Signal
-from finscale.training.shared_step import must_shard
+from finscale.training.state import Checkpoints
+from finscale.training.steps import must_shard
 
 INPUT, OUTPUT, MEETING = "input.safetensors", "output.safetensors", "meeting"
 """Files in the temporary folder: samples and first weights, last weights, and where ranks meet."""

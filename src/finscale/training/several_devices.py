@@ -25,7 +25,16 @@ from torch import nn
 
 from finscale.config import LostError, deaf_children
 from finscale.model import PatchTST
-from finscale.training.losses import Loss, bce_loss
+from finscale.training.inputs import (
+    Epoch,
+    FitResult,
+    FitSettings,
+    IsStopping,
+    Loss,
+    Samples,
+    Signal,
+    bce_loss,
+)
 from finscale.training.member import Member
 from finscale.training.rank_process import (
     INPUT,
@@ -39,8 +48,6 @@ from finscale.training.rank_process import (
     Unusable,
     run_rank,
 )
-from finscale.training.samples import Samples
-from finscale.training.settings import Epoch, FitResult, FitSettings, IsStopping, Signal
 
 
 def fit_on_several(

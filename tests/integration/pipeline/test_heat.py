@@ -21,9 +21,9 @@ SetHeat = Callable[[Callable[[], float]], None]
 @pytest.fixture
 def sensor(monkeypatch: pytest.MonkeyPatch) -> SetHeat:
     """Set what the sensor of the processor tells; it is read before every batch."""
-    monkeypatch.setattr("finscale.training.health.LOOK_EVERY_S", 0.0)
-    monkeypatch.setattr("finscale.training.pace.WAIT_PER_TURN", 0.0)
-    monkeypatch.setattr("finscale.training.health._told", set())
+    monkeypatch.setattr("finscale.training.machine.health.LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr("finscale.training.inputs.pace.WAIT_PER_TURN", 0.0)
+    monkeypatch.setattr("finscale.training.machine.health._told", set())
 
     def set_heat(read: Callable[[], float]) -> None:
         where = "finscale.pipeline.running.health.sensors"

@@ -56,7 +56,9 @@ COORDINATES = {
     "epochs": "2",
     "revin": "False",
 }
-SEARCHED_PARAMS = {"dropout", "learning_rate", "weight_decay", "warmup_steps"}
+SEARCHED_PARAMS = {
+    *("dropout", "learning_rate", "weight_decay", "warmup_steps", "max_steps", "precision"),
+}
 METRICS = {
     *("val_loss", "val_loss_ref", "val_skill", "val_auc", "val_brier", "val_accuracy"),
     *("val_precision", "val_recall", "val_f1", "val_ece", "val_pred_std"),
@@ -64,7 +66,7 @@ METRICS = {
     *("n_train", "n_val", "n_val_positive", "n_val_effective"),
     *("train_base_rate", "val_base_rate"),
     *("train_flops", "samples_per_second", "peak_memory_bytes", "wall_time_s"),
-    *("epochs_run", "best_epoch"),
+    *("epochs_run", "best_epoch", "micro_batch_size"),
 }
 UNDEFINED = {"val_precision", "val_f1"}  # where a model never says one: not logged
 CURVES = {
@@ -183,6 +185,7 @@ def test_a_trial_holds_its_full_coordinates(searched: Lab) -> None:
     for run in by_number(searched):
         assert COORDINATES.items() <= run.data.params.items()
         assert set(run.data.params) == set(COORDINATES) | SEARCHED_PARAMS
+        assert (run.data.params["precision"], run.data.params["max_steps"]) == ("float32", "0")
 
 
 def test_a_trial_says_how_it_ended_and_from_what_it_was_computed(searched: Lab) -> None:

@@ -98,7 +98,7 @@ def test_a_new_search_names_the_others_and_what_they_were_given(searched: Lab) -
 def test_a_search_in_bfloat16_is_another_one_and_its_runs_say_so(
     searched: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("finscale.training.precision.has_bfloat16", lambda _device: True)
+    monkeypatch.setattr("finscale.training.machine.precision.has_bfloat16", lambda _device: True)
     (first,) = searched.runs("hpo")
     assert first.data.tags[Tag.RESOLVED_PRECISION] == "float32"
     assert {run.data.params["precision"] for run in searched.runs("trial")} == {"float32"}
@@ -369,7 +369,7 @@ def test_a_dry_run_of_a_search_that_exists_counts_what_is_done(searched: Lab) ->
 def test_bfloat16_that_is_emulated_is_refused_before_a_run_is_made(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("finscale.training.precision.has_bfloat16", lambda _device: False)
+    monkeypatch.setattr("finscale.training.machine.precision.has_bfloat16", lambda _device: False)
     for begin in (
         partial(lab.hpo, precision="bfloat16"),
         partial(lab.train, precision="bfloat16"),

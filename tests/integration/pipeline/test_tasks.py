@@ -261,7 +261,7 @@ def test_a_cell_below_a_floor_is_refused_and_nothing_is_trained(
     assert lab.runs("trial") == [] and lab.runs("baseline") == [] and lab.runs("train") == []
 
 
-@pytest.mark.parametrize("split", ["chunk", "cpcv"])
+@pytest.mark.parametrize("split", ["chunk", pytest.param("cpcv", marks=pytest.mark.slow)])
 def test_a_diagnostic_split_trains_and_leaves_the_test_closed(lab: Lab, split: str) -> None:
     lab.train(split=split, task="direction", top_k=1, n_seeds=3, n_trials=1)
     lab.analyze(split=split, task="direction")

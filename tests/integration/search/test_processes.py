@@ -143,6 +143,7 @@ def test_two_shells_start_one_search_and_its_optuna_file_is_deleted(
     assert len(lab.runs("baseline")) == 4
 
 
+@pytest.mark.slow
 def test_the_one_that_is_left_takes_over_from_one_that_is_killed(
     lab: Lab, begin: Callable[..., Any]
 ) -> None:
@@ -153,7 +154,7 @@ def test_the_one_that_is_left_takes_over_from_one_that_is_killed(
     wait_for(lambda: len(lab.runs("trial")) >= 2, second)
     kill(first)
     said = ended(second)
-    assert "going on with trial 0 from epoch" in said
+    assert "going on with trial 0 from" in said
     check_whole(lab, 2)
 
 

@@ -114,7 +114,7 @@ def test_a_library_says_the_plain_line(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_line_holds_only_what_its_verb_takes() -> None:
     searched = ["--workers=2", "--timeout=60", "--terminator=true", "--budget=9K", "--horizon=3"]
     config = parse(HpoConfig, searched, "hpo")
-    assert spell("train", config) == "mlflow run . -e train -P horizon=3 -P budget=9K"
+    assert spell("train", config) == "mlflow run . -e train -P horizon=3 -P budget=9K -P workers=2"
     assert spell("analyze", config) == "mlflow run . -e analyze -P horizon=3"
     trained = parse(TrainConfig, ["--n_seeds=2", "--epochs=3"], "train")
     assert spell("hpo", trained) == "mlflow run . -e hpo -P epochs=3"

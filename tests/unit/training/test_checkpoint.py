@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import resource
 import signal
 import subprocess
@@ -45,8 +46,8 @@ from finscale.training import (
     reached,
     remove_checkpoint,
 )
-from finscale.training.checkpoint import CheckpointKeeper, Reached
-from finscale.training.state import TrainingState
+from finscale.training.state.checkpoint import CheckpointKeeper, Reached
+from finscale.training.state.state import TrainingState
 
 ARCH = Architecture(
     n_channels=3,
@@ -115,11 +116,12 @@ def go_on(
     arch: dict[str, Any] | None = None,
     every_s: float = 0.0,
     n_looks: int | None = None,
+    is_killed: bool = False,
     **changed: Any,
 ) -> Outcome:
     """Train a new model on from a checkpoint, until an epoch of `ends` says otherwise.
 
-    It is stopped when it looks once more than `n_looks` times.
+    It is stopped, or its process killed, when it looks once more than `n_looks` times.
     """
     model, outcome = network(**(arch or {})), Outcome()
     looks = count()
@@ -132,6 +134,12 @@ def go_on(
             return answer
         raise answer
 
+    def is_stopping() -> bool:
+        is_now = next(looks) == n_looks
+        if is_now and is_killed:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return is_now
+
     train, validation = data or problem()
     outcome.result = fit(
         model,
@@ -140,7 +148,7 @@ def go_on(
         replace(SETTINGS, **changed),
         on_epoch=on_epoch,
         checkpoints=Checkpoints(path, every_s) if path else None,
-        is_stopping=lambda: next(looks) == n_looks,
+        is_stopping=is_stopping,
     )
     outcome.weights = [weight.detach() for weight in model.state_dict().values()]
     return outcome
@@ -181,12 +189,36 @@ def test_stops_do_not_change_a_bit(
         assert joined(*parts, go_on(path, **changed)) == whole(**changed)
 
 
+# Each epoch looks before its 4 steps, before validation and at its end.
+KILLED_AT = sorted(np.random.default_rng(23).choice(7 * 6, size=20, replace=False).tolist())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are copied by fork")
+@pytest.mark.parametrize("look", KILLED_AT)
+def test_a_kill_at_any_moment_does_not_change_a_bit(
+    look: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("finscale.training.inputs.pace.WAIT_PER_TURN", 0.0)
+    path = tmp_path / "run.safetensors"
+    child = os.fork()
+    if not child:  # the copy of this process, which is killed while it trains
+        go_on(path, n_looks=look, is_killed=True)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.WTERMSIG(status) == signal.SIGKILL
+    at, (epoch, within) = reached(path), divmod(look, 6)
+    assert at == (Reached(epoch + 1) if within == 5 else Reached(epoch, within))
+    rest = go_on(path)
+    before = Outcome(whole().epochs[: at.epoch])
+    assert joined(before, rest) == whole()
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
 @pytest.mark.parametrize("dies_at", [1, 2, 5, 7])
 def test_a_death_repeats_no_more_than_its_epoch(
     error: type[BaseException], dies_at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("finscale.training.pace.WAIT_PER_TURN", 0.0)
+    monkeypatch.setattr("finscale.training.inputs.pace.WAIT_PER_TURN", 0.0)
     path = tmp_path / "run.safetensors"
     with pytest.raises(error):
         go_on(path, {dies_at: error})
@@ -335,7 +367,7 @@ def test_another_run_starts_again(other: dict[str, Any], tmp_path: Path) -> None
 def test_another_schema_starts_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "run.safetensors"
     stopped(path, 2)
-    monkeypatch.setattr("finscale.training.checkpoint.SCHEMA", 2)
+    monkeypatch.setattr("finscale.training.state.checkpoint.SCHEMA", 2)
     assert last_epoch(path) == 0
     assert go_on(path) == whole()
 
@@ -525,7 +557,7 @@ def test_writing_takes_a_twentieth_at_most(
         clock.now += write_s
         save_file(*arguments, **named)
 
-    monkeypatch.setattr("finscale.training.checkpoint.save_file", write)
+    monkeypatch.setattr("finscale.training.state.checkpoint.save_file", write)
     mine, training = keeper(tmp_path / "run.safetensors", clock), state()
     for second in range(130):  # an epoch a second, unless a write holds it up
         clock.now = max(clock.now, float(second))
@@ -593,13 +625,13 @@ def test_a_thread_writes_for_an_accelerator_and_its_error_is_raised_later(
         assert may_write.wait(60)
         save_file(*arguments, **named)
 
-    monkeypatch.setattr("finscale.training.checkpoint.save_file", write)
+    monkeypatch.setattr("finscale.training.state.checkpoint.save_file", write)
     mine.save(training)
     assert not path.exists() and not mine.is_due()
     may_write.set()
     mine.wait()
     assert last_epoch(path) == 3
-    monkeypatch.setattr("finscale.training.checkpoint.save_file", no_room)
+    monkeypatch.setattr("finscale.training.state.checkpoint.save_file", no_room)
     mine.save(training)
     with pytest.raises(OSError, match="No space"):
         mine.wait()

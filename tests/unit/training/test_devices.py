@@ -8,7 +8,7 @@ import torch
 from finscale.config import ConfigError
 from finscale.model import Architecture, forward_flops
 from finscale.training import available_memory_bytes, measure_flops_per_second, pick_device
-from finscale.training.devices import peak_memory_bytes
+from finscale.training.machine.devices import peak_memory_bytes
 
 CPU = torch.device("cpu")
 ARCH = Architecture(n_channels=3, d_model=10, n_layers=2, n_heads=5, d_ff=7, dropout=0.2)

@@ -26,11 +26,11 @@ from finscale.training import (
     make_samples,
     predict,
 )
-from finscale.training.engine import TOO_SHORT, choose_engine
-from finscale.training.fixed_shape import FixedShapeStep, Replay, repeated
-from finscale.training.measuring import temporary_states
-from finscale.training.state import TrainingState
-from finscale.training.steps import OneModelStep, StackedStep, Step
+from finscale.training.state.state import TrainingState
+from finscale.training.steps.engine import TOO_SHORT, choose_engine
+from finscale.training.steps.fixed_shape import FixedShapeStep, Replay, repeated
+from finscale.training.steps.measuring import temporary_states
+from finscale.training.steps.steps import OneModelStep, StackedStep, Step
 
 ARCH = Architecture(
     n_channels=3, d_model=6, n_layers=3, n_heads=2, d_ff=5, context_length=7, patch_length=3,

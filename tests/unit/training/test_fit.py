@@ -41,6 +41,10 @@ ARCH = Architecture(
 # Of the first test below: a change of these is a change of every result.
 GOLDEN_TRAIN = [0.7368429, 0.7042037, 0.6211859, 0.6135476, 0.5777644]
 GOLDEN_VALIDATION = [0.6952688, 0.7125068, 0.7187976, 0.7221674, 0.7229257]
+GOLDEN_STEPS = [
+    *(0.6886447, 0.7589000, 0.7584174, 0.7514556, 0.6172712),
+    *(0.7522702, 0.6717344, 0.9382919, 0.6419267, 0.6102281),
+]
 # 53 training samples in batches of 16: 4 steps an epoch, the last of 5 samples.
 SETTINGS = FitSettings(
     epochs=5, learning_rate=3e-3, weight_decay=1e-3, warmup_steps=4, batch_size=16, seed=11
@@ -100,12 +104,31 @@ def weights(model: PatchTST) -> Tensor:
 
 def test_the_trace_of_a_seeded_run_is_known() -> None:
     result, epochs = train(network(dropout=0.1))
-    assert [epoch.train_loss for epoch in epochs] == pytest.approx(GOLDEN_TRAIN, rel=1e-4)
-    assert [epoch.val_loss for epoch in epochs] == pytest.approx(GOLDEN_VALIDATION, rel=1e-4)
+    assert [epoch.train_loss for epoch in epochs] == pytest.approx(GOLDEN_TRAIN, rel=1e-6)
+    assert [epoch.val_loss for epoch in epochs] == pytest.approx(GOLDEN_VALIDATION, rel=1e-6)
     assert (result.status, result.reason) == ("ok", "completed")
     assert (result.epochs_run, result.n_seen) == (5, 5 * 53)
     assert result.samples_per_second == pytest.approx(result.n_seen / result.wall_time_s)
     assert result.peak_memory_bytes > 10**7
+
+
+def test_the_losses_of_the_first_ten_steps_are_known() -> None:
+    losses: list[float] = []
+
+    def loss(outputs_BK: Tensor, labels_B: Tensor) -> Tensor:
+        losses_B = bce_loss(outputs_BK, labels_B)
+        if outputs_BK.requires_grad:
+            losses.append(float(losses_B.detach().mean()))
+        return losses_B
+
+    fit(
+        network(dropout=0.1),
+        *problem(),
+        replace(SETTINGS, epochs=3),
+        on_epoch=lambda _epoch: Signal.CONTINUE,
+        loss=loss,
+    )
+    assert losses[:10] == pytest.approx(GOLDEN_STEPS, rel=1e-6)
 
 
 def test_an_epoch_reports_the_rate_it_began_with() -> None:

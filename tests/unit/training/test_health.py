@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from finscale.config import Health, ThermalError
-from finscale.training import ThermalGuard, check_heat, health
+from finscale.training import ThermalGuard, check_heat
+from finscale.training.machine import health
 
 LIMITS = Health(name="mine", pause_celsius=83, pause_s=7, stop_celsius=97)
 TODO = "Let it cool."

@@ -15,9 +15,9 @@ from torch import Tensor
 from finscale.model import Architecture, PatchTST
 from finscale.training import Epoch, FitResult, FitSettings, Loss, Samples, Signal, bce_loss, fit
 from finscale.training import make_samples as make
-from finscale.training.batches import MicroBatch
-from finscale.training.measuring import temporary_states
-from finscale.training.steps import OneModelStep
+from finscale.training.machine.batches import MicroBatch
+from finscale.training.steps.measuring import temporary_states
+from finscale.training.steps.steps import OneModelStep
 
 ARCH = Architecture(
     n_channels=3, d_model=6, n_layers=3, n_heads=2, d_ff=5, context_length=7, patch_length=3,
@@ -123,5 +123,5 @@ def test_a_batch_that_does_not_fit_is_computed_in_parts_from_the_beginning(
     half = fit_memory_bytes(ARCH, 32, accumulates=True)
     assert half < fit_memory_bytes(ARCH, 64)
     monkeypatch.setattr("finscale.training.loop.available_memory_bytes", lambda _: half)
-    monkeypatch.setattr("finscale.training.state.TrainingState.n_bytes", 0)
+    monkeypatch.setattr("finscale.training.state.state.TrainingState.n_bytes", 0)
     assert trained(bce_loss, replace(SETTINGS, batch_size=64))[0].micro_batch_size == 32

@@ -33,7 +33,7 @@ from finscale.training import (
     resolve_precision,
     tf32_products,
 )
-from finscale.training import precision as module
+from finscale.training.machine import precision as module
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -122,7 +122,7 @@ def test_a_precision_is_resolved_by_the_device(
 def test_without_a_driver_it_is_resolved_without_torch() -> None:
     code = (
         "import sys\n"
-        "from finscale.training import precision\n"
+        "from finscale.training.machine import precision\n"
         "precision.has_nvidia_driver = lambda: False\n"
         "assert precision.resolve_precision('auto', 'auto') == 'float32'\n"
         "assert precision.resolve_precision('auto', 'cpu') == 'float32'\n"

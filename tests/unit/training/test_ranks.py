@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from finscale.config import LostError, RefusedError
-from finscale.training.ranks import Ranks
+from finscale.training.machine.ranks import Ranks
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from finscale.training import matrix_flops_per_second, rates
+from finscale.training import matrix_flops_per_second
+from finscale.training.machine import rates
 
 CPU = torch.device("cpu")
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from finscale.model import Architecture, PatchTST
 from finscale.training import Samples, make_samples, predict
-from finscale.training.prediction import EVALUATION_BATCH
+from finscale.training.steps.prediction import EVALUATION_BATCH
 
 
 def samples(n_bars: int, n_channels: int, context: int, positions: list[int]) -> Samples:

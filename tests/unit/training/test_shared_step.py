@@ -26,11 +26,11 @@ from finscale.training import (
     make_samples,
     spared_bytes,
 )
+from finscale.training.machine.ranks import Ranks, joined, whole
 from finscale.training.rank_process import shard
-from finscale.training.ranks import Ranks, joined, whole
-from finscale.training.shared_step import SharedStep, must_shard, shared_micro
-from finscale.training.state import TrainingState
-from finscale.training.steps import OneModelStep, make_optimiser
+from finscale.training.state.state import TrainingState
+from finscale.training.steps.shared_step import SharedStep, must_shard, shared_micro
+from finscale.training.steps.steps import OneModelStep, make_optimiser
 
 ARCH = Architecture(
     n_channels=3, d_model=6, n_layers=2, n_heads=2, d_ff=5, context_length=7, patch_length=3,

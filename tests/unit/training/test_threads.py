@@ -23,7 +23,7 @@ from finscale.training import (
     predict,
     threads_of,
 )
-from finscale.training import threads as module
+from finscale.training.machine import threads as module
 from tests.lab import ROOT
 
 ARCH = Architecture(

@@ -31,7 +31,7 @@ from finscale.training import (
     predict,
     reached,
 )
-from finscale.training.steps import clip_each
+from finscale.training.steps.steps import clip_each
 
 ARCH = Architecture(
     n_channels=3, d_model=6, n_layers=2, n_heads=2, d_ff=5, context_length=7, patch_length=3,

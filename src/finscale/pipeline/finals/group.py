@@ -8,7 +8,6 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
-import torch
 
 from finscale.config import format_budget
 from finscale.evaluation import sample_losses, score_outputs
@@ -16,7 +15,6 @@ from finscale.pipeline.finals.context import CellContext
 from finscale.pipeline.problem import (
     FoldData,
     Outputs,
-    ProblemData,
     Recipe,
     Trained,
     Trainee,
@@ -108,6 +106,8 @@ def train_group(context: CellContext, group: Group) -> None:
         for number, fold in enumerate(context.data.folds):
             trained = _train_fold(context, group, going, number)
             for final, one in zip(going, trained, strict=True):
+                reached, text = (number + 1) * context.config.epochs, f"seed {final.seed}, scoring"
+                context.listen(progress(context, group, reached, text, final.seed))
                 _take(context, final, one, fold)
                 is_last = number == len(context.data.folds) - 1
                 if is_last or one.result.status != Status.OK:
@@ -217,7 +217,7 @@ def _take(context: CellContext, final: _Final, trained: Trained, fold: FoldData)
     positions = evaluation_positions(fold.at)
     outputs_NK = serve_predictions(trained.model, context.data, fold, positions, context.device)
     final.outputs.append(outputs_NK)
-    final.train_losses.append(_train_loss(trained, context.data, fold))
+    final.train_losses.append(_train_loss(context, trained, fold))
 
 
 def _end(context: CellContext, final: _Final, trained: Trained, n_together: int) -> None:
@@ -288,7 +288,8 @@ def _store(context: CellContext, final: _Final, last: Trained) -> None:
     run.note(final_note(context.config.cell_name, scores.loss, context.reference_loss))
 
 
-def _train_loss(trained: Trained, data: ProblemData, fold: FoldData) -> float:
+def _train_loss(context: CellContext, trained: Trained, fold: FoldData) -> float:
     """Return the loss of the kept weights on training samples, to tell underfitting apart."""
-    outputs_NK = outputs_at(trained.model, data, fold, fold.at.train, torch.device("cpu"))
+    data = context.data
+    outputs_NK = outputs_at(trained.model, data, fold, fold.at.train, context.device)
     return float(sample_losses(data.labels_T[fold.at.train], outputs_NK).mean())

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import psutil
 
 from finscale.config import Health, ThermalError
-from finscale.training.pace import Pace
-from finscale.training.settings import IsStopping
+from finscale.training.inputs import IsStopping, Pace
 
 if TYPE_CHECKING:
     import torch

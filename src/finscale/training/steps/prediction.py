@@ -12,9 +12,8 @@ from torch import Tensor, nn
 
 from finscale.config import Precision
 from finscale.model import StackedPatchTST
-from finscale.training.precision import autocast
-from finscale.training.samples import Samples
-from finscale.training.threads import default_threads, using_threads
+from finscale.training.inputs import Samples
+from finscale.training.machine import autocast, default_threads, using_threads
 
 EVALUATION_BATCH = 512
 Look = Callable[[], object]

@@ -122,7 +122,7 @@ class FitResult:
     micro_batch_size : int
         Number of windows that were computed at a time.
     engine : str
-        How the steps were executed, and why: see `finscale.training.engine`.
+        How the steps were executed, and why: see `finscale.training.steps.engine`.
     """
 
     status: str

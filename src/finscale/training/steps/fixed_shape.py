@@ -15,10 +15,10 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from finscale.training.prediction import Look
-from finscale.training.samples import Samples
+from finscale.training.inputs import Samples
 from finscale.training.state import TrainingState
-from finscale.training.steps import Step, set_rate
+from finscale.training.steps.prediction import Look
+from finscale.training.steps.steps import Step, set_rate
 
 N_WARM = 3
 Replay = Callable[[], object]

@@ -17,14 +17,19 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from finscale.model import Architecture, PatchTST
-from finscale.training.batches import MicroBatch, least_memory_bytes, micro_batch, spared_bytes
-from finscale.training.losses import Loss
-from finscale.training.prediction import Look, predict
-from finscale.training.ranks import Ranks, is_sharded, whole
-from finscale.training.samples import Samples
-from finscale.training.settings import FitSettings
+from finscale.training.inputs import FitSettings, Loss, Samples
+from finscale.training.machine import (
+    MicroBatch,
+    Ranks,
+    is_sharded,
+    least_memory_bytes,
+    micro_batch,
+    spared_bytes,
+    whole,
+)
 from finscale.training.state import TrainingState
-from finscale.training.steps import OneModelStep, set_rate
+from finscale.training.steps.prediction import Look, predict
+from finscale.training.steps.steps import OneModelStep, set_rate
 
 
 class SharedStep(OneModelStep):

@@ -8,13 +8,28 @@ device and no process needs the memory for a whole model with its moments.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
+from typing import Any
 
-from torch import Tensor, distributed
+from torch import Tensor, distributed, nn
 
-from finscale.training.checkpoint import CheckpointKeeper, StoredState, write_checkpoint
-from finscale.training.ranks import Ranks, is_shard
-from finscale.training.shards import Shards, empty, free_folder, read_shards, write_shards
-from finscale.training.state import Tensors, TrainingState, to_cpu
+from finscale.training.machine import Ranks, is_shard, is_sharded
+from finscale.training.state.checkpoint import (
+    CheckpointKeeper,
+    Checkpoints,
+    StoredState,
+    write_checkpoint,
+)
+from finscale.training.state.shards import Shards, empty, free_folder, read_shards, write_shards
+from finscale.training.state.state import Tensors, TrainingState
+
+
+def keeper_of(
+    checkpoints: Checkpoints, identity: Mapping[str, Any], model: nn.Module
+) -> CheckpointKeeper:
+    """Return the keeper of a model's checkpoint; if its weights are sharded, one of several."""
+    kind = ShardedKeeper if is_sharded(model) else CheckpointKeeper
+    return kind(checkpoints, identity)
 
 
 class ShardedKeeper(CheckpointKeeper):
@@ -50,7 +65,7 @@ class ShardedKeeper(CheckpointKeeper):
             write_shards(folder, {k: v for k, v in everything.items() if is_shard(v)})
             self._taken = Shards.of(folder)
             if ranks.is_first:
-                others = {k: to_cpu(v) for k, v in everything.items() if not is_shard(v)}
+                others = {k: v.cpu() for k, v in everything.items() if not is_shard(v)}
                 stored = StoredState(self._identity, state.values(), others, self._taken)
                 write_checkpoint(self._path, stored)
             ranks.wait()  # so that no rank goes on before the checkpoint is whole

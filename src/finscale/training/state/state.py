@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from finscale.training.batches import MicroBatch
+from finscale.training.machine import MicroBatch
 
 Tensors = dict[str, Tensor]
 
@@ -173,7 +173,7 @@ class TrainingState:
 
         Others are copied to pinned memory, which is several times as fast.
         """
-        there = {name: to_cpu(tensor) for name, tensor in self.everything().items()}
+        there = {name: _to_cpu(tensor) for name, tensor in self.everything().items()}
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         return there
@@ -203,8 +203,7 @@ class TrainingState:
         self.order.set_state(tensors["rng.order"])
 
 
-def to_cpu(tensor: Tensor) -> Tensor:
-    """Return a tensor on the CPU; a copy from CUDA may not be complete yet."""
+def _to_cpu(tensor: Tensor) -> Tensor:
     if tensor.device.type != "cuda":
         return tensor.cpu().contiguous()
     pinned = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)

@@ -8,16 +8,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from finscale.model import Architecture, count_params, forward_flops
-from finscale.training.settings import FitSettings
+from finscale.training.inputs import FitSettings
 
 # torch takes seconds to import, so it is imported only in the functions that need it.
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from finscale.training.samples import Samples
+    from finscale.training.inputs import Samples
     from finscale.training.state import TrainingState
-    from finscale.training.steps import Step
+    from finscale.training.steps.steps import Step
 
 N_STEPS = 3
 
@@ -40,8 +40,8 @@ def measure_flops_per_second(
     """
     import torch
 
-    from finscale.training.steps import OneModelStep
-    from finscale.training.threads import threads_of, using_threads
+    from finscale.training.machine import threads_of, using_threads
+    from finscale.training.steps.steps import OneModelStep
 
     n_threads = threads_of(n_params or count_params(arch).total, torch.get_num_threads())
     settings = any_settings(batch_size)
@@ -75,7 +75,7 @@ def temporary_states(
 
     from finscale.model import PatchTST
     from finscale.training.state import TrainingState
-    from finscale.training.steps import make_optimiser
+    from finscale.training.steps.steps import make_optimiser
 
     def state() -> TrainingState:
         model = PatchTST(arch).to(device).train()
@@ -95,7 +95,7 @@ def random_samples(arch: Architecture, n_samples: int, device: torch.device) -> 
     """Return samples of noise."""
     import torch
 
-    from finscale.training.samples import Samples
+    from finscale.training.inputs import Samples
 
     n_bars = arch.context_length + n_samples - 1
     return Samples(

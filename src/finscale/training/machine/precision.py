@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from finscale.config import AskedPrecision, ConfigError, Precision
-from finscale.training.devices import pick_device
+from finscale.training.machine.devices import pick_device
 
 # torch takes seconds to import, so it is imported only in the functions that need it.
 if TYPE_CHECKING:

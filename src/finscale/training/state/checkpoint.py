@@ -19,9 +19,9 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save_file
 
-from finscale.training.pace import Pace
-from finscale.training.shards import Shards, read_whole, remove_shards
-from finscale.training.state import Tensors, TrainingState
+from finscale.training.inputs import Pace
+from finscale.training.state.shards import Shards, read_whole, remove_shards
+from finscale.training.state.state import Tensors, TrainingState
 
 SCHEMA = 1
 """Version of the names and values in a file; a file of another version is not resumed."""

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor, distributed, nn
 
-from finscale.training.devices import available_memory_bytes
+from finscale.training.machine.devices import available_memory_bytes
 
 PATIENCE = timedelta(days=7)
 """How long ranks wait for each other. A rank that dies is noticed at once by the process that has

@@ -6,21 +6,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from finscale.model import Architecture, count_params
-from finscale.training.batches import fit_memory_bytes
-from finscale.training.devices import available_memory_bytes
-from finscale.training.measuring import (
+from finscale.training.inputs import FitSettings
+from finscale.training.machine import available_memory_bytes, fit_memory_bytes
+from finscale.training.steps.measuring import (
     any_loss,
     least_seconds,
     random_samples,
     temporary_states,
 )
-from finscale.training.settings import FitSettings
 
 # torch takes seconds to import, so it is imported only in the functions that need it.
 if TYPE_CHECKING:
     import torch
 
-    from finscale.training.steps import Step
+    from finscale.training.steps.steps import Step
 
 ENOUGH = 1.1
 """Least gain for which models are trained together: a smaller one is within the error of the
@@ -70,8 +69,8 @@ def measure_gain(
     )
     if needed > available_memory_bytes(device):
         n_models = 1
-    from finscale.training.steps import OneModelStep, StackedStep
-    from finscale.training.threads import threads_of, using_threads
+    from finscale.training.machine import threads_of, using_threads
+    from finscale.training.steps.steps import OneModelStep, StackedStep
 
     n_threads = threads_of(count_params(arch).total, torch.get_num_threads())
     train = random_samples(arch, settings.batch_size, device)

@@ -12,19 +12,19 @@ from finscale.model import (
     forward_flops,
     run_layer,
 )
-from finscale.training.measuring import (
+from finscale.training.inputs import FitSettings
+from finscale.training.steps.measuring import (
     any_loss,
     least_seconds,
     random_samples,
     temporary_states,
 )
-from finscale.training.settings import FitSettings
 
 if TYPE_CHECKING:
     import torch
 
     from finscale.config import AskedCompile
-    from finscale.training.steps import Step
+    from finscale.training.steps.steps import Step
 
 COMPILE_S = 40.0
 """Seconds that compiling a layer takes, forward and backward: 16 to 37 were measured."""
@@ -104,8 +104,8 @@ def _try_capture(arch: Architecture, settings: FitSettings, device: torch.device
     """Measure captured steps against eager ones; on this device, capturing takes a moment only."""
     import torch
 
-    from finscale.training.fixed_shape import FixedShapeStep, cuda_graph
-    from finscale.training.steps import OneModelStep
+    from finscale.training.steps.fixed_shape import FixedShapeStep, cuda_graph
+    from finscale.training.steps.steps import OneModelStep
 
     train = random_samples(arch, settings.batch_size, device)
     with torch.random.fork_rng(devices=[device]):
@@ -126,8 +126,8 @@ def _try_compile(
     """Measure a compiled layer against an eager one, if the planned steps take long enough."""
     import torch
 
-    from finscale.training.steps import OneModelStep
-    from finscale.training.threads import threads_of, using_threads
+    from finscale.training.machine import threads_of, using_threads
+    from finscale.training.steps.steps import OneModelStep
 
     least_s = WORTH * COMPILE_S
     if 3 * forward_flops(arch) * settings.batch_size * n_steps < least_s * SLOWEST:

@@ -16,14 +16,10 @@ from torch import Tensor, nn
 
 from finscale.config import is_out_of_memory
 from finscale.model import PatchTST, StackedPatchTST
-from finscale.training.batches import MicroBatch
-from finscale.training.devices import release_memory
-from finscale.training.losses import Loss
-from finscale.training.precision import autocast
-from finscale.training.prediction import Look, predict, predict_together
-from finscale.training.samples import Samples
-from finscale.training.settings import FitSettings
+from finscale.training.inputs import FitSettings, Loss, Samples
+from finscale.training.machine import MicroBatch, autocast, release_memory
 from finscale.training.state import TrainingState
+from finscale.training.steps.prediction import Look, predict, predict_together
 
 
 class Step(Protocol):
