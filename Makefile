@@ -55,6 +55,7 @@ bench: .venv/.dev  ## Run the benchmarks (minutes); results go to docs/benchmark
 	$(BIN)/python benchmarks/laws_speed.py
 	$(BIN)/python benchmarks/analyze_speed.py
 	$(BIN)/python benchmarks/threads.py
+	$(BIN)/python benchmarks/engine_speed.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/search_overhead.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/workers_speed.py
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/multi_fidelity.py
