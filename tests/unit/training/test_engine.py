@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import nn
 
+from finscale.config import AskedCompile, ConfigError
 from finscale.model import Architecture, PatchTST
 from finscale.training import (
     Checkpoints,
@@ -118,7 +119,37 @@ def test_capture_leaves_a_resumed_state_as_it_was() -> None:
 
 def test_what_is_asked_for_is_taken() -> None:
     assert choose_engine("false", ARCH, SETTINGS, 100, CPU).name == "eager"
-    assert choose_engine("true", ARCH, SETTINGS, 100, CPU).name == "compiled"
+
+
+def no_compiler(*_: object, **__: object) -> None:
+    raise RuntimeError("No working C++ compiler found\n(many more lines)")
+
+
+def test_a_long_training_goes_on_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.compile", no_compiler)
+    monkeypatch.setattr("finscale.training.steps.engine.COMPILE_S", 0.0)
+    engine = choose_engine("auto", ARCH, SETTINGS, 1_000, CPU)
+    assert engine.name == "eager"
+    assert engine.reason == "an attempt failed: RuntimeError: No working C++ compiler found"
+
+
+def test_compilation_that_is_asked_for_and_impossible_is_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("torch.compile", no_compiler)
+    with pytest.raises(ConfigError, match=r"compile: expected .*; got RuntimeError") as caught:
+        choose_engine("true", ARCH, SETTINGS, 1_000, CPU)
+    assert "\n" not in caught.value.line
+
+
+def test_the_choice_leaves_the_draws_of_dropout_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.compile", lambda layer: layer)
+    monkeypatch.setattr("finscale.training.steps.engine.COMPILE_S", 0.0)
+    before = torch.get_rng_state()
+    asked: AskedCompile
+    for asked in ("auto", "true"):
+        choose_engine(asked, replace(ARCH, dropout=0.3), SETTINGS, 1_000, CPU)
+        assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_a_short_training_is_not_compiled() -> None:

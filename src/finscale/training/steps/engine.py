@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from finscale.config import ConfigError, is_out_of_memory
 from finscale.model import (
     Architecture,
     PatchTST,
@@ -90,14 +93,60 @@ def choose_engine(
         measured gain over the planned steps is larger than the time that they take to start.
     n_steps : int
         Number of planned steps.
+
+    Raises
+    ------
+    ConfigError
+        If compilation is asked for, and this machine cannot compile.
     """
     can_capture = device.type == "cuda" and count_params(arch).total <= LARGEST_CAPTURED
+    if asked == "true":
+        _check_compiler(arch, settings, device)
     if asked != "auto":
         return Engine(asked == "true", asked == "true" and can_capture, f"compile={asked}")
-    captured = _try_capture(arch, settings, device) if can_capture else Engine()
-    compiled = _try_compile(arch, settings, n_steps, device)
+    captured = _or_eager(_try_capture, arch, settings, device) if can_capture else Engine()
+    try_compile = partial(_try_compile, n_steps=n_steps)
+    compiled = _or_eager(try_compile, arch, settings, device)
     reason = "; ".join(filter(None, [captured.reason, compiled.reason]))
     return Engine(compiled.is_compiled, captured.is_captured, reason)
+
+
+def _or_eager(
+    attempt: Callable[[Architecture, FitSettings, torch.device], Engine],
+    arch: Architecture,
+    settings: FitSettings,
+    device: torch.device,
+) -> Engine:
+    """Return the engine that an attempt chooses; one that fails must not end a training."""
+    try:
+        return attempt(arch, settings, device)
+    except Exception as error:
+        return Engine(reason=f"an attempt failed: {_first_line(error)}")
+
+
+def _check_compiler(arch: Architecture, settings: FitSettings, device: torch.device) -> None:
+    """Compile a layer of the model; the training then finds it compiled."""
+    import torch
+
+    few = replace(arch, n_layers=1)
+    try:
+        with torch.random.fork_rng(devices=_cuda(device)):
+            step = _layers_step(few, settings, device, is_compiled=True)
+            least_seconds([(step, 1)], settings.batch_size, device)
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        raise ConfigError(
+            "compile",
+            expected="a machine on which torch.compile works (on the CPU: with a C++ compiler)",
+            got=_first_line(error),
+            todo="Leave -P compile out, or install what is missing.",
+        ) from None
+
+
+def _first_line(error: Exception) -> str:
+    said = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {said[0]}" if said else type(error).__name__
 
 
 def _try_capture(arch: Architecture, settings: FitSettings, device: torch.device) -> Engine:
@@ -107,8 +156,8 @@ def _try_capture(arch: Architecture, settings: FitSettings, device: torch.device
     from finscale.training.steps.fixed_shape import FixedShapeStep, cuda_graph
     from finscale.training.steps.steps import OneModelStep
 
-    train = random_samples(arch, settings.batch_size, device)
     with torch.random.fork_rng(devices=[device]):
+        train = random_samples(arch, settings.batch_size, device)
         one, other = temporary_states(arch, settings, 2, device)
         eager = OneModelStep(one, train, settings, any_loss)
         inner = OneModelStep(other, train, settings, any_loss)
@@ -121,27 +170,21 @@ def _try_capture(arch: Architecture, settings: FitSettings, device: torch.device
 
 
 def _try_compile(
-    arch: Architecture, settings: FitSettings, n_steps: int, device: torch.device
+    arch: Architecture, settings: FitSettings, device: torch.device, *, n_steps: int
 ) -> Engine:
     """Measure a compiled layer against an eager one, if the planned steps take long enough."""
     import torch
 
     from finscale.training.machine import threads_of, using_threads
-    from finscale.training.steps.steps import OneModelStep
 
     least_s = WORTH * COMPILE_S
     if 3 * forward_flops(arch) * settings.batch_size * n_steps < least_s * SLOWEST:
         return Engine(reason=TOO_SHORT)
     few = replace(arch, n_layers=min(FEW_LAYERS, arch.n_layers))
-    train = random_samples(few, settings.batch_size, device)
     n_threads = threads_of(count_params(arch).total, torch.get_num_threads())
 
     def step(is_compiled: bool) -> Step:
-        (state,) = temporary_states(few, settings, 1, device)
-        if is_compiled:
-            assert isinstance(state.model, PatchTST)
-            compile_layers(state.model)
-        return OneModelStep(state, train, settings, any_loss)
+        return _layers_step(few, settings, device, is_compiled=is_compiled)
 
     with torch.random.fork_rng(devices=_cuda(device)), using_threads(n_threads):
         (eager_s,) = least_seconds([(step(False), 1)], settings.batch_size, device)
@@ -154,6 +197,20 @@ def _try_compile(
     gain = eager_s / compiled_s
     pays = gain >= ENOUGH and planned_s * (1 - 1 / gain) > COMPILE_S
     return Engine(is_compiled=pays, reason=f"compiled {gain:.2f} times as fast")
+
+
+def _layers_step(
+    few: Architecture, settings: FitSettings, device: torch.device, *, is_compiled: bool
+) -> Step:
+    """Return a step of a temporary model of a few layers."""
+    from finscale.training.steps.steps import OneModelStep
+
+    (state,) = temporary_states(few, settings, 1, device)
+    if is_compiled:
+        assert isinstance(state.model, PatchTST)
+        compile_layers(state.model)
+    train = random_samples(few, settings.batch_size, device)
+    return OneModelStep(state, train, settings, any_loss)
 
 
 def _cuda(device: torch.device) -> list[Any]:

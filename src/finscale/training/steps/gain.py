@@ -73,8 +73,8 @@ def measure_gain(
     from finscale.training.steps.steps import OneModelStep, StackedStep
 
     n_threads = threads_of(count_params(arch).total, torch.get_num_threads())
-    train = random_samples(arch, settings.batch_size, device)
     with torch.random.fork_rng(devices=[]), using_threads(n_threads):
+        train = random_samples(arch, settings.batch_size, device)
         (alone,) = temporary_states(arch, settings, 1, device)
         steps: list[tuple[Step, int]] = [(OneModelStep(alone, train, settings, any_loss), 1)]
         if n_models > 1:
