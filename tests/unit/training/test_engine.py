@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -20,11 +19,9 @@ from finscale.training import (
     Epoch,
     FitResult,
     FitSettings,
-    Samples,
     Signal,
     bce_loss,
     fit,
-    make_samples,
     predict,
 )
 from finscale.training.state.state import TrainingState
@@ -32,27 +29,14 @@ from finscale.training.steps.engine import TOO_SHORT, choose_engine
 from finscale.training.steps.fixed_shape import FixedShapeStep, Replay, repeated
 from finscale.training.steps.measuring import temporary_states
 from finscale.training.steps.steps import OneModelStep, StackedStep, Step
+from tests.tiny_training import ARCH, problem
 
-ARCH = Architecture(
-    n_channels=3, d_model=6, n_layers=3, n_heads=2, d_ff=5, context_length=7, patch_length=3,
-    patch_stride=2,
-)  # fmt: skip
 SETTINGS = FitSettings(
     epochs=3, learning_rate=0.02, weight_decay=1e-3, warmup_steps=2, batch_size=16, seed=11
 )
 CPU = torch.device("cpu")
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-def problem() -> tuple[Samples, Samples]:
-    rng = np.random.default_rng(17)
-    values_TC = rng.normal(size=(88, 3))
-    labels_T = (rng.random(88) < 1 / (1 + np.exp(-2.0 * values_TC[:, 1]))).astype(float)
-    return (
-        make_samples(values_TC, np.arange(6, 59), labels_T, 7),
-        make_samples(values_TC, np.arange(59, 88), labels_T, 7),
-    )
 
 
 def a_step(n_models: int, arch: Architecture = ARCH) -> tuple[Step, list[TrainingState]]:

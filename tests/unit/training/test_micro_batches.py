@@ -7,36 +7,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from finscale.model import Architecture, PatchTST
-from finscale.training import Epoch, FitResult, FitSettings, Loss, Samples, Signal, bce_loss, fit
-from finscale.training import make_samples as make
+from finscale.training import Epoch, FitResult, FitSettings, Loss, Signal, bce_loss, fit
 from finscale.training.machine.batches import MicroBatch
 from finscale.training.steps.measuring import temporary_states
 from finscale.training.steps.steps import OneModelStep
+from tests.tiny_training import ARCH, problem
 
-ARCH = Architecture(
-    n_channels=3, d_model=6, n_layers=3, n_heads=2, d_ff=5, context_length=7, patch_length=3,
-    patch_stride=2,
-)  # fmt: skip
 SETTINGS = FitSettings(
     epochs=3, learning_rate=0.02, weight_decay=1e-3, warmup_steps=2, batch_size=16, seed=11
 )
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-def problem() -> tuple[Samples, Samples]:
-    rng = np.random.default_rng(17)
-    values_TC = rng.normal(size=(88, 3))
-    labels_T = (rng.random(88) < 1 / (1 + np.exp(-2.0 * values_TC[:, 1]))).astype(float)
-    parts = (np.arange(6, 59), np.arange(59, 88))
-    train, validation = (make(values_TC, at_N, labels_T, 7) for at_N in parts)
-    return train, validation
 
 
 def step_of(micro: MicroBatch, arch: Architecture = ARCH) -> OneModelStep:

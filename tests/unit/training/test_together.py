@@ -9,34 +9,30 @@ import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from finscale.model import Architecture, PatchTST
+from finscale.model import PatchTST
 from finscale.training import (
     Checkpoints,
     Epoch,
     FitResult,
     FitSettings,
     Member,
-    Samples,
     Signal,
     fit,
     fit_together,
-    make_samples,
     predict,
     reached,
 )
 from finscale.training.steps.steps import clip_each
+from tests.tiny_training import ARCH as TINY
+from tests.tiny_training import problem
 
-ARCH = Architecture(
-    n_channels=3, d_model=6, n_layers=2, n_heads=2, d_ff=5, context_length=7, patch_length=3,
-    patch_stride=2, dropout=0.2,
-)  # fmt: skip
+ARCH = replace(TINY, n_layers=2, dropout=0.2)
 # 53 training samples in batches of 16: 4 steps an epoch, the last of 5 samples.
 SETTINGS = FitSettings(
     epochs=7, learning_rate=0.02, weight_decay=1e-3, warmup_steps=5, batch_size=16, seed=0
@@ -45,16 +41,6 @@ SEEDS = (11, 12, 13)
 N_STEPS = 7 * 4
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-def problem() -> tuple[Samples, Samples]:
-    rng = np.random.default_rng(17)
-    values_TC = rng.normal(size=(88, 3))
-    labels_T = (rng.random(88) < 1 / (1 + np.exp(-2.0 * values_TC[:, 1]))).astype(float)
-    return (
-        make_samples(values_TC, np.arange(6, 59), labels_T, 7),
-        make_samples(values_TC, np.arange(59, 88), labels_T, 7),
-    )
 
 
 @dataclass
