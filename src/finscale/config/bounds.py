@@ -37,6 +37,8 @@ Context = Annotated[int, Field(ge=2, le=2_000)]
 Patch = Annotated[int, Field(ge=1, le=2_000)]
 # 1e-5 is a tenth of a basis point: less than a tick of any market.
 Rise = Annotated[float, Field(ge=1e-5, lt=1)]
+# Percent; below a thousandth nothing is left of any training part.
+Share = Annotated[float, Field(ge=0.1, le=100)]
 Shuffled = Annotated[int, Field(ge=1, le=2_500)]
 # The smallest slope that matters, as a share of the loss; no study can detect less than 1e-6.
 Delta = Annotated[float, Field(ge=1e-6, lt=1)]

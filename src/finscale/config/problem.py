@@ -7,7 +7,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from finscale.config.bounds import BlockCount, Context, Horizon, Patch, Rise, Shuffled
+from finscale.config.bounds import BlockCount, Context, Horizon, Patch, Rise, Share, Shuffled
 from finscale.config.data_root import DataRoot
 from finscale.config.errors import ConfigError
 from finscale.config.files import Frozen, Named, load_named, option
@@ -25,6 +25,8 @@ SplitKind = Literal["chronological", "walk-forward", "chunk", "cpcv"]
 ChunkSamples = Literal["one", "all"]
 
 N_BLOCKS = 5
+WHOLE = 100.0
+"""Percent of the training days that are used, unless an option says otherwise."""
 LOG_SIGMA_BOUNDS = (-12.0, 4.0)
 """Bounds to which log sigma of a forecast is clipped, in training and in scores alike: a standard
 deviation from a sixteenth of a basis point to a factor of e^54, so that no loss is infinite."""
@@ -156,6 +158,9 @@ class Problem(DataConfig):
     samples_per_chunk: ChunkSamples = option(
         "all", "samples that are used of each chunk: one or all (chunk)"
     )
+    training_share: Share = option(
+        WHOLE, "percent of the training days that are used: the most recent ones"
+    )
     context_length: Context = option(CONTEXT_LENGTH, "number of bars in a window")
     patch_length: Patch = option(PATCH_LENGTH, "number of bars in a patch")
     patch_stride: Patch = option(PATCH_STRIDE, "number of bars from one patch to the next")
@@ -217,6 +222,8 @@ class Problem(DataConfig):
             parts.append(f"blocks{self.n_blocks}")
         if self.split == "chunk" and self.samples_per_chunk != "all":
             parts.append(self.samples_per_chunk)
+        if self.training_share != WHOLE:
+            parts.append(f"share{self.training_share:g}".replace(".", "p"))
         if self.context_length != CONTEXT_LENGTH:
             parts.append(f"context{self.context_length}")
         if (self.patch_length, self.patch_stride) != (PATCH_LENGTH, PATCH_STRIDE):

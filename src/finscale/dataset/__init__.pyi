@@ -8,7 +8,7 @@ from .features import (
     tier_features,
 )
 from .floors import check_floors, effective_size
-from .folds import Fold, Split
+from .folds import Fold, Split, most_recent
 from .inputs import ExtraSeries, build_inputs, check_warmup, first_position, warmup_rows
 from .labels import LABEL_VERSION, make_labels
 from .macro import MACRO, TERM_SPREAD
@@ -52,6 +52,7 @@ __all__ = [
     "first_position",
     "fit_scaler",
     "make_labels",
+    "most_recent",
     "pool_end",
     "pooled_positions",
     "prepare_inputs",

@@ -80,7 +80,7 @@ def _check(figures: dict[str, int], floors: Floors) -> None:
                 name,
                 expected=f"at least {floor}, the floor",
                 got=str(value),
-                todo="Take a longer universe, a shorter horizon or another threshold.",
+                todo="Take a longer universe, a shorter horizon, another threshold or more data.",
             )
 
 

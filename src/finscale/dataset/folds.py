@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +60,33 @@ class Split:
     folds: tuple[Fold, ...]
     search: Fold
     purged: Positions
+
+
+def most_recent(made: Split, share: float) -> Split:
+    """Keep only the most recent training samples of every fold.
+
+    Validation and test stay as they are, so that results of several shares can be paired by day.
+
+    Parameters
+    ----------
+    share : float
+        Percent of the training samples that are kept, rounded up to a whole sample.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from finscale.dataset import Fold, Split, most_recent
+    >>> fold = Fold(np.arange(8), np.array([9, 10]), np.array([12]))
+    >>> most_recent(Split((fold,), fold, fold.purged), 25.0).folds[0].train
+    array([6, 7])
+    """
+    kept = {fold: _shortened(fold, share) for fold in {*made.folds, made.search}}
+    return replace(made, folds=tuple(kept[f] for f in made.folds), search=kept[made.search])
+
+
+def _shortened(fold: Fold, share: float) -> Fold:
+    n_kept = math.ceil(round(len(fold.train) * share / 100.0, 6))  # 7 % of 100 is 7, not 7.0...01
+    return replace(fold, train=frozen(fold.train[len(fold.train) - n_kept :]))
 
 
 def make_fold(samples: Positions, train: Positions, validation: Positions, test: Positions) -> Fold:

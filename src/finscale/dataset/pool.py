@@ -34,7 +34,12 @@ def pool_end(index: pd.DatetimeIndex, fold: Fold) -> pd.Timestamp:
 
 
 def pooled_positions(
-    index: pd.DatetimeIndex, horizon: int, *, first_position: int, before: pd.Timestamp
+    index: pd.DatetimeIndex,
+    horizon: int,
+    *,
+    first_position: int,
+    before: pd.Timestamp,
+    since: pd.Timestamp | None = None,
 ) -> Positions:
     """Return the samples of a pooled ticker whose label intervals end before a day.
 
@@ -44,6 +49,8 @@ def pooled_positions(
         Dates of the ticker's own bars.
     first_position : int
         First position that may be a sample (see `first_position`).
+    since : Timestamp, optional
+        First day of a sample; None sets no limit.
 
     Returns
     -------
@@ -53,4 +60,6 @@ def pooled_positions(
     samples = np.arange(first_position, len(index) - horizon, dtype=np.int64)
     ends = index.to_numpy()[samples + horizon]
     kept = samples[ends < before.to_datetime64()]
+    if since is not None:
+        kept = kept[index.to_numpy()[kept] >= since.to_datetime64()]
     return kept if len(kept) >= MIN_POOLED else kept[:0]

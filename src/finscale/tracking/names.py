@@ -11,7 +11,7 @@ import json
 from enum import StrEnum
 from typing import Any
 
-from finscale.config import Problem
+from finscale.config import WHOLE, Problem
 
 SCHEMA_VERSION = 1
 """Version of the fingerprints. A changed default requires a new version, which changes them all."""
@@ -200,6 +200,7 @@ def problem_params(problem: Problem, n_features: int) -> dict[str, Any]:
         "n_features": n_features,
         **{name: value for name, value in of_task.items() if value is not None},
         **of_split,
+        **({} if problem.training_share == WHOLE else {"training_share": problem.training_share}),
     }
 
 

@@ -44,6 +44,7 @@ OPTIONS: list[tuple[type[BaseModel], str, list[str]]] = [
     (HpoConfig, "learning_rate", ["5e-324", "1e-9", "1.1", "1e308", "-0.001"]),
     (HpoConfig, "weight_decay", ["1", "1e308", "-1e-9", "nan"]),
     (HpoConfig, "dropout", ["0.96", "1", "-0.1", "inf"]),
+    (HpoConfig, "training_share", ["0", "0.01", "100.1", "-5", "nan"]),
     (HpoConfig, "max_artifact_gib", ["0", "1e-300", "1e300", "inf", "nan"]),
 ]
 CASES = [(config, name, text) for config, name, texts in OPTIONS for text in texts]

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finscale.config import ConfigError
-from finscale.dataset import DIAGNOSTIC_SPLITS, Fold, Split, split
+from finscale.dataset import DIAGNOSTIC_SPLITS, Fold, Split, most_recent, split
 
 # January 2024 without weekends and the first: position 0 is Tuesday 2nd, position 21 the 30th.
 INDEX = pd.bdate_range("2024-01-02", "2024-01-31", name="date")
@@ -300,3 +300,17 @@ def test_an_unknown_kind_names_the_nearest() -> None:
 def test_what_a_kind_needs_is_asked_for(kind: Any) -> None:
     with pytest.raises(AssertionError):
         split(INDEX, 1, first_position=0, kind=kind)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_share_keeps_the_most_recent_training_samples_of_every_fold(kind: str) -> None:
+    whole = cut(kind, pd.bdate_range("2024-01-02", periods=75), 1, 3, 0.6)
+    for share, rounded_up in ((12.5, 8), (50.0, 2), (100.0, 1)):
+        made = most_recent(whole, share)
+        assert len(made.folds) == len(whole.folds)
+        assert (made.search is made.folds[0]) == (whole.search is whole.folds[0])
+        for fold, before in zip(made.folds, whole.folds, strict=True):
+            n_kept = -(-len(before.train) // rounded_up)
+            np.testing.assert_array_equal(fold.train, before.train[-n_kept:])
+            assert fold.validation is before.validation and fold.test is before.test
+            assert not fold.train.flags.writeable

@@ -147,4 +147,6 @@ def test_a_split_logs_what_it_alone_looks_at() -> None:
     assert (forward["n_blocks"], "samples_per_chunk" in forward) == (7, False)
     chunks = problem_params(Problem(split="chunk", samples_per_chunk="one"), n_features=25)
     assert (chunks["samples_per_chunk"], "n_blocks" in chunks) == ("one", False)
+    assert "training_share" not in chunks
+    assert problem_params(Problem(training_share=12.5), n_features=25)["training_share"] == 12.5
     assert problem_params(Problem(task="direction"), n_features=25)["label_price"] == "close"

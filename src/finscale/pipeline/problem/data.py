@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from finscale.config import Floors, Problem
+from finscale.config import WHOLE, Floors, Problem
 from finscale.dataset import (
     LABEL_VERSION,
     Fold,
@@ -27,6 +27,7 @@ from finscale.dataset import (
     first_position,
     fit_scaler,
     make_labels,
+    most_recent,
     split,
 )
 from finscale.evaluation import fit_gaussian_prior
@@ -186,7 +187,8 @@ def _folds(
 ) -> tuple[tuple[FoldData, ...], FoldData]:
     """Return the folds of the split and the fold of the search, which may be one of them."""
     first, labels_T = _first_position(problem), stack.labels()
-    rows = cache(lambda at: stack.training_rows(at, problem.horizon, first))
+    is_whole = problem.training_share == WHOLE
+    rows = cache(lambda at: stack.training_rows(at, problem.horizon, first, is_whole=is_whole))
     # A pooled stack is large, so only the last one is cached.
     scaled = lru_cache(maxsize=1)(lambda at: stack.scaled(rows(at)))
 
@@ -209,7 +211,7 @@ def _first_position(problem: Problem) -> int:
 def _split(problem: Problem, bars: pd.DataFrame) -> Split:
     index = bars.index
     assert isinstance(index, pd.DatetimeIndex)
-    return split(
+    made = split(
         index,
         problem.horizon,
         first_position=_first_position(problem),
@@ -221,6 +223,7 @@ def _split(problem: Problem, bars: pd.DataFrame) -> Split:
         context_length=problem.context_length,
         samples_per_chunk=problem.samples_per_chunk,
     )
+    return most_recent(made, problem.training_share)
 
 
 def _units(problem: Problem, labels_N: NDArray[np.float64]) -> LabelUnits:

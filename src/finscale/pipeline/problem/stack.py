@@ -52,11 +52,24 @@ class Stack:
         """Return the dates of all bars, shape (T,)."""
         return np.concatenate([ticker.index.to_numpy() for ticker in self.tickers])
 
-    def training_rows(self, at: Fold, horizon: int, first_position: int) -> list[Positions]:
-        """Return each ticker's training samples as positions in its own bars."""
-        before = pool_end(self.tickers[0].index, at)
+    def training_rows(
+        self, at: Fold, horizon: int, first_position: int, *, is_whole: bool = True
+    ) -> list[Positions]:
+        """Return each ticker's training samples as positions in its own bars.
+
+        Parameters
+        ----------
+        is_whole : bool
+            False if the target's training part is only the most recent share of its days: other
+            tickers then begin with it, too.
+        """
+        index = self.tickers[0].index
+        before = pool_end(index, at)
+        since = None if is_whole else index[int(at.train[0])]
         pooled = [
-            pooled_positions(ticker.index, horizon, first_position=first_position, before=before)
+            pooled_positions(
+                ticker.index, horizon, first_position=first_position, before=before, since=since
+            )
             for ticker in self.tickers[1:]
         ]
         return [at.train, *pooled]

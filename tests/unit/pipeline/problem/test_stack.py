@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from finscale.dataset import Fold, fit_scaler
+from finscale.dataset import Fold, Split, fit_scaler, most_recent
 from finscale.pipeline.problem.stack import Stack, TickerBars
 
 COLUMNS = ["u", "v", "w"]
@@ -43,6 +43,15 @@ def test_training_samples_of_the_others_follow_the_target_s(stack: Stack) -> Non
     assert not joined.train.flags.writeable
     first_forecast = stack.tickers[0].index[211].to_datetime64()
     assert stack.dates()[joined.train[204:] + 1].max() < first_forecast
+
+
+def test_a_share_of_the_training_days_begins_with_the_target_for_every_ticker(stack: Stack) -> None:
+    whole = fold()
+    recent = most_recent(Split((whole,), whole, whole.purged), 60.0).search
+    rows = stack.training_rows(recent, 1, 7, is_whole=False)
+    np.testing.assert_array_equal(rows[0], np.arange(88, 211))
+    np.testing.assert_array_equal(rows[1], np.arange(88, 210))
+    assert recent.validation is whole.validation and recent.test is whole.test
 
 
 def test_labels_and_dates_are_at_the_joined_positions(stack: Stack) -> None:
