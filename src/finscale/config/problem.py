@@ -223,7 +223,8 @@ class Problem(DataConfig):
         if self.split == "chunk" and self.samples_per_chunk != "all":
             parts.append(self.samples_per_chunk)
         if self.training_share != WHOLE:
-            parts.append(f"share{self.training_share:g}".replace(".", "p"))
+            # All digits: two shares are two problems, even 33.33333 and 33.33334.
+            parts.append(f"share{self.training_share!r}".removesuffix(".0").replace(".", "p"))
         if self.context_length != CONTEXT_LENGTH:
             parts.append(f"context{self.context_length}")
         if (self.patch_length, self.patch_stride) != (PATCH_LENGTH, PATCH_STRIDE):

@@ -41,6 +41,8 @@ DEMO, PHASE6A = "8a0639253b63", "15ea6bfffd84"
         ({"label_price": "close", "split": "chunk"}, f"{DEFAULT}.close.chunk"),
         ({"training_share": 25}, f"{DEFAULT}.share25"),
         ({"training_share": 12.5, "context_length": 90}, f"{DEFAULT}.share12p5.context90"),
+        ({"training_share": 33.33333334}, f"{DEFAULT}.share33p33333334"),
+        ({"training_share": 99.9999999}, f"{DEFAULT}.share99p9999999"),
         ({"training_share": 100}, DEFAULT),
         ({"task": "direction"}, "sp500.direction.h1.daily.a20"),
         ({"task": "regression", "horizon": 5}, "sp500.regression.h5.daily.a20"),
